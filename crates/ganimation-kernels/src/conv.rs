@@ -1,0 +1,101 @@
+//! Convolutions and transposed convolutions with square strides and paddings.
+
+use burn::tensor::{
+    Tensor,
+    module::{conv_transpose2d as burn_conv_transpose2d, conv2d as burn_conv2d},
+    ops::{ConvOptions, ConvTransposeOptions},
+};
+
+/// Cross-correlates a batch of images with `weight`, with zeros around them.
+///
+/// # Shapes
+/// - `x`: `[batch, in, height, width]`
+/// - `weight`: `[out, in, kernel height, kernel width]`, `bias`: `[out]`
+/// - result: `[batch, out, oh, ow]` with `oh = (height + 2 padding - kernel height) / stride + 1`
+///
+/// # Panics
+/// If the channels of `x` and `weight` differ, `bias` does not have one entry an output channel, `stride` is 0, or the
+/// kernel is larger than the padded image.
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    let [_, channels, height, width] = x.dims();
+    let [out, inputs, kernel_height, kernel_width] = weight.dims();
+    assert_eq!(
+        channels, inputs,
+        "conv2d: an image of {channels} channels for a weight of {inputs}"
+    );
+    assert!(
+        stride > 0,
+        "conv2d: the stride is {stride}, at least 1 is needed"
+    );
+    check_kernel("conv2d", height, kernel_height, padding);
+    check_kernel("conv2d", width, kernel_width, padding);
+    if let Some(bias) = &bias {
+        let [biases] = bias.dims();
+        assert_eq!(
+            biases, out,
+            "conv2d: {biases} biases for {out} output channels"
+        );
+    }
+    burn_conv2d(
+        x,
+        weight,
+        bias,
+        ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1),
+    )
+}
+
+/// The adjoint of [`conv2d`] in its image: spreads every value of `x` over a kernel's window.
+///
+/// No output padding: `height = (oh - 1) stride - 2 padding + kernel height`.
+///
+/// # Shapes
+/// - `x`: `[batch, in, oh, ow]`
+/// - `weight`: `[in, out, kernel height, kernel width]`, PyTorch's order
+/// - result: `[batch, out, height, width]`
+///
+/// # Panics
+/// If the channels of `x` and `weight` differ, `stride` is 0, or the result would be empty.
+pub fn conv_transpose2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    let [_, channels, height, width] = x.dims();
+    let [inputs, _, kernel_height, kernel_width] = weight.dims();
+    assert_eq!(
+        channels, inputs,
+        "conv_transpose2d: an image of {channels} channels for a weight of {inputs}"
+    );
+    assert!(
+        stride > 0,
+        "conv_transpose2d: the stride is {stride}, at least 1 is needed"
+    );
+    for (size, kernel) in [(height, kernel_height), (width, kernel_width)] {
+        let full = (size.max(1) - 1) * stride + kernel;
+        assert!(
+            full > 2 * padding,
+            "conv_transpose2d: {full} pixels and a padding of {padding} leave nothing"
+        );
+    }
+    burn_conv_transpose2d(
+        x,
+        weight,
+        None,
+        ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1),
+    )
+}
+
+fn check_kernel(name: &str, size: usize, kernel: usize, padding: usize) {
+    let padded = size + 2 * padding;
+    assert!(
+        padded >= kernel,
+        "{name}: a kernel of {kernel} on {padded} padded pixels"
+    );
+}

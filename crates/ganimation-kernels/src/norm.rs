@@ -1,0 +1,63 @@
+//! Instance normalisation, with and without the ReLU that follows it.
+
+use burn::tensor::{Tensor, activation::relu, module::batch_norm_train};
+
+/// Normalises each plane of each image to mean 0 and variance 1, then scales and shifts it.
+///
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, with the biased variance, as PyTorch's
+/// `InstanceNorm2d(affine=True)` does.
+///
+/// # Shapes
+/// - `x` and the result: `[batch, channels, height, width]`, unbounded
+/// - `weight`, `bias`: `[channels]`
+///
+/// # Panics
+/// If `weight` or `bias` does not have one entry a channel.
+pub fn instance_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
+    check(&x, &weight, &bias);
+    composite(x, weight, bias, epsilon)
+}
+
+/// [`instance_norm`], then `max(0, y)`, in one pass where the backend has a kernel for it.
+///
+/// # Shapes
+/// As [`instance_norm`]; the result is at least 0.
+///
+/// # Panics
+/// As [`instance_norm`].
+pub fn instance_norm_relu(
+    x: Tensor<4>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    epsilon: f64,
+) -> Tensor<4> {
+    check(&x, &weight, &bias);
+    relu(composite(x, weight, bias, epsilon))
+}
+
+fn check(x: &Tensor<4>, weight: &Tensor<1>, bias: &Tensor<1>) {
+    let channels = x.dims()[1];
+    let [weights] = weight.dims();
+    let [biases] = bias.dims();
+    assert_eq!(
+        weights, channels,
+        "instance norm: {weights} weights for {channels} channels"
+    );
+    assert_eq!(
+        biases, channels,
+        "instance norm: {biases} biases for {channels} channels"
+    );
+}
+
+/// One node for autodiff: the planes become the channels of a single image.
+fn composite(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let planes = x.reshape([1, batch * channels, height, width]);
+    let normalized = batch_norm_train(
+        planes,
+        weight.repeat(&[batch]),
+        bias.repeat(&[batch]),
+        epsilon,
+    );
+    normalized.output.reshape([batch, channels, height, width])
+}
