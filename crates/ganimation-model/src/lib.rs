@@ -1,1 +1,45 @@
-//! Placeholder.
+//! GANimation's networks, edit equation and losses as pure tensors on [Burn](burn).
+//!
+//! One photo of a face and 17 action-unit (AU) intensities go in; a colour image and an attention mask
+//! come out, and the [edit equation](blend()) puts them together (Pumarola et al., *GANimation: Anatomically-aware
+//! Facial Animation from a Single Image*, ECCV 2018, arXiv 1807.09251).
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use ganimation_model::GeneratorConfig;
+//!
+//! let device = Device::flex();
+//! let generator = GeneratorConfig::new().with_channels(4).with_blocks(1).init(&device);
+//! let faces = Tensor::<4>::zeros([2, 3, 64, 64], &device); // in [-1, 1]
+//! let aus = Tensor::<2>::zeros([2, 17], &device); // OpenFace intensity / 5
+//! let edit = generator.edit(faces, aus);
+//! assert_eq!(edit.image.dims(), [2, 3, 64, 64]);
+//! assert_eq!(edit.attention.dims(), [2, 1, 64, 64]); // 1 keeps the input
+//! ```
+
+pub mod weights;
+
+mod convolution;
+mod discriminator;
+mod edit;
+mod error;
+mod generator;
+mod instance_norm;
+mod layer;
+mod loss;
+mod parameters;
+mod penalty;
+
+pub use discriminator::{Discriminator, DiscriminatorConfig, Judgement};
+pub use edit::{Edit, blend};
+pub use error::{Error, Result};
+pub use generator::{Generator, GeneratorConfig};
+pub use loss::{
+    AttentionTerm, AuTerm, CriticLoss, CriticUpdates, GeneratorLoss, LossWeights, Preset, SmoothnessTerm,
+    critic_loss, generator_loss,
+};
+pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients};
+pub use penalty::gradient_penalty;
+
+/// Number of action units that the field's networks are conditioned on.
+pub const AU_COUNT: usize = 17;

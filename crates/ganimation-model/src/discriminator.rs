@@ -1,0 +1,179 @@
+//! The discriminator: how real a face is, and which action units it shows.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::convolution::Conv2d;
+use crate::layer::{LEAKY_SLOPE, Layer, run};
+use crate::{AU_COUNT, Error, Result};
+
+/// Strided layers of the trunk; each halves the side of the image.
+const LAYERS: usize = 6;
+
+/// An image's side must be a multiple of this, so that the trunk ends in whole pixels.
+pub(crate) const SIZE_STEP: usize = 1 << LAYERS;
+
+/// Shape of a [`Discriminator`]. At 128 pixels the defaults are the paper's network: 44,860,352 parameters.
+#[derive(Config, Debug, PartialEq, Eq)]
+pub struct DiscriminatorConfig {
+    /// Side of the square images it judges, in pixels: a multiple of 64.
+    pub image_size: usize,
+    /// Channels after the first layer; each further layer doubles them.
+    #[config(default = 64)]
+    pub channels: usize,
+    /// Action units it reads.
+    #[config(default = "AU_COUNT")]
+    pub aus: usize,
+}
+
+impl DiscriminatorConfig {
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    /// [`Error::ImageSize`] unless the image size is a positive multiple of 64.
+    pub fn check(&self) -> Result<()> {
+        if self.image_size == 0 || !self.image_size.is_multiple_of(SIZE_STEP) {
+            return Err(Error::ImageSize {
+                found: self.image_size,
+                step: SIZE_STEP,
+            });
+        }
+        Ok(())
+    }
+
+    /// Draws fresh weights on `device` (convolutions from N(0, 0.02), biases 0).
+    ///
+    /// # Panics
+    /// If the image size is no positive multiple of 64; [`Self::check`] says so beforehand.
+    pub fn init(&self, device: &Device) -> Discriminator {
+        let side = self.image_size / SIZE_STEP;
+        assert!(
+            side * SIZE_STEP == self.image_size && side > 0,
+            "image size {} is no positive multiple of {SIZE_STEP}",
+            self.image_size
+        );
+        let mut main = Vec::new();
+        let mut input = 3;
+        for layer in 0..LAYERS {
+            let output = self.channels << layer;
+            let conv = Conv2d::new([input, output], 4, [2, 1], device).with_bias(device);
+            main.extend([Layer::Conv(conv), Layer::leaky_relu()]);
+            input = output;
+        }
+        Discriminator {
+            main,
+            conv1: Conv2d::new([input, 1], 3, [1, 1], device),
+            conv2: Conv2d::new([input, self.aus], side, [1, 0], device),
+        }
+    }
+}
+
+/// WGAN critic with an action-unit head (paper, section 4).
+///
+/// Fields carry the names of the published files: `conv1` judges realness, `conv2` reads action units.
+#[derive(Module, Debug)]
+pub struct Discriminator {
+    main: Vec<Layer>,
+    conv1: Conv2d,
+    conv2: Conv2d,
+}
+
+/// What the discriminator says of a batch of faces.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// `[batch, 1, height / 64, width / 64]`, unbounded; larger is more real.
+    pub realness: Tensor<4>,
+    /// `[batch, aus]`, OpenFace intensity / 5, unbounded.
+    pub aus: Tensor<2>,
+}
+
+impl Discriminator {
+    /// Judges a batch of faces.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, 3, height, width]`, in [-1, 1]; height and width at least the configured image size
+    pub fn forward(&self, images: Tensor<4>) -> Judgement {
+        let features = run(&self.main, images);
+        Judgement {
+            realness: self.conv1.forward(features.clone()),
+            // One pixel is left at the configured size; of a larger image, the mean over positions.
+            aus: self.conv2.forward(features).mean_dims(&[2, 3]).flatten(1, 3),
+        }
+    }
+
+    /// Gradient of the summed realness with respect to `images`, differentiable in the weights.
+    ///
+    /// The network is piecewise linear, so this gradient is itself a chain of transposed convolutions with the same
+    /// weights and the LeakyReLU slopes as constant factors: `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … Wᵀ_realness 1))`. Differentiating
+    /// that chain once gives the exact gradient of a gradient, which first-order autodiff alone cannot.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, 3, height, width]`; the gradient has the same shape
+    pub fn input_gradient(&self, images: Tensor<4>) -> Tensor<4> {
+        let (slopes, features) = self.slopes(images.detach());
+        let [batch, _, height, width] = features.dims();
+        let ones = Tensor::ones([batch, 1, height, width], (&features.device(), features.dtype()));
+        let top = self.conv1.input_gradient(ones);
+        self.convolutions()
+            .rev()
+            .zip(slopes.into_iter().rev())
+            .fold(top, |gradient, (conv, slope)| {
+                conv.input_gradient(gradient * slope)
+            })
+    }
+
+    /// The trunk's convolutions, first layer first.
+    fn convolutions(&self) -> impl DoubleEndedIterator<Item = &Conv2d> {
+        self.main.iter().filter_map(|layer| match layer {
+            Layer::Conv(conv) => Some(conv),
+            _ => None,
+        })
+    }
+
+    /// Slope of every LeakyReLU at `images`, first layer first, and the trunk's output; nothing is recorded.
+    fn slopes(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<4>) {
+        let mut x = images;
+        let mut slopes = Vec::new();
+        for conv in self.convolutions() {
+            x = conv.forward_detached(x);
+            let below = x.clone().lower_equal_elem(0.0);
+            let slope = x.ones_like().mask_fill(below, LEAKY_SLOPE);
+            x = x * slope.clone();
+            slopes.push(slope);
+        }
+        (slopes, x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_papers_discriminator_has_44_860_352_parameters() {
+        let discriminator = DiscriminatorConfig::new(128).init(&Device::flex());
+        assert_eq!(discriminator.num_params(), 44_860_352);
+    }
+
+    #[test]
+    fn a_judgement_has_one_realness_for_every_64_pixels() {
+        let device = Device::flex();
+        let discriminator = DiscriminatorConfig::new(64).with_channels(2).init(&device);
+        let judgement = discriminator.forward(Tensor::zeros([2, 3, 64, 192], &device));
+        assert_eq!(judgement.realness.dims(), [2, 1, 1, 3]);
+        assert_eq!(judgement.aus.dims(), [2, AU_COUNT]);
+    }
+
+    #[test]
+    fn sizes_that_are_no_multiple_of_64_are_refused() {
+        for size in [0, 32, 100, 129] {
+            let error = DiscriminatorConfig::new(size).check().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("image size {size} is not a positive multiple of 64")
+            );
+        }
+        assert!(DiscriminatorConfig::new(192).check().is_ok());
+    }
+}

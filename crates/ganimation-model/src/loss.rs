@@ -1,0 +1,444 @@
+//! The losses of both networks, and the three settings of their weights.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::penalty::gradient_penalty;
+use crate::{Discriminator, Generator};
+
+/// How the squared error of action units becomes one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuTerm {
+    /// Mean over batch and action units: independent of the batch size.
+    Mean,
+    /// That mean divided by the batch size once more, as the released code has it.
+    MeanOverBatch,
+    /// Batch mean of the squared L2 norm over action units (paper, eq. 3).
+    SquaredNorm,
+}
+
+impl AuTerm {
+    /// `read` and `asked`: `[batch, aus]`, OpenFace intensity / 5. Returns `[1]`.
+    fn measure(self, read: Tensor<2>, asked: Tensor<2>) -> Tensor<1> {
+        let [batch, aus] = read.dims();
+        let mean = (read - asked).square().mean();
+        match self {
+            Self::Mean => mean,
+            Self::MeanOverBatch => mean / scalar(batch),
+            Self::SquaredNorm => mean * scalar(aus),
+        }
+    }
+}
+
+/// How the size of an attention mask is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttentionTerm {
+    /// Mean of the mask.
+    Mean,
+    /// Batch mean of the mask's L2 norm (paper, eq. 2).
+    Norm,
+}
+
+impl AttentionTerm {
+    /// `attention`: `[batch, 1, height, width]`, in [0, 1]. Returns `[1]`.
+    fn measure(self, attention: Tensor<4>) -> Tensor<1> {
+        match self {
+            Self::Mean => attention.mean(),
+            Self::Norm => attention.square().sum_dims(&[1, 2, 3]).sqrt().mean(),
+        }
+    }
+}
+
+/// How uneven an attention mask is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SmoothnessTerm {
+    /// Batch mean of the absolute differences of neighbours, summed down and across and divided by the image's height
+    /// and width: the length of the mask's outline in image sides, whatever the resolution.
+    Outline,
+    /// Absolute differences summed over batch and pixels, as the released code has it.
+    Sum,
+    /// Batch mean of the summed squared differences (paper, eq. 2).
+    SquaredSum,
+}
+
+impl SmoothnessTerm {
+    /// `attention`: `[batch, 1, height, width]`, in [0, 1]. Returns `[1]`.
+    fn measure(self, attention: Tensor<4>) -> Tensor<1> {
+        let [batch, _, height, width] = attention.dims();
+        let neighbours = |axis, length: usize| {
+            let next = attention.clone().narrow(axis, 1, length - 1);
+            next - attention.clone().narrow(axis, 0, length - 1)
+        };
+        let (down, across) = (neighbours(2, height), neighbours(3, width));
+        match self {
+            // A step from row to row is a piece of outline one pixel wide, and the other way round.
+            Self::Outline => {
+                (down.abs().sum() / scalar(width) + across.abs().sum() / scalar(height)) / scalar(batch)
+            }
+            Self::Sum => down.abs().sum() + across.abs().sum(),
+            Self::SquaredSum => (down.square().sum() + across.square().sum()) / scalar(batch),
+        }
+    }
+}
+
+/// Whether the penalty shares the critic's Adam step with the other terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CriticUpdates {
+    /// One step on the sum.
+    Together,
+    /// One step on realness and action units, then one on the penalty.
+    Apart,
+}
+
+/// A complete setting of the losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Independent of batch size and resolution; recommended.
+    Default,
+    /// What the code released in 2018 computes.
+    Released,
+    /// What the paper writes.
+    Paper,
+}
+
+/// Which terms count, and how much.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossWeights {
+    /// Weight of the action-unit error, of both networks.
+    pub aus: f64,
+    /// How that error is measured.
+    pub au_term: AuTerm,
+    /// Weight of the gradient penalty.
+    pub penalty: f64,
+    /// Weight of the cycle error.
+    pub cycle: f64,
+    /// Weight of the mask's size; it draws masks towards 0, the colour, against the AU error's wish for no change.
+    pub attention: f64,
+    /// How that size is measured.
+    pub attention_term: AttentionTerm,
+    /// Weight of the mask's unevenness.
+    pub smoothness: f64,
+    /// How that unevenness is measured.
+    pub smoothness_term: SmoothnessTerm,
+    /// One Adam step of the critic a batch, or two.
+    pub critic_updates: CriticUpdates,
+}
+
+impl From<Preset> for LossWeights {
+    fn from(preset: Preset) -> Self {
+        let default = Self {
+            aus: 160.0,
+            au_term: AuTerm::Mean,
+            penalty: 10.0,
+            cycle: 10.0,
+            attention: 0.1,
+            attention_term: AttentionTerm::Mean,
+            // The released weight at its batch of 25 faces of 128 pixels: 1e-5 * 25 * 128.
+            smoothness: 0.032,
+            smoothness_term: SmoothnessTerm::Outline,
+            critic_updates: CriticUpdates::Together,
+        };
+        match preset {
+            Preset::Default => default,
+            Preset::Released => Self {
+                aus: 4000.0,
+                au_term: AuTerm::MeanOverBatch,
+                smoothness: 1e-5,
+                smoothness_term: SmoothnessTerm::Sum,
+                critic_updates: CriticUpdates::Apart,
+                ..default
+            },
+            Preset::Paper => Self {
+                aus: 4000.0,
+                au_term: AuTerm::SquaredNorm,
+                attention_term: AttentionTerm::Norm,
+                // Equation 5 weighs equation 2, whose own weight of this term is 1e-4.
+                smoothness: 0.1 * 1e-4,
+                smoothness_term: SmoothnessTerm::SquaredSum,
+                ..default
+            },
+        }
+    }
+}
+
+impl Default for LossWeights {
+    fn default() -> Self {
+        Preset::Default.into()
+    }
+}
+
+/// The discriminator's terms, each `[1]` and not yet weighted.
+#[derive(Clone, Debug)]
+pub struct CriticLoss {
+    /// Mean realness of the edited faces minus that of the real ones (minus the Wasserstein estimate).
+    pub realness: Tensor<1>,
+    /// Error of the action units read from the real faces.
+    pub aus: Tensor<1>,
+    /// [`gradient_penalty`].
+    pub penalty: Tensor<1>,
+}
+
+impl CriticLoss {
+    /// `realness + aus·weight`: everything but the penalty.
+    pub fn judgement(&self, weights: &LossWeights) -> Tensor<1> {
+        self.realness.clone() + self.aus.clone() * weights.aus
+    }
+
+    /// `penalty·weight`.
+    pub fn weighted_penalty(&self, weights: &LossWeights) -> Tensor<1> {
+        self.penalty.clone() * weights.penalty
+    }
+}
+
+/// The discriminator's loss on a batch: `mean D(fake) - mean D(real) + w·AUs(real) + w·penalty` (paper, eq. 1 and 3).
+///
+/// # Shapes
+/// - `real`, `fake`: `[batch, 3, height, width]`, in [-1, 1]; `fake` is what the generator made of `real`, detached
+/// - `aus`: `[batch, aus]` of `real`, OpenFace intensity / 5
+/// - `alpha`: `[batch]`, in [0, 1], where the penalty looks between the two
+pub fn critic_loss(
+    discriminator: &Discriminator,
+    real: Tensor<4>,
+    aus: Tensor<2>,
+    fake: Tensor<4>,
+    alpha: Tensor<1>,
+    weights: &LossWeights,
+) -> CriticLoss {
+    let [batch, ..] = real.dims();
+    let both = discriminator.forward(Tensor::cat(vec![real.clone(), fake.clone()], 0));
+    let realness_real = both.realness.clone().narrow(0, 0, batch).mean();
+    let realness_fake = both.realness.narrow(0, batch, batch).mean();
+    CriticLoss {
+        realness: realness_fake - realness_real,
+        aus: weights.au_term.measure(both.aus.narrow(0, 0, batch), aus),
+        penalty: gradient_penalty(discriminator, real, fake, alpha),
+    }
+}
+
+/// The generator's terms, each `[1]` and not yet weighted.
+#[derive(Clone, Debug)]
+pub struct GeneratorLoss {
+    /// Minus the mean realness of the edited faces.
+    pub realness: Tensor<1>,
+    /// Error of the action units read from the edited faces.
+    pub aus: Tensor<1>,
+    /// Mean absolute difference between a face and its edit edited back.
+    pub cycle: Tensor<1>,
+    /// Size of the masks, both passes.
+    pub attention: Tensor<1>,
+    /// Unevenness of the masks, both passes.
+    pub smoothness: Tensor<1>,
+    /// The first pass's masks, `[batch, 1, height, width]`, for those who watch over them.
+    pub mask: Tensor<4>,
+}
+
+impl GeneratorLoss {
+    /// The weighted sum (paper, eq. 5).
+    pub fn total(&self, weights: &LossWeights) -> Tensor<1> {
+        self.realness.clone()
+            + self.aus.clone() * weights.aus
+            + self.cycle.clone() * weights.cycle
+            + self.attention.clone() * weights.attention
+            + self.smoothness.clone() * weights.smoothness
+    }
+}
+
+/// The generator's loss on a batch: edit towards `targets`, judge, edit back, compare (paper, section 5.1).
+///
+/// `discriminator` should be frozen (`no_grad`): its own gradients are not wanted here.
+///
+/// # Shapes
+/// - `real`: `[batch, 3, height, width]`, in [-1, 1]
+/// - `aus`, `targets`: `[batch, aus]`, OpenFace intensity / 5
+pub fn generator_loss(
+    generator: &Generator,
+    discriminator: &Discriminator,
+    real: Tensor<4>,
+    aus: Tensor<2>,
+    targets: Tensor<2>,
+    weights: &LossWeights,
+) -> GeneratorLoss {
+    let there = generator.edit(real.clone(), targets.clone());
+    let back = generator.edit(there.image.clone(), aus);
+    let judgement = discriminator.forward(there.image);
+    let both_passes = |measure: &dyn Fn(Tensor<4>) -> Tensor<1>| {
+        measure(there.attention.clone()) + measure(back.attention.clone())
+    };
+    GeneratorLoss {
+        realness: judgement.realness.mean().neg(),
+        aus: weights.au_term.measure(judgement.aus, targets),
+        cycle: (back.image - real).abs().mean(),
+        attention: both_passes(&|mask| weights.attention_term.measure(mask)),
+        smoothness: both_passes(&|mask| weights.smoothness_term.measure(mask)),
+        mask: there.attention,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of images and pixels are far below 2^52"
+)]
+fn scalar(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+    use crate::{AU_COUNT, DiscriminatorConfig, GeneratorConfig};
+
+    fn close(found: Tensor<1>, expected: f32) {
+        let found: f32 = found.into_scalar();
+        assert!(
+            (found - expected).abs() <= 1e-5 * expected.abs().max(1e-3),
+            "{found} against {expected}"
+        );
+    }
+
+    /// Two images of 2 x 3 pixels.
+    fn mask() -> Tensor<4> {
+        Tensor::from_data(
+            [
+                [[[0.0, 0.5, 1.0], [0.0, 0.25, 0.5]]],
+                [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]],
+            ],
+            &Device::flex(),
+        )
+    }
+
+    #[test]
+    fn au_errors_follow_their_formulas() {
+        let device = Device::flex();
+        let read = || Tensor::<2>::from_data([[0.0, 0.5, 1.0], [1.0, 0.0, 0.0]], &device);
+        let asked = || Tensor::<2>::from_data([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], &device);
+        // Squared errors 0, 0.25, 1 and 1, 0, 1: they sum to 3.25.
+        close(AuTerm::Mean.measure(read(), asked()), 3.25 / 6.0);
+        close(AuTerm::MeanOverBatch.measure(read(), asked()), 3.25 / 12.0);
+        close(AuTerm::SquaredNorm.measure(read(), asked()), 3.25 / 2.0);
+    }
+
+    #[test]
+    fn attention_sizes_follow_their_formulas() {
+        close(AttentionTerm::Mean.measure(mask()), 8.25 / 12.0);
+        // 0.25 + 1 + 0.0625 + 0.25 in the first image, six ones in the second.
+        close(
+            AttentionTerm::Norm.measure(mask()),
+            (1.5625f32.sqrt() + 6.0f32.sqrt()) / 2.0,
+        );
+    }
+
+    #[test]
+    fn smoothness_follows_its_formulas() {
+        // First image: down 0, 0.25, 0.5; across 0.5, 0.5 and 0.25, 0.25. The second is even.
+        close(
+            SmoothnessTerm::Outline.measure(mask()),
+            (0.75 / 3.0 + 1.5 / 2.0) / 2.0,
+        );
+        close(SmoothnessTerm::Sum.measure(mask()), 0.75 + 1.5);
+        close(SmoothnessTerm::SquaredSum.measure(mask()), (0.3125 + 0.625) / 2.0);
+    }
+
+    #[test]
+    fn the_default_smoothness_equals_the_released_one_at_its_batch_and_size() {
+        let device = Device::flex();
+        let mask = Tensor::random([25, 1, 128, 128], Distribution::Uniform(0.0, 1.0), &device);
+        let weigh = |preset: Preset| -> f32 {
+            let weights = LossWeights::from(preset);
+            (weights.smoothness_term.measure(mask.clone()) * weights.smoothness).into_scalar()
+        };
+        let (default, released) = (weigh(Preset::Default), weigh(Preset::Released));
+        assert!(
+            (default - released).abs() < 1e-4 * released,
+            "{default} against {released}"
+        );
+    }
+
+    #[test]
+    fn presets_differ_as_documented() {
+        let released = LossWeights::from(Preset::Released);
+        assert_eq!((released.aus, released.au_term), (4000.0, AuTerm::MeanOverBatch));
+        assert_eq!(released.critic_updates, CriticUpdates::Apart);
+        let paper = LossWeights::from(Preset::Paper);
+        assert_eq!((paper.aus, paper.au_term), (4000.0, AuTerm::SquaredNorm));
+        assert_eq!(paper.attention_term, AttentionTerm::Norm);
+        assert!((paper.smoothness - 1e-5).abs() < 1e-18);
+        // 4000 / 25 = 160: the default's weight is the released one at its batch size.
+        let default = LossWeights::default();
+        assert_eq!((default.aus, default.au_term), (160.0, AuTerm::Mean));
+    }
+
+    #[test]
+    fn the_critics_loss_is_made_of_its_judgements() {
+        let device = Device::flex().autodiff();
+        let discriminator = DiscriminatorConfig::new(64).with_channels(2).init(&device);
+        let faces = || Tensor::random([2, 3, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
+        let (real, fake) = (faces(), faces());
+        let aus = Tensor::random([2, AU_COUNT], Distribution::Uniform(0.0, 1.0), &device);
+        let alpha = Tensor::from_data([0.25, 0.75], &device);
+        let weights = LossWeights::default();
+        let loss = critic_loss(
+            &discriminator,
+            real.clone(),
+            aus.clone(),
+            fake.clone(),
+            alpha.clone(),
+            &weights,
+        );
+
+        let (of_real, of_fake) = (
+            discriminator.forward(real.clone()),
+            discriminator.forward(fake.clone()),
+        );
+        let realness: f32 = (of_fake.realness.mean() - of_real.realness.mean()).into_scalar();
+        let error: f32 = (of_real.aus - aus).square().mean().into_scalar();
+        let penalty: f32 = gradient_penalty(&discriminator, real, fake, alpha).into_scalar();
+        close(loss.judgement(&weights), realness + 160.0 * error);
+        close(loss.weighted_penalty(&weights), 10.0 * penalty);
+    }
+
+    #[test]
+    fn the_generators_loss_is_made_of_both_passes() {
+        let device = Device::flex().autodiff();
+        let generator = GeneratorConfig::new()
+            .with_channels(2)
+            .with_blocks(1)
+            .init(&device);
+        let discriminator = DiscriminatorConfig::new(64)
+            .with_channels(2)
+            .init(&device)
+            .no_grad();
+        let real = Tensor::random([2, 3, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
+        let random_aus = || Tensor::random([2, AU_COUNT], Distribution::Uniform(0.0, 1.0), &device);
+        let (aus, targets) = (random_aus(), random_aus());
+        let weights = LossWeights::default();
+        let loss = generator_loss(
+            &generator,
+            &discriminator,
+            real.clone(),
+            aus.clone(),
+            targets.clone(),
+            &weights,
+        );
+
+        let there = generator.edit(real.clone(), targets.clone());
+        let back = generator.edit(there.image.clone(), aus);
+        let judgement = discriminator.forward(there.image);
+        let scalar = |value: Tensor<1>| -> f32 { value.into_scalar() };
+        let outline = |mask: Tensor<4>| scalar(SmoothnessTerm::Outline.measure(mask));
+        let expected = -scalar(judgement.realness.mean())
+            + 160.0 * scalar((judgement.aus - targets).square().mean())
+            + 10.0 * scalar((back.image - real).abs().mean())
+            + 0.1 * (scalar(there.attention.clone().mean()) + scalar(back.attention.clone().mean()))
+            + 0.032 * (outline(there.attention) + outline(back.attention));
+        close(loss.total(&weights), expected);
+    }
+}
