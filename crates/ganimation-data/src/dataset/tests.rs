@@ -1,0 +1,133 @@
+//! Tests of dataset folders.
+
+use super::*;
+use crate::pickle::write_labels;
+
+/// A folder with the pictures and labels given; the pictures are never decoded.
+fn folder(pictures: &[&str], labels: &[(&str, Vec<f64>)], train: &str, test: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("imgs")).unwrap();
+    for name in pictures {
+        fs::write(dir.path().join("imgs").join(name), b"").unwrap();
+    }
+    let labels = labels
+        .iter()
+        .map(|(id, label)| ((*id).to_owned(), label.clone()))
+        .collect();
+    write_labels(dir.path().join("aus_openface.pkl"), &labels).unwrap();
+    fs::write(dir.path().join("train_ids.csv"), train).unwrap();
+    fs::write(dir.path().join("test_ids.csv"), test).unwrap();
+    dir
+}
+
+#[test]
+fn ids_match_with_and_without_their_extension() {
+    let one = vec![1.0; 17];
+    let dir = folder(
+        &["a.jpg", "b.png", "c.d.webp", "notes.txt"],
+        &[("a", one.clone()), ("b.jpg", one.clone()), ("c.d", one)],
+        "a.jpg\r\nb\n\n",
+        "c.d",
+    );
+    let dataset = Dataset::open(dir.path()).unwrap();
+    let ids: Vec<_> = dataset
+        .split(Split::Train)
+        .iter()
+        .map(|face| face.id.as_str())
+        .collect();
+    assert_eq!(ids, ["a", "b"]);
+    assert_eq!(
+        dataset.split(Split::Test)[0].path,
+        dir.path().join("imgs/c.d.webp")
+    );
+    assert_eq!(
+        dataset.split(Split::Test)[0].intensities.get(ActionUnit::Blink),
+        1.0
+    );
+    assert!(dataset.problems().is_empty());
+}
+
+#[test]
+fn every_problem_is_counted_and_the_first_is_told() {
+    let mut nan = vec![0.0; 17];
+    nan[8] = f64::NAN;
+    let dir = folder(
+        &[
+            "a.jpg",
+            "nolabel.jpg",
+            "short.jpg",
+            "nan.jpg",
+            "two.jpg",
+            "two.png",
+        ],
+        &[
+            ("a", vec![0.0; 17]),
+            ("short", vec![0.0; 16]),
+            ("nan", nan),
+            ("two", vec![0.0; 17]),
+        ],
+        "a\ngone\nnolabel.jpg\nshort\nnan\ntwo\n",
+        "a.jpg\n",
+    );
+    let error = Dataset::open(dir.path()).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("has 6 problem(s); the first: "), "{message}");
+    assert!(
+        message.contains("train_ids.csv:2: no picture `gone`"),
+        "{message}"
+    );
+
+    let dataset = Dataset::open_with(dir.path(), OpenOptions { skip_bad: true }).unwrap();
+    assert_eq!(dataset.split(Split::Train).len(), 1);
+    let problems: Vec<_> = dataset.problems().iter().map(ToString::to_string).collect();
+    assert!(
+        problems[1].contains("train_ids.csv:3: `nolabel.jpg` has no label in"),
+        "{problems:?}"
+    );
+    assert!(
+        problems[2].contains("has 16 intensities, expected 17"),
+        "{problems:?}"
+    );
+    assert!(problems[3].contains("has NaN for AU12"), "{problems:?}");
+    assert!(problems[4].contains("write the extension"), "{problems:?}");
+    assert!(
+        problems[5].contains("test_ids.csv:1: `a.jpg` is already listed at"),
+        "{problems:?}"
+    );
+    assert!(problems[5].ends_with("train_ids.csv:1"), "{problems:?}");
+}
+
+#[test]
+fn a_missing_list_is_named() {
+    let dir = folder(&[], &[], "", "");
+    fs::remove_file(dir.path().join("test_ids.csv")).unwrap();
+    let message = Dataset::open(dir.path()).unwrap_err().to_string();
+    assert!(
+        message.starts_with("cannot read ") && message.ends_with("test_ids.csv"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_exact_file_wins_over_one_that_differs_in_its_extension() {
+    let dir = folder(&["a.jpg", "a.png"], &[("a", vec![0.0; 17])], "a.png", "");
+    let dataset = Dataset::open(dir.path()).unwrap();
+    assert_eq!(dataset.split(Split::Train)[0].path, dir.path().join("imgs/a.png"));
+}
+
+/// Set `GANIMATION_FACES` to a dataset folder to run this on real faces.
+#[test]
+fn the_real_faces_open() {
+    let Ok(dir) = std::env::var("GANIMATION_FACES") else {
+        eprintln!("skipped: GANIMATION_FACES does not name a dataset folder");
+        return;
+    };
+    let start = std::time::Instant::now();
+    let dataset = Dataset::open(&dir).unwrap();
+    let (train, test) = (
+        dataset.split(Split::Train).len(),
+        dataset.split(Split::Test).len(),
+    );
+    eprintln!("{train} + {test} faces opened in {:?}", start.elapsed());
+    assert!(train > 0 && test > 0);
+}

@@ -1,0 +1,240 @@
+//! What can go wrong with a person's files, one variant for each thing that the person can mend.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::au::{AU_COUNT, ActionUnit};
+use crate::pickle::PickleProblem;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong with faces, labels and pictures.
+///
+/// A message does not repeat its `source`: print the chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name that is none of the 17 action units.
+    #[error("unknown action unit `{found}`; accepted: {}", ActionUnit::accepted())]
+    UnknownActionUnit {
+        /// The text as it was given.
+        found: String,
+    },
+
+    /// A file or folder could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system or the encoder says.
+        source: io::Error,
+    },
+
+    /// A pickle that is damaged, holds something other than labels, or asks for code to be run.
+    #[error("{}, byte {position}: {problem}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// Where the trouble is, in bytes from the start of the file.
+        position: usize,
+        /// What the trouble is.
+        problem: PickleProblem,
+    },
+
+    /// A table that is not well-formed CSV.
+    #[error("{} is not a readable table", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says, with the line.
+        source: csv::Error,
+    },
+
+    /// A table lacks a column.
+    #[error("{} has no column `{column}`; it has: {found}", path.display())]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The missing column.
+        column: String,
+        /// The columns that are there (the first dozen).
+        found: String,
+    },
+
+    /// A cell of a table is not a number.
+    #[error("{}:{line}: column `{column}` holds `{found}`, not a number", path.display())]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The column's name.
+        column: String,
+        /// The text in the cell.
+        found: String,
+    },
+
+    /// A dataset folder holds no labels.
+    #[error("{} holds none of {expected}", dir.display())]
+    NoLabels {
+        /// The dataset folder.
+        dir: PathBuf,
+        /// The accepted file names.
+        expected: &'static str,
+    },
+
+    /// A listed face has no picture.
+    #[error("{}:{line}: no picture `{id}` (jpg, jpeg, png or webp) in {}", path.display(), dir.display())]
+    MissingPicture {
+        /// The list of ids.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+        /// The folder of pictures.
+        dir: PathBuf,
+    },
+
+    /// A listed id fits several pictures that differ in their extension.
+    #[error("{}:{line}: `{id}` fits both {first} and {second}; write the extension", path.display())]
+    AmbiguousPicture {
+        /// The list of ids.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+        /// One picture.
+        first: String,
+        /// Another picture.
+        second: String,
+    },
+
+    /// A listed face has no label.
+    #[error("{}:{line}: `{id}` has no label in {}", path.display(), labels.display())]
+    MissingLabel {
+        /// The list of ids.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+        /// The labels file.
+        labels: PathBuf,
+    },
+
+    /// A face is listed twice, in one list or across the two.
+    #[error("{}:{line}: `{id}` is already listed at {}:{first_line}", path.display(), first_path.display())]
+    RepeatedId {
+        /// The list of ids.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+        /// The list that has it already.
+        first_path: PathBuf,
+        /// Its line there.
+        first_line: u64,
+    },
+
+    /// A label has the wrong number of intensities.
+    #[error("{}:{line}: the label of `{id}` in {} has {found} intensities, expected {AU_COUNT}", path.display(), labels.display())]
+    LabelLength {
+        /// The list of ids.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+        /// The labels file.
+        labels: PathBuf,
+        /// The length of the label.
+        found: usize,
+    },
+
+    /// A label holds a NaN or an infinity.
+    #[error("{}:{line}: the label of `{id}` in {} has {found} for {au}", path.display(), labels.display())]
+    LabelNotFinite {
+        /// The list of ids.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+        /// The labels file.
+        labels: PathBuf,
+        /// The action unit.
+        au: ActionUnit,
+        /// Its value.
+        found: f64,
+    },
+
+    /// A dataset folder has problems.
+    #[error("{} has {count} problem(s); the first: {first}", dir.display())]
+    Dataset {
+        /// The dataset folder.
+        dir: PathBuf,
+        /// How many problems there are.
+        count: usize,
+        /// The first problem.
+        first: Box<Error>,
+    },
+
+    /// There are too few faces for one batch.
+    #[error("{faces} face(s) do not fill a batch of {batch_size}; lower the batch size or add faces")]
+    TooFewFaces {
+        /// How many faces there are.
+        faces: usize,
+        /// The batch size asked for.
+        batch_size: usize,
+    },
+
+    /// A setting of the loader makes no sense.
+    #[error("loader setting `{setting}` is {found}, expected {expected}")]
+    LoaderSetting {
+        /// The field of `LoaderConfig`.
+        setting: &'static str,
+        /// Its value.
+        found: f64,
+        /// What is accepted.
+        expected: &'static str,
+    },
+
+    /// A loader's thread ended before its time, which a decoder's panic can cause.
+    #[error("a thread that loads faces has stopped")]
+    LoaderStopped,
+
+    /// A picture cannot be decoded.
+    #[error("cannot decode picture {}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        source: image::ImageError,
+    },
+
+    /// A picture is larger than this crate is willing to decode.
+    #[error("picture {} is {width} x {height} pixels, more than {limit} megapixels", path.display())]
+    PictureTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// The limit in millions of pixels.
+        limit: u64,
+    },
+}

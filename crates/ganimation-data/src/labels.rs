@@ -1,0 +1,220 @@
+//! Labels of a dataset folder, from a pickle or from a table.
+
+use std::path::{Path, PathBuf};
+
+use crate::au::ActionUnit;
+use crate::error::{Error, Result};
+use crate::pickle::{self, Labels};
+
+/// File names that are looked for in a dataset folder, in this order.
+const ACCEPTED: [&str; 3] = ["aus_openface.pkl", "aus_openface.csv", "labels.csv"];
+
+/// Finds and reads the labels of a dataset folder; returns the file they came from as well.
+///
+/// # Errors
+/// [`Error::NoLabels`] if there is no labels file; otherwise as [`pickle::read_labels`] and
+/// [`read_table`].
+pub fn read_folder(dir: &Path) -> Result<(PathBuf, Labels)> {
+    let candidates = ACCEPTED.map(|name| dir.join(name));
+    let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+        let expected = "aus_openface.pkl, aus_openface.csv, labels.csv";
+        return Err(Error::NoLabels {
+            dir: dir.to_owned(),
+            expected,
+        });
+    };
+    let is_pickle = path.extension().is_some_and(|extension| extension == "pkl");
+    let labels = if is_pickle {
+        pickle::read_labels(&path)?
+    } else {
+        read_table(&path)?
+    };
+    Ok((path, labels))
+}
+
+/// Reads a table with the columns `file,AU01,AU02,…,AU45` in any order; other columns are ignored.
+///
+/// Intensities are in OpenFace units. Columns may be called `AU01_r` as well, and an empty cell is
+/// read as NaN, which [`Dataset`](crate::Dataset) reports.
+///
+/// # Errors
+/// [`Error::Csv`] if the file is no table, [`Error::MissingColumn`] and [`Error::NotANumber`] if its
+/// contents are not labels.
+pub fn read_table(path: &Path) -> Result<Labels> {
+    let mut table = Table::open(path)?;
+    let file = table.column(&["file", "id"])?;
+    let columns = table.action_units()?;
+    let mut labels = Labels::new();
+    while let Some(row) = table.next_row()? {
+        let label = columns
+            .iter()
+            .map(|&column| row.number(column))
+            .collect::<Result<_>>()?;
+        labels.insert(row.text(file).to_owned(), label);
+    }
+    Ok(labels)
+}
+
+/// A CSV file that is read by column name.
+pub(crate) struct Table {
+    path: PathBuf,
+    reader: csv::Reader<std::fs::File>,
+    header: csv::StringRecord,
+    record: csv::StringRecord,
+}
+
+impl Table {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+        let header = match reader.headers() {
+            Ok(header) => header.clone(),
+            Err(source) => {
+                return Err(Error::Csv {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            header,
+            record: csv::StringRecord::new(),
+        })
+    }
+
+    /// The place of the column with the first of these names; case does not matter.
+    pub(crate) fn column(&self, names: &[&str]) -> Result<usize> {
+        self.optional_column(names).ok_or_else(|| Error::MissingColumn {
+            path: self.path.clone(),
+            column: names.first().copied().unwrap_or_default().to_owned(),
+            found: self.header.iter().take(12).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    pub(crate) fn optional_column(&self, names: &[&str]) -> Option<usize> {
+        let find = |name: &&str| {
+            self.header
+                .iter()
+                .position(|column| column.eq_ignore_ascii_case(name))
+        };
+        names.iter().find_map(find)
+    }
+
+    /// The places of the 17 intensities, in label order.
+    pub(crate) fn action_units(&self) -> Result<Vec<usize>> {
+        let column = |au: ActionUnit| {
+            let regression = format!("{}_r", au.code());
+            // OpenFace's `_c` columns are presences, not intensities: never taken.
+            self.column(&[&regression, au.code(), &format!("AU{}", au.number())])
+        };
+        ActionUnit::ALL.into_iter().map(column).collect()
+    }
+
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row<'_>>> {
+        match self.reader.read_record(&mut self.record) {
+            Ok(true) => Ok(Some(Row { table: self })),
+            Ok(false) => Ok(None),
+            Err(source) => Err(Error::Csv {
+                path: self.path.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+/// One line of a [`Table`].
+pub(crate) struct Row<'a> {
+    table: &'a Table,
+}
+
+impl Row<'_> {
+    pub(crate) fn text(&self, column: usize) -> &str {
+        self.table.record.get(column).unwrap_or_default()
+    }
+
+    pub(crate) fn number(&self, column: usize) -> Result<f64> {
+        match self.text(column) {
+            "" => Ok(f64::NAN),
+            text => text.parse().ok().ok_or_else(|| Error::NotANumber {
+                path: self.table.path.clone(),
+                line: self.line(),
+                column: self.table.header.get(column).unwrap_or_default().to_owned(),
+                found: text.to_owned(),
+            }),
+        }
+    }
+
+    /// Line in the file, counted from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.table.record.position().map_or(0, csv::Position::line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn header(suffix: &str) -> String {
+        ActionUnit::ALL
+            .map(|au| format!("{}{suffix}", au.code()))
+            .join(",")
+    }
+
+    #[test]
+    fn a_table_is_read_by_column_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("labels.csv");
+        let row = (0..17)
+            .map(|i| format!(" {}", f64::from(i) * 0.25))
+            .collect::<Vec<_>>()
+            .join(",");
+        fs::write(
+            &path,
+            format!("note,{}, File\nhello,{row}, a.jpg\n", header("_r")),
+        )
+        .unwrap();
+        let labels = read_table(&path).unwrap();
+        assert_eq!(labels["a.jpg"][4], 1.0);
+        assert_eq!(labels["a.jpg"].len(), 17);
+    }
+
+    #[test]
+    fn a_bad_cell_is_named_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("labels.csv");
+        let row = "0,".repeat(16);
+        fs::write(&path, format!("file,{}\na,{row}0\nb,{row}much\n", header(""))).unwrap();
+        let message = read_table(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("labels.csv:3: column `AU45` holds `much`, not a number"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_missing_column_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("labels.csv");
+        fs::write(&path, "file,AU01_r,AU02_r\n").unwrap();
+        let message = read_table(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("has no column `AU04_r`; it has: file, AU01_r, AU02_r"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_folder_without_labels_says_what_it_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let message = read_folder(dir.path()).unwrap_err().to_string();
+        for name in ACCEPTED {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+}

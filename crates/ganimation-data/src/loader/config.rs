@@ -1,0 +1,76 @@
+//! Settings of the loader.
+
+use crate::error::{Error, Result};
+
+/// How batches are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoaderConfig {
+    /// Faces a batch; 25 in the paper.
+    pub batch_size: usize,
+    /// Height and width of the faces in pixels; files of other sizes are resized.
+    pub image_size: usize,
+    /// Decides shuffles, flips and targets, together with the step.
+    pub seed: u64,
+    /// Threads that decode.
+    pub workers: usize,
+    /// Mirror half of the faces at random; the action units have no sides.
+    pub flip: bool,
+    /// Finished batches that may wait, at least one a worker.
+    pub queue: usize,
+    /// Targets are another face's action units plus U(-noise, noise), in units of intensity / 5.
+    pub target_noise: f32,
+    /// Keep targets in `[0, 1]`; the released code of 2018 does not.
+    pub clamp_targets: bool,
+    /// Keep decoded faces in memory: `faces * image_size² * 3` bytes, 158 MB for 12,848 faces of 64 px.
+    pub cache: bool,
+    /// How strongly faces with rare action units are preferred, 0 (not at all, the default) to 1.
+    ///
+    /// A face counts as showing an action unit above an intensity of 1.5. Its weight is the largest
+    /// `(1 / share of faces that show it)^balance` over what it shows, at most 10, and 1 if it shows
+    /// nothing. Faces and targets are then drawn by weight, with replacement, and an epoch is only a
+    /// number of batches.
+    pub balance: f32,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: 25,
+            image_size: 128,
+            seed: 0,
+            workers: 1,
+            flip: true,
+            queue: 4,
+            target_noise: 0.1,
+            clamp_targets: true,
+            cache: true,
+            balance: 0.0,
+        }
+    }
+}
+
+impl LoaderConfig {
+    pub(super) fn check(&self) -> Result<()> {
+        let at_least_one = |setting, value: usize| match value {
+            0 => Err(Error::LoaderSetting {
+                setting,
+                found: 0.0,
+                expected: "at least 1",
+            }),
+            _ => Ok(()),
+        };
+        at_least_one("batch_size", self.batch_size)?;
+        at_least_one("image_size", self.image_size)?;
+        at_least_one("workers", self.workers)?;
+        let between = |setting, value: f32| match value {
+            0.0..=1.0 => Ok(()),
+            _ => Err(Error::LoaderSetting {
+                setting,
+                found: value.into(),
+                expected: "0 to 1",
+            }),
+        };
+        between("target_noise", self.target_noise)?;
+        between("balance", self.balance)
+    }
+}

@@ -1,0 +1,195 @@
+//! Batches of faces and target action units, decoded ahead by worker threads.
+//!
+//! Which faces a batch holds, how they are flipped and what they are asked to do is a pure function of
+//! the seed and the step: a loader that starts at step 1,000 delivers the very batches that an
+//! uninterrupted one would, whatever the number of workers.
+
+mod config;
+mod pictures;
+mod plan;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::au::AU_COUNT;
+use crate::dataset::Face;
+use crate::error::{Error, Result};
+
+pub use config::LoaderConfig;
+use pictures::Pictures;
+use plan::{Order, Plan};
+
+/// One training batch, in main memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Counted from 0 over the whole training.
+    pub step: u64,
+    /// Faces, `batch * size * size * 3` bytes: `[batch, height, width, RGB]`.
+    pub pixels: Vec<u8>,
+    /// Number of faces.
+    pub batch: usize,
+    /// Height and width in pixels.
+    pub size: usize,
+    /// What the faces do: `[batch, 17]`, OpenFace intensity / 5.
+    pub aus: Vec<f32>,
+    /// What they are asked to do: `[batch, 17]`, OpenFace intensity / 5, with noise.
+    pub target_aus: Vec<f32>,
+}
+
+/// An endless iterator of training batches: epoch after epoch, each shuffled anew, short last batches
+/// dropped.
+///
+/// A picture that cannot be read ends it with an error that names the file. Dropping the loader ends its
+/// threads.
+///
+/// ```no_run
+/// use ganimation_data::{Dataset, Loader, LoaderConfig, Split};
+///
+/// let dataset = Dataset::open("faces")?;
+/// let config = LoaderConfig { batch_size: 32, image_size: 64, ..LoaderConfig::default() };
+/// for batch in Loader::new(dataset.split(Split::Train), config, 0)?.take(100) {
+///     println!("step {}", batch?.step);
+/// }
+/// # Ok::<(), ganimation_data::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Loader {
+    /// One queue a worker; worker `w` of `n` makes every `n`-th batch, so taking turns keeps the order.
+    queues: Vec<Receiver<Result<Batch>>>,
+    workers: Vec<JoinHandle<()>>,
+    turn: usize,
+    finished: bool,
+    pictures: Arc<Pictures>,
+    batches_per_epoch: u64,
+    waited: Cell<Duration>,
+}
+
+impl Loader {
+    /// Starts the workers; the first batch is that of `first_step`.
+    ///
+    /// # Errors
+    /// [`Error::TooFewFaces`] if the faces do not fill a batch, [`Error::LoaderSetting`] if a setting
+    /// makes no sense.
+    pub fn new(faces: impl Into<Arc<[Face]>>, config: LoaderConfig, first_step: u64) -> Result<Self> {
+        config.check()?;
+        let faces = faces.into();
+        if faces.len() < config.batch_size {
+            return Err(Error::TooFewFaces {
+                faces: faces.len(),
+                batch_size: config.batch_size,
+            });
+        }
+        let pictures = Arc::new(Pictures::new(Arc::clone(&faces), config.image_size, config.cache));
+        let plan = Arc::new(Plan::new(faces, &config));
+        let batches_per_epoch = plan.batches_per_epoch();
+        let capacity = config.queue.div_ceil(config.workers);
+        let (queues, workers) = (0..config.workers)
+            .map(|worker| {
+                let (sender, queue) = sync_channel(capacity);
+                let (plan, pictures) = (Arc::clone(&plan), Arc::clone(&pictures));
+                let steps = (first_step + worker as u64..).step_by(config.workers);
+                (
+                    queue,
+                    thread::spawn(move || work(&plan, &pictures, steps, &sender)),
+                )
+            })
+            .unzip();
+        let waited = Cell::new(Duration::ZERO);
+        Ok(Self {
+            queues,
+            workers,
+            turn: 0,
+            finished: false,
+            pictures,
+            batches_per_epoch,
+            waited,
+        })
+    }
+
+    /// How many batches make an epoch.
+    pub fn batches_per_epoch(&self) -> u64 {
+        self.batches_per_epoch
+    }
+
+    /// How long [`next`](Iterator::next) has waited for workers in all: time that more workers or the
+    /// cache would save.
+    pub fn waited(&self) -> Duration {
+        self.waited.get()
+    }
+
+    /// How many pictures so far had another size than the training's and were resized.
+    pub fn resized(&self) -> u64 {
+        self.pictures.resized()
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.finished {
+            return None;
+        }
+        let queue = self.queues.get(self.turn)?;
+        let start = Instant::now();
+        let batch = queue.recv().unwrap_or(Err(Error::LoaderStopped));
+        self.waited.set(self.waited.get() + start.elapsed());
+        self.turn = (self.turn + 1) % self.queues.len();
+        self.finished = batch.is_err();
+        Some(batch)
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        // A worker whose queue is gone ends at its next send.
+        self.queues.clear();
+        for worker in self.workers.drain(..) {
+            // A worker that panicked has been reported as `LoaderStopped`.
+            let _ = worker.join();
+        }
+    }
+}
+
+fn work(
+    plan: &Plan,
+    pictures: &Pictures,
+    steps: impl Iterator<Item = u64>,
+    sender: &SyncSender<Result<Batch>>,
+) {
+    let mut order = Order::default();
+    for step in steps {
+        let batch = assemble(plan, pictures, step, &mut order);
+        let failed = batch.is_err();
+        if sender.send(batch).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn assemble(plan: &Plan, pictures: &Pictures, step: u64, order: &mut Order) -> Result<Batch> {
+    let samples = plan.samples(step, order);
+    let size = pictures.size();
+    let mut pixels = Vec::with_capacity(samples.len() * size * size * 3);
+    let mut aus = Vec::with_capacity(samples.len() * AU_COUNT);
+    let mut target_aus = Vec::with_capacity(samples.len() * AU_COUNT);
+    for sample in &samples {
+        pictures.append(sample.face, sample.flip, &mut pixels)?;
+        aus.extend(sample.aus);
+        target_aus.extend(sample.target);
+    }
+    Ok(Batch {
+        step,
+        pixels,
+        batch: samples.len(),
+        size,
+        aus,
+        target_aus,
+    })
+}
+
+#[cfg(test)]
+mod tests;

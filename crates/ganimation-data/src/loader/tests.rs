@@ -1,0 +1,251 @@
+//! Tests of the loader with real files and threads.
+
+use super::*;
+use crate::au::Intensities;
+use image::{Rgb, RgbImage};
+
+/// Faces whose pixels tell who they are: the left half is `3 * i`, the right half `3 * i + 1`.
+fn faces(dir: &std::path::Path, count: u8) -> Vec<Face> {
+    let face = |i: u8| {
+        let path = dir.join(format!("{i}.png"));
+        RgbImage::from_fn(8, 8, |x, _| Rgb([3 * i + u8::from(x >= 4); 3]))
+            .save(&path)
+            .unwrap();
+        Face {
+            id: i.to_string(),
+            path,
+            intensities: Intensities::new([f32::from(i) / 10.0; AU_COUNT]),
+        }
+    };
+    (0..count).map(face).collect()
+}
+
+fn config() -> LoaderConfig {
+    LoaderConfig {
+        batch_size: 3,
+        image_size: 8,
+        seed: 7,
+        ..LoaderConfig::default()
+    }
+}
+
+fn batches(faces: &[Face], config: LoaderConfig, first_step: u64, count: usize) -> Vec<Batch> {
+    Loader::new(faces, config, first_step)
+        .unwrap()
+        .take(count)
+        .collect::<Result<_>>()
+        .unwrap()
+}
+
+#[test]
+fn batches_do_not_depend_on_workers_queue_or_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let faces = faces(dir.path(), 11);
+    for balance in [0.0, 0.5] {
+        let expected = batches(&faces, LoaderConfig { balance, ..config() }, 0, 10);
+        let steps: Vec<_> = expected.iter().map(|batch| batch.step).collect();
+        assert_eq!(steps, (0..10).collect::<Vec<_>>());
+        for (workers, queue, cache) in [(1, 0, false), (3, 1, true), (3, 8, false), (2, 5, true)] {
+            let config = LoaderConfig {
+                balance,
+                workers,
+                queue,
+                cache,
+                ..config()
+            };
+            assert_eq!(batches(&faces, config, 0, 10), expected, "{workers} workers");
+        }
+    }
+}
+
+#[test]
+fn starting_late_continues_the_same_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let faces = faces(dir.path(), 11);
+    let whole = batches(&faces, config(), 0, 10);
+    assert_eq!(
+        batches(
+            &faces,
+            LoaderConfig {
+                workers: 2,
+                ..config()
+            },
+            4,
+            6
+        ),
+        whole[4..]
+    );
+}
+
+#[test]
+fn pixels_and_labels_stay_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let faces = faces(dir.path(), 11);
+    let mut flips = 0;
+    for batch in batches(&faces, config(), 0, 12) {
+        assert_eq!((batch.batch, batch.size), (3, 8));
+        assert_eq!(batch.pixels.len(), 3 * 8 * 8 * 3);
+        assert_eq!(
+            (batch.aus.len(), batch.target_aus.len()),
+            (3 * AU_COUNT, 3 * AU_COUNT)
+        );
+        for (pixels, aus) in batch.pixels.chunks(8 * 8 * 3).zip(batch.aus.chunks(AU_COUNT)) {
+            let face = pixels[0] / 3;
+            assert!((aus[0] - f32::from(face) / 50.0).abs() < 1e-6);
+            let flipped = pixels[0] % 3 == 1;
+            flips += u32::from(flipped);
+            let (left, right) = (3 * face + u8::from(flipped), 3 * face + u8::from(!flipped));
+            for row in pixels.chunks(8 * 3) {
+                assert_eq!((&row[..12], &row[12..]), (&[left; 12][..], &[right; 12][..]));
+            }
+        }
+    }
+    assert!((8..28).contains(&flips), "{flips} of 36 flipped");
+}
+
+#[test]
+fn without_flips_nothing_else_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let faces = faces(dir.path(), 5);
+    let (with, without) = (
+        batches(&faces, config(), 0, 5),
+        batches(
+            &faces,
+            LoaderConfig {
+                flip: false,
+                ..config()
+            },
+            0,
+            5,
+        ),
+    );
+    for (with, without) in with.iter().zip(&without) {
+        assert_eq!((&with.aus, &with.target_aus), (&without.aus, &without.target_aus));
+        assert!(without.pixels.iter().step_by(8 * 3).all(|left| left % 3 == 0));
+    }
+}
+
+#[test]
+fn other_sizes_are_resized_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let faces = faces(dir.path(), 4);
+    let mut loader = Loader::new(
+        faces,
+        LoaderConfig {
+            batch_size: 4,
+            image_size: 4,
+            queue: 1,
+            ..config()
+        },
+        0,
+    )
+    .unwrap();
+    assert_eq!(loader.next().unwrap().unwrap().pixels.len(), 4 * 4 * 4 * 3);
+    drop(loader.next());
+    assert_eq!(loader.resized(), 4, "the cache decodes each face once");
+}
+
+#[test]
+fn an_unreadable_picture_ends_the_loader_with_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut faces = faces(dir.path(), 6);
+    faces[2].path = dir.path().join("gone.png");
+    std::fs::write(dir.path().join("4.png"), b"no picture").unwrap();
+    let mut loader = Loader::new(
+        faces,
+        LoaderConfig {
+            workers: 3,
+            ..config()
+        },
+        0,
+    )
+    .unwrap();
+    let error = loader.find_map(Result::err).unwrap().to_string();
+    assert!(error.contains("gone.png") || error.contains("4.png"), "{error}");
+    assert!(loader.next().is_none());
+}
+
+#[test]
+fn too_few_faces_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = Loader::new(faces(dir.path(), 2), config(), 0)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with("2 face(s) do not fill a batch of 3"),
+        "{message}"
+    );
+}
+
+#[test]
+fn senseless_settings_are_named() {
+    let message = |config| Loader::new(Vec::new(), config, 0).unwrap_err().to_string();
+    assert_eq!(
+        message(LoaderConfig {
+            workers: 0,
+            ..config()
+        }),
+        "loader setting `workers` is 0, expected at least 1"
+    );
+    assert_eq!(
+        message(LoaderConfig {
+            target_noise: -0.5,
+            ..config()
+        }),
+        "loader setting `target_noise` is -0.5, expected 0 to 1"
+    );
+    assert!(
+        message(LoaderConfig {
+            balance: f32::NAN,
+            ..config()
+        })
+        .contains("`balance` is NaN")
+    );
+}
+
+#[test]
+fn dropping_the_loader_ends_its_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let faces: Arc<[Face]> = faces(dir.path(), 6).into();
+    let loader = Loader::new(
+        Arc::clone(&faces),
+        LoaderConfig {
+            workers: 3,
+            ..config()
+        },
+        0,
+    )
+    .unwrap();
+    drop(loader);
+    assert_eq!(Arc::strong_count(&faces), 1, "no worker holds the faces any more");
+}
+
+/// Set `GANIMATION_FACES` to a dataset folder to measure the pipeline on real faces.
+#[test]
+fn real_faces_load_from_the_cache() {
+    let Ok(dir) = std::env::var("GANIMATION_FACES") else {
+        eprintln!("skipped: GANIMATION_FACES does not name a dataset folder");
+        return;
+    };
+    let dataset = crate::Dataset::open(dir).unwrap();
+    let faces: Arc<[Face]> = dataset.split(crate::Split::Train).into();
+    for (size, workers, cache) in [(64, 1, true), (64, 2, true), (128, 1, false), (128, 2, false)] {
+        let config = LoaderConfig {
+            batch_size: 32,
+            image_size: size,
+            workers,
+            cache,
+            ..LoaderConfig::default()
+        };
+        let mut loader = Loader::new(Arc::clone(&faces), config, 0).unwrap();
+        let count = loader.batches_per_epoch();
+        for epoch in ["first", "second"] {
+            let start = Instant::now();
+            for _ in 0..count {
+                loader.next().unwrap().unwrap();
+            }
+            let rate = (count * 32) as f64 / start.elapsed().as_secs_f64();
+            eprintln!("{size} px, {workers} worker(s), cache {cache}, {epoch} epoch: {rate:.0} faces/s");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Label files: pickled dictionaries from an id to a one-dimensional array of numbers.
+//!
+//! Reads protocols 0 to 5 as written by Python 2 and 3 with NumPy 1 and 2. A pickle is a program; this
+//! one is run by a small machine that knows six globals, all of them data types, and refuses the rest.
+//! Nothing is imported or executed, nothing recurses, and memory is bounded by the size of the file.
+
+mod machine;
+mod numpy;
+mod opcodes;
+mod text;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+pub use write::{labels_to_bytes, write_labels};
+
+/// Labels by id, in OpenFace units; the length of a label is not checked here.
+pub type Labels = BTreeMap<String, Vec<f64>>;
+
+/// The largest file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Why a pickle is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PickleProblem {
+    /// The file ends in the middle of something.
+    #[error("the file ends too early")]
+    Truncated,
+    /// A byte that is no opcode.
+    #[error("0x{0:02x} is not a pickle opcode; is this a pickle?")]
+    UnknownOpcode(u8),
+    /// An opcode that labels never need.
+    #[error("{0} is refused: labels need dictionaries, text and arrays alone")]
+    RefusedOpcode(&'static str),
+    /// A Python object that is not on the list of allowed ones.
+    #[error("the Python object `{module}.{name}` is refused; only NumPy arrays of numbers are read")]
+    RefusedGlobal {
+        /// Its module.
+        module: String,
+        /// Its name.
+        name: String,
+    },
+    /// A value that is known but cannot be part of labels.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// A NumPy element type other than f4, f8, i4 and i8.
+    #[error("arrays of `{0}` are refused; f4, f8, i4 and i8 are read")]
+    RefusedDtype(String),
+    /// A value of the wrong kind.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What would have been right.
+        expected: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A label that is no list of numbers.
+    #[error("the label of `{id}` is {found}, expected a one-dimensional array of numbers")]
+    NotALabel {
+        /// The label's id.
+        id: String,
+        /// What is there.
+        found: String,
+    },
+    /// Text or a number that cannot be parsed.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+    /// An array whose bytes do not fill its shape.
+    #[error("an array of shape ({length},) needs {expected} bytes, found {found}")]
+    ArraySize {
+        /// Number of elements.
+        length: usize,
+        /// Bytes that they take.
+        expected: usize,
+        /// Bytes that are there.
+        found: usize,
+    },
+    /// A bound that protects against hostile files.
+    #[error("more than {limit} {what}")]
+    Limit {
+        /// What is counted.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
+}
+
+/// A problem and its place in the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("byte {position}: {problem}")]
+pub struct PickleError {
+    /// Bytes from the start of the file to the opcode that failed.
+    pub position: usize,
+    /// What went wrong there.
+    pub problem: PickleProblem,
+}
+
+/// Reads labels from a file.
+///
+/// # Errors
+/// [`Error::Read`] if the file cannot be read; [`Error::Pickle`] with the position if it holds anything
+/// but a dictionary of text to one-dimensional arrays of numbers.
+pub fn read_labels(path: impl AsRef<Path>) -> Result<Labels> {
+    let path = path.as_ref();
+    let read_error = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let size = fs::metadata(path).map_err(read_error)?.len();
+    let limit = usize::try_from(MAX_FILE_BYTES).unwrap_or(usize::MAX);
+    if size > MAX_FILE_BYTES {
+        let problem = PickleProblem::Limit { what: "bytes", limit };
+        return Err(Error::Pickle {
+            path: path.to_owned(),
+            position: limit,
+            problem,
+        });
+    }
+    let bytes = fs::read(path).map_err(read_error)?;
+    labels_from_bytes(&bytes).map_err(|PickleError { position, problem }| Error::Pickle {
+        path: path.to_owned(),
+        position,
+        problem,
+    })
+}
+
+/// Reads labels from the bytes of a pickle.
+///
+/// # Errors
+/// [`PickleError`] with the byte position if the bytes are anything but a pickled dictionary of text to
+/// one-dimensional arrays of numbers.
+pub fn labels_from_bytes(bytes: &[u8]) -> Result<Labels, PickleError> {
+    machine::Machine::new(bytes).run()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The few Python globals that a pickled NumPy array names, as plain data.
+
+use super::PickleProblem;
+
+/// A global that a labels file may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Global {
+    /// `numpy.core.multiarray._reconstruct`: an empty array, filled by the BUILD that follows.
+    Reconstruct,
+    /// `numpy.core.numeric._frombuffer`: an array in one go (protocol 5).
+    FromBuffer,
+    /// `numpy.ndarray`, the class given to `_reconstruct`.
+    NdArray,
+    /// `numpy.dtype`.
+    Dtype,
+    /// `_codecs.encode`: how Python 3 writes bytes in protocols 0 to 2.
+    Encode,
+    /// `bytes`: how Python 3 writes empty bytes in protocols 0 to 2.
+    Bytes,
+}
+
+impl Global {
+    /// Looks a global up in the allow-list.
+    pub(super) fn find(module: &str, name: &str) -> Result<Self, PickleProblem> {
+        Ok(match (module, name) {
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Self::Reconstruct,
+            ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Self::FromBuffer,
+            ("numpy", "ndarray") => Self::NdArray,
+            ("numpy", "dtype") => Self::Dtype,
+            ("_codecs", "encode") => Self::Encode,
+            ("__builtin__" | "builtins", "bytes") => Self::Bytes,
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => {
+                return Err(PickleProblem::Unsupported(
+                    "a NumPy scalar is refused; labels are arrays, and ids are plain text (write `str(id)`)",
+                ));
+            }
+            _ => {
+                return Err(PickleProblem::RefusedGlobal {
+                    module: module.to_owned(),
+                    name: name.to_owned(),
+                });
+            }
+        })
+    }
+}
+
+/// The element type of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dtype {
+    kind: Kind,
+    big_endian: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    F4,
+    F8,
+    I4,
+    I8,
+}
+
+impl Dtype {
+    /// Reads a code such as `f8`, `<f4` or `>i8`.
+    pub(super) fn parse(code: &str) -> Result<Self, PickleProblem> {
+        let bare = code.trim_start_matches(['<', '>', '=']);
+        let kind = match bare {
+            "f4" => Kind::F4,
+            "f8" => Kind::F8,
+            "i4" => Kind::I4,
+            "i8" => Kind::I8,
+            _ => return Err(PickleProblem::RefusedDtype(code.chars().take(32).collect())),
+        };
+        Ok(Self {
+            kind,
+            big_endian: code.starts_with('>'),
+        })
+    }
+
+    /// Sets the byte order from the `<` or `>` of a dtype's state.
+    pub(super) fn set_order(&mut self, order: &str) -> Result<(), PickleProblem> {
+        self.big_endian = match order {
+            "<" | "=" | "|" => false,
+            ">" => true,
+            _ => return Err(PickleProblem::Malformed("byte order of a dtype")),
+        };
+        Ok(())
+    }
+
+    /// Bytes of one element.
+    fn size(self) -> usize {
+        match self.kind {
+            Kind::F4 | Kind::I4 => 4,
+            Kind::F8 | Kind::I8 => 8,
+        }
+    }
+
+    /// Decodes the bytes of a one-dimensional array.
+    pub(super) fn decode(self, length: usize, bytes: &[u8]) -> Result<Vec<f64>, PickleProblem> {
+        let expected = length.saturating_mul(self.size());
+        if bytes.len() != expected {
+            return Err(PickleProblem::ArraySize {
+                length,
+                expected,
+                found: bytes.len(),
+            });
+        }
+        Ok(match self.kind {
+            Kind::F4 => self
+                .elements(bytes)
+                .map(|b| f64::from(f32::from_le_bytes(b)))
+                .collect(),
+            Kind::I4 => self
+                .elements(bytes)
+                .map(|b| f64::from(i32::from_le_bytes(b)))
+                .collect(),
+            Kind::F8 => self.elements(bytes).map(f64::from_le_bytes).collect(),
+            Kind::I8 => self
+                .elements(bytes)
+                .map(|b| i64::from_le_bytes(b) as f64)
+                .collect(),
+        })
+    }
+
+    /// The elements in little-endian order.
+    fn elements<const N: usize>(self, bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+        bytes.as_chunks::<N>().0.iter().map(move |chunk| {
+            let mut element = *chunk;
+            if self.big_endian {
+                element.reverse();
+            }
+            element
+        })
+    }
+}

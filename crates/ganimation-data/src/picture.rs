@@ -1,0 +1,230 @@
+//! Picture files: decoding with limits, and square pictures of one size.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Cursor};
+use std::path::Path;
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageReader, Limits, RgbImage};
+
+use crate::error::{Error, Result};
+
+/// The largest picture that is decoded, in millions of pixels.
+pub const MAX_MEGAPIXELS: u64 = 128;
+
+/// Memory that a decoder may take, in bytes: 128 megapixels of 16-bit RGBA.
+const MAX_DECODER_BYTES: u64 = 1 << 30;
+
+/// Decodes a photo upright: the orientation that a camera notes (EXIF) is applied.
+///
+/// Grey pictures become RGB, transparent ones are laid on white.
+///
+/// # Errors
+/// [`Error::Read`] if there is no such file, [`Error::PictureTooLarge`] beyond [`MAX_MEGAPIXELS`] (a
+/// decompression bomb ends here, before anything is allocated), [`Error::Picture`] if the contents are
+/// no jpg, png or webp picture.
+pub fn decode_photo(path: impl AsRef<Path>) -> Result<RgbImage> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    decode(path, ImageReader::new(BufReader::new(file)))
+}
+
+/// Reads a face as a square of `size` pixels; also tells whether the file had another size.
+///
+/// What is not square loses its longer ends.
+///
+/// # Errors
+/// As [`decode_photo`].
+pub fn read_face(path: impl AsRef<Path>, size: u32) -> Result<(RgbImage, bool)> {
+    let path = path.as_ref();
+    // Small files: one read beats a buffered reader, and shows an I/O error as what it is.
+    let bytes = fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let picture = decode(path, ImageReader::new(Cursor::new(bytes)))?;
+    if picture.dimensions() == (size, size) {
+        return Ok((picture, false));
+    }
+    Ok((square(&picture, size), true))
+}
+
+/// The centred square of a picture, resized to `size` pixels with Lanczos, as the face crops are.
+///
+/// # Panics
+/// Panics if `size` is 0 or the picture is empty.
+pub fn square(picture: &RgbImage, size: u32) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let side = width.min(height);
+    assert!(
+        side > 0 && size > 0,
+        "a {width} x {height} picture cannot become {size} x {size}"
+    );
+    let centre = imageops::crop_imm(picture, (width - side) / 2, (height - side) / 2, side, side);
+    imageops::resize(&*centre, size, size, FilterType::Lanczos3)
+}
+
+fn decode<R: std::io::BufRead + std::io::Seek>(path: &Path, reader: ImageReader<R>) -> Result<RgbImage> {
+    let read_error = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let picture_error = |source| Error::Picture {
+        path: path.to_owned(),
+        source,
+    };
+    // The contents decide the format: extensions lie.
+    let mut reader = reader.with_guessed_format().map_err(read_error)?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(picture_error)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS * 1_000_000 {
+        return Err(Error::PictureTooLarge {
+            path: path.to_owned(),
+            width,
+            height,
+            limit: MAX_MEGAPIXELS,
+        });
+    }
+    let orientation = decoder.orientation().map_err(picture_error)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(picture_error)?;
+    picture.apply_orientation(orientation);
+    Ok(if picture.color().has_alpha() {
+        on_white(&picture)
+    } else {
+        picture.into_rgb8()
+    })
+}
+
+fn on_white(picture: &DynamicImage) -> RgbImage {
+    let rgba = picture.to_rgba8();
+    ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| {
+        let [red, green, blue, alpha] = rgba.get_pixel(x, y).0;
+        let over = |color: u8| {
+            let sum = u16::from(color) * u16::from(alpha) + 255 * (255 - u16::from(alpha));
+            u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
+        };
+        image::Rgb([red, green, blue].map(over))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma, Rgb, Rgba, RgbaImage};
+
+    #[test]
+    fn a_face_of_another_shape_is_cut_and_resized() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wide.png");
+        RgbImage::from_fn(60, 20, |x, _| {
+            if (20..40).contains(&x) {
+                Rgb([9, 8, 7])
+            } else {
+                Rgb([255; 3])
+            }
+        })
+        .save(&path)
+        .unwrap();
+        let (face, resized) = read_face(&path, 10).unwrap();
+        assert!(resized);
+        assert_eq!(face, RgbImage::from_pixel(10, 10, Rgb([9, 8, 7])));
+    }
+
+    #[test]
+    fn a_grey_picture_becomes_rgb() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("grey.png");
+        GrayImage::from_pixel(4, 4, Luma([77])).save(&path).unwrap();
+        assert_eq!(
+            read_face(&path, 4).unwrap(),
+            (RgbImage::from_pixel(4, 4, Rgb([77; 3])), false)
+        );
+    }
+
+    #[test]
+    fn a_transparent_picture_lies_on_white() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clear.png");
+        RgbaImage::from_fn(2, 1, |x, _| Rgba([10, 20, 30, if x == 0 { 0 } else { 255 }]))
+            .save(&path)
+            .unwrap();
+        let photo = decode_photo(&path).unwrap();
+        assert_eq!(photo.into_raw(), [255, 255, 255, 10, 20, 30]);
+    }
+
+    #[test]
+    fn the_contents_decide_the_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lie.jpg");
+        let png = dir.path().join("true.png");
+        RgbImage::from_pixel(3, 2, Rgb([1, 2, 3])).save(&png).unwrap();
+        fs::rename(&png, &path).unwrap();
+        assert_eq!(decode_photo(&path).unwrap().dimensions(), (3, 2));
+    }
+
+    #[test]
+    fn a_camera_s_orientation_is_applied() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("turned.jpg");
+        let mut jpeg = Vec::new();
+        let photo = RgbImage::from_fn(32, 16, |x, _| if x < 16 { Rgb([255; 3]) } else { Rgb([0; 3]) });
+        image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
+            .encode_image(&photo)
+            .unwrap();
+        // An APP1 segment with one tag, orientation (0x0112) = 6: turn a quarter clockwise to see it upright.
+        let exif =
+            b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        jpeg.splice(2..2, exif.iter().copied());
+        fs::write(&path, jpeg).unwrap();
+        let upright = decode_photo(&path).unwrap();
+        assert_eq!(upright.dimensions(), (16, 32));
+        assert!(upright.get_pixel(8, 4).0[0] > 200 && upright.get_pixel(8, 28).0[0] < 50);
+    }
+
+    #[test]
+    fn a_decompression_bomb_is_refused_by_its_header() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bomb.png");
+        let mut png = Vec::new();
+        RgbImage::new(1, 1)
+            .write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png)
+            .unwrap();
+        // IHDR: signature 8, length 4, type 4, then width and height, big endian; the CRC follows 13 bytes of data.
+        png[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
+        png[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
+        let crc = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.to_be_bytes());
+        fs::write(&path, png).unwrap();
+        let message = decode_photo(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("is 60000 x 60000 pixels, more than 128 megapixels"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text.jpg");
+        fs::write(&path, "not a picture").unwrap();
+        assert!(matches!(decode_photo(&path), Err(Error::Picture { .. })));
+        assert!(matches!(
+            decode_photo(dir.path().join("gone.jpg")),
+            Err(Error::Read { .. })
+        ));
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+                (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+            })
+        })
+    }
+}
