@@ -7,5 +7,9 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// - `x` and the result: any, unbounded
 pub fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if slope > 0.0 && crate::flex::runs(&x) {
+        return crate::flex::leaky_relu(x, slope);
+    }
     burn::tensor::activation::leaky_relu(x, slope)
 }

@@ -35,12 +35,12 @@ impl AdamStep {
     }
 
     /// `rate / (1 - beta_1^count)`.
-    fn step_size(&self) -> f64 {
+    pub(crate) fn step_size(&self) -> f64 {
         self.rate / self.corrections()[0]
     }
 
     /// `1 / sqrt(1 - beta_2^count)`.
-    fn deviation_scale(&self) -> f64 {
+    pub(crate) fn deviation_scale(&self) -> f64 {
         self.corrections()[1].sqrt().recip()
     }
 }
@@ -84,15 +84,14 @@ pub fn adam_step(
         "adam: the step count is {}, the first is 1",
         step.count
     );
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&param) {
+        return crate::flex::adam_step(param, grad, moments, step);
+    }
     composite(param, grad, moments, step)
 }
 
-fn composite(
-    param: Tensor<1>,
-    grad: Tensor<1>,
-    moments: Moments,
-    step: AdamStep,
-) -> (Tensor<1>, Moments) {
+fn composite(param: Tensor<1>, grad: Tensor<1>, moments: Moments, step: AdamStep) -> (Tensor<1>, Moments) {
     let squared = grad.clone() * grad.clone();
     let first = moments.first * step.beta_1 + grad * (1.0 - step.beta_1);
     let second = moments.second * step.beta_2 + squared * (1.0 - step.beta_2);

@@ -29,18 +29,16 @@ pub fn conv2d(
         channels, inputs,
         "conv2d: an image of {channels} channels for a weight of {inputs}"
     );
-    assert!(
-        stride > 0,
-        "conv2d: the stride is {stride}, at least 1 is needed"
-    );
+    assert!(stride > 0, "conv2d: the stride is {stride}, at least 1 is needed");
     check_kernel("conv2d", height, kernel_height, padding);
     check_kernel("conv2d", width, kernel_width, padding);
     if let Some(bias) = &bias {
         let [biases] = bias.dims();
-        assert_eq!(
-            biases, out,
-            "conv2d: {biases} biases for {out} output channels"
-        );
+        assert_eq!(biases, out, "conv2d: {biases} biases for {out} output channels");
+    }
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::conv2d(x, weight, bias, stride, padding);
     }
     burn_conv2d(
         x,
@@ -61,12 +59,7 @@ pub fn conv2d(
 ///
 /// # Panics
 /// If the channels of `x` and `weight` differ, `stride` is 0, or the result would be empty.
-pub fn conv_transpose2d(
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    stride: usize,
-    padding: usize,
-) -> Tensor<4> {
+pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let [_, channels, height, width] = x.dims();
     let [inputs, _, kernel_height, kernel_width] = weight.dims();
     assert_eq!(
@@ -83,6 +76,10 @@ pub fn conv_transpose2d(
             full > 2 * padding,
             "conv_transpose2d: {full} pixels and a padding of {padding} leave nothing"
         );
+    }
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::conv_transpose2d(x, weight, stride, padding);
     }
     burn_conv_transpose2d(
         x,

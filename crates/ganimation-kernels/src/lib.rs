@@ -15,6 +15,8 @@
 mod activation;
 mod adam;
 mod conv;
+#[cfg(feature = "flex")]
+mod flex;
 mod norm;
 
 pub use activation::leaky_relu;

@@ -15,6 +15,10 @@ use burn::tensor::{Tensor, activation::relu, module::batch_norm_train};
 /// If `weight` or `bias` does not have one entry a channel.
 pub fn instance_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
     check(&x, &weight, &bias);
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::instance_norm(x, weight, bias, epsilon, false);
+    }
     composite(x, weight, bias, epsilon)
 }
 
@@ -25,13 +29,12 @@ pub fn instance_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: 
 ///
 /// # Panics
 /// As [`instance_norm`].
-pub fn instance_norm_relu(
-    x: Tensor<4>,
-    weight: Tensor<1>,
-    bias: Tensor<1>,
-    epsilon: f64,
-) -> Tensor<4> {
+pub fn instance_norm_relu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
     check(&x, &weight, &bias);
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::instance_norm(x, weight, bias, epsilon, true);
+    }
     relu(composite(x, weight, bias, epsilon))
 }
 
@@ -53,11 +56,6 @@ fn check(x: &Tensor<4>, weight: &Tensor<1>, bias: &Tensor<1>) {
 fn composite(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let planes = x.reshape([1, batch * channels, height, width]);
-    let normalized = batch_norm_train(
-        planes,
-        weight.repeat(&[batch]),
-        bias.repeat(&[batch]),
-        epsilon,
-    );
+    let normalized = batch_norm_train(planes, weight.repeat(&[batch]), bias.repeat(&[batch]), epsilon);
     normalized.output.reshape([batch, channels, height, width])
 }

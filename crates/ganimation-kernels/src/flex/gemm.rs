@@ -1,0 +1,216 @@
+//! Matrix products: the only `unsafe` of the crate.
+
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+use super::real::Real;
+
+/// A matrix in a slice.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a, E> {
+    data: &'a [E],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, E> Matrix<'a, E> {
+    /// Rows of `columns` adjacent elements, one every `row_stride` elements.
+    pub(super) fn new(data: &'a [E], [rows, columns]: [usize; 2], row_stride: usize) -> Self {
+        let extent = extent(rows, columns, row_stride);
+        assert!(
+            extent <= data.len(),
+            "a matrix of {extent} elements in a slice of {}",
+            data.len()
+        );
+        Self {
+            data,
+            rows,
+            columns,
+            row_stride,
+            column_stride: 1,
+        }
+    }
+
+    /// The same elements with rows and columns exchanged.
+    pub(super) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// `count` rows from `first` on.
+    fn rows(self, first: usize, count: usize) -> Self {
+        Self {
+            data: &self.data[first * self.row_stride..],
+            rows: count,
+            ..self
+        }
+    }
+}
+
+/// Elements from the first to the last of a matrix, both included.
+fn extent(rows: usize, columns: usize, row_stride: usize) -> usize {
+    if rows == 0 || columns == 0 {
+        0
+    } else {
+        (rows - 1) * row_stride + columns
+    }
+}
+
+/// Where a product goes: rows of adjacent elements, one every `row_stride` elements.
+pub(super) struct Target<'a, E> {
+    pub(super) data: &'a mut [E],
+    pub(super) row_stride: usize,
+    /// Adds to what is there in place of overwriting it.
+    pub(super) accumulate: bool,
+}
+
+/// `target = left right`, on all threads if `parallel`.
+///
+/// The threads split the target's rows, never the sums: results do not depend on their number.
+pub(super) fn multiply<E: Real>(left: Matrix<E>, right: Matrix<E>, target: Target<E>, parallel: bool) {
+    let Target {
+        data,
+        row_stride,
+        accumulate,
+    } = target;
+    let threads = rayon::current_num_threads();
+    if !parallel || threads == 1 || left.rows < 2 {
+        return product(left, right, data, row_stride, accumulate);
+    }
+    let rows = left.rows.div_ceil(threads);
+    data.par_chunks_mut(rows * row_stride)
+        .enumerate()
+        .take(left.rows.div_ceil(rows))
+        .for_each(|(index, chunk)| {
+            let first = index * rows;
+            let block = left.rows(first, rows.min(left.rows - first));
+            product(block, right, chunk, row_stride, accumulate);
+        });
+}
+
+fn product<E: Real>(
+    left: Matrix<E>,
+    right: Matrix<E>,
+    target: &mut [E],
+    row_stride: usize,
+    accumulate: bool,
+) {
+    assert_eq!(
+        left.columns, right.rows,
+        "a product of {} columns by {} rows",
+        left.columns, right.rows
+    );
+    let extent = extent(left.rows, right.columns, row_stride);
+    assert!(
+        extent <= target.len(),
+        "a product of {extent} elements in a slice of {}",
+        target.len()
+    );
+    assert!(
+        row_stride >= right.columns || left.rows < 2,
+        "rows of {} elements every {row_stride}",
+        right.columns
+    );
+    // SAFETY: `Matrix::new` and the two assertions above bound every index by its slice's length (transposing and
+    // taking rows keep the bound), rows of the target do not overlap, `target` is borrowed exclusively, and `E` is
+    // `f32` or `f64`, for any of whose bits gemm is defined.
+    #[allow(
+        unsafe_code,
+        reason = "the gemm crate takes pointers; bounds are asserted above"
+    )]
+    unsafe {
+        gemm::gemm(
+            left.rows,
+            right.columns,
+            left.columns,
+            target.as_mut_ptr(),
+            1,
+            row_stride as isize,
+            accumulate,
+            left.data.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.data.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            E::ONE,
+            E::ONE,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(length: usize) -> Vec<f64> {
+        (0..length).map(|value| value as f64 % 7.0 - 3.0).collect()
+    }
+
+    #[test]
+    fn products_agree_with_a_triple_loop_in_every_layout() {
+        let (rows, depth, columns, stride) = (5, 3, 4, 6);
+        let left = ramp(rows * depth);
+        let right = ramp(depth * columns);
+        for accumulate in [false, true] {
+            for parallel in [false, true] {
+                for transposed in [false, true] {
+                    let mut found = vec![1.0; rows * stride];
+                    let a = if transposed {
+                        Matrix::new(&left, [depth, rows], rows).transposed()
+                    } else {
+                        Matrix::new(&left, [rows, depth], depth)
+                    };
+                    let target = Target {
+                        data: &mut found,
+                        row_stride: stride,
+                        accumulate,
+                    };
+                    multiply(
+                        a,
+                        Matrix::new(&right, [depth, columns], columns),
+                        target,
+                        parallel,
+                    );
+                    for row in 0..rows {
+                        for column in 0..stride {
+                            let expected = if column < columns {
+                                let sum: f64 = (0..depth)
+                                    .map(|k| {
+                                        let index = if transposed {
+                                            k * rows + row
+                                        } else {
+                                            row * depth + k
+                                        };
+                                        left[index] * right[k * columns + column]
+                                    })
+                                    .sum();
+                                sum + f64::from(u8::from(accumulate))
+                            } else {
+                                1.0
+                            };
+                            assert_eq!(found[row * stride + column], expected);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a matrix of 6 elements in a slice of 5")]
+    fn a_matrix_larger_than_its_slice_panics() {
+        let _ = Matrix::new(&[0.0_f32; 5], [2, 3], 3);
+    }
+}
