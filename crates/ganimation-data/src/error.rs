@@ -237,4 +237,27 @@ pub enum Error {
         /// The limit in millions of pixels.
         limit: u64,
     },
+
+    /// A picture does not fit the format of its file.
+    #[error("cannot encode picture {}", path.display())]
+    EncodePicture {
+        /// The file.
+        path: PathBuf,
+        /// What the encoder says.
+        source: image::ImageError,
+    },
+
+    /// A picture's path does not say its format.
+    #[error("{} has no extension among png, jpg, jpeg and webp", path.display())]
+    UnknownPictureFormat {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The face detector that is built in cannot be unpacked.
+    #[error("the built-in face detector is damaged; build again")]
+    DetectorModel {
+        /// What its reader says.
+        source: io::Error,
+    },
 }

@@ -1,0 +1,236 @@
+//! Finding faces in photos, and cutting them out the way the training faces were cut.
+
+use std::fmt;
+
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, RgbImage};
+use rustface::{Detector, ImageData, Model};
+
+use crate::error::{Error, Result};
+
+/// The SeetaFace frontal detector; licence beside it.
+const MODEL: &[u8] = include_bytes!("../assets/seeta_fd_frontal_v1.0.bin");
+
+/// Smallest face that counts in a photo of usual size, in pixels.
+const MIN_FACE: u32 = 60;
+/// Smallest face that counts in any photo, in pixels.
+const MIN_FACE_EVER: u32 = 20;
+/// Detections with a lower score are dropped.
+const MIN_SCORE: f64 = 2.0;
+/// Ratio of neighbouring scales that are searched.
+const PYRAMID: f32 = 0.8;
+/// Distance of neighbouring windows, in pixels.
+const STEP: u32 = 4;
+/// The detector's window: smaller photos are enlarged before they are searched.
+const WINDOW: u32 = 40;
+/// Photos with a longer side are searched in a smaller copy.
+const MAX_SEARCHED_SIDE: u32 = 1_600;
+
+/// A square around a face, in pixels of the photo; it may overhang the photo's borders.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaceBox {
+    /// Left edge.
+    pub x: i32,
+    /// Top edge.
+    pub y: i32,
+    /// Width and height.
+    pub size: u32,
+    /// The detector's score, above 2; sure finds are above 20.
+    pub score: f32,
+}
+
+/// Finds upright faces that look at the camera.
+///
+/// ```no_run
+/// use ganimation_data::{FaceDetector, crop, decode_photo};
+///
+/// let photo = decode_photo("me.jpg")?;
+/// if let Some(&face) = FaceDetector::new()?.detect(&photo).first() {
+///     crop(&photo, face, 128).save("face.png").ok();
+/// }
+/// # Ok::<(), ganimation_data::Error>(())
+/// ```
+pub struct FaceDetector {
+    model: Model,
+}
+
+impl fmt::Debug for FaceDetector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaceDetector").finish_non_exhaustive()
+    }
+}
+
+impl FaceDetector {
+    /// Unpacks the detector that is built in.
+    ///
+    /// # Errors
+    /// [`Error::DetectorModel`] if the build is damaged.
+    pub fn new() -> Result<Self> {
+        let model = rustface::read_model(MODEL).map_err(|source| Error::DetectorModel { source })?;
+        Ok(Self { model })
+    }
+
+    /// Finds the faces of a photo, largest first.
+    ///
+    /// Faces under 60 pixels, or under a sixth of a small photo's shorter side, are left out.
+    pub fn detect(&self, photo: &RgbImage) -> Vec<FaceBox> {
+        let (width, height) = photo.dimensions();
+        let (shorter, longer) = (width.min(height), width.max(height));
+        if shorter < MIN_FACE_EVER {
+            return Vec::new();
+        }
+        let min_face = (shorter / 6).clamp(MIN_FACE_EVER, MIN_FACE);
+        let scale = if longer > MAX_SEARCHED_SIDE {
+            f64::from(MAX_SEARCHED_SIDE) / f64::from(longer)
+        } else {
+            // The window must fit, and a face of the smallest size must fill it.
+            (f64::from(WINDOW) / f64::from(min_face)).max(1.0)
+        };
+        let searched = |side: u32| scaled(f64::from(side) * scale).unsigned_abs().max(WINDOW);
+        let grey = imageops::grayscale(photo);
+        let grey = match (searched(width), searched(height)) {
+            size if size == (width, height) => grey,
+            (width, height) => imageops::resize(&grey, width, height, FilterType::Triangle),
+        };
+
+        let mut detector = rustface::create_detector_with_model(self.model.clone());
+        configure(detector.as_mut());
+        let found = detector.detect(&ImageData::new(grey.as_raw(), grey.width(), grey.height()));
+        let mut faces: Vec<FaceBox> = found
+            .iter()
+            .map(|face| {
+                let bounds = face.bbox();
+                let back = |length: f64| scaled(length / scale);
+                FaceBox {
+                    x: back(bounds.x().into()),
+                    y: back(bounds.y().into()),
+                    size: back(bounds.width().into()).unsigned_abs(),
+                    #[allow(clippy::cast_possible_truncation, reason = "a score needs no more than f32")]
+                    score: face.score() as f32,
+                }
+            })
+            .filter(|face| face.size >= min_face)
+            .collect();
+        faces.sort_by(|a, b| b.size.cmp(&a.size).then(b.score.total_cmp(&a.score)));
+        faces
+    }
+}
+
+fn configure(detector: &mut dyn Detector) {
+    detector.set_score_thresh(MIN_SCORE);
+    detector.set_pyramid_scale_factor(PYRAMID);
+    detector.set_slide_window_step(STEP, STEP);
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "lengths in a photo are far below 2^31"
+)]
+fn scaled(length: f64) -> i32 {
+    length.round() as i32
+}
+
+/// Cuts a face out and resizes it to `out_size` pixels with Lanczos, as the training faces were.
+///
+/// What lies beyond the photo's borders is its reflection.
+///
+/// # Panics
+/// Panics if the photo, the box or `out_size` is empty.
+pub fn crop(photo: &RgbImage, face: FaceBox, out_size: u32) -> RgbImage {
+    let (width, height) = photo.dimensions();
+    assert!(
+        width > 0 && height > 0 && face.size > 0 && out_size > 0,
+        "cannot cut {} px out of {width} x {height} px to {out_size} px",
+        face.size
+    );
+    let cut: RgbImage = ImageBuffer::from_fn(face.size, face.size, |x, y| {
+        let x = reflect(i64::from(face.x) + i64::from(x), width);
+        let y = reflect(i64::from(face.y) + i64::from(y), height);
+        *photo.get_pixel(x, y)
+    });
+    if face.size == out_size {
+        return cut;
+    }
+    imageops::resize(&cut, out_size, out_size, FilterType::Lanczos3)
+}
+
+/// Reflects a coordinate into `0..length` without repeating the edge: … 2 1 | 0 1 2 … n-1 | n-2 ….
+fn reflect(at: i64, length: u32) -> u32 {
+    let last = i64::from(length) - 1;
+    if last == 0 {
+        return 0;
+    }
+    let folded = at.rem_euclid(2 * last);
+    u32::try_from(folded.min(2 * last - folded)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+    use std::path::Path;
+
+    /// The portrait of an astronaut, public domain (NASA), 512 x 512 px.
+    fn astronaut() -> RgbImage {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/astronaut.png");
+        crate::picture::decode_photo(path).unwrap()
+    }
+
+    fn centre(face: &FaceBox) -> (f64, f64) {
+        let half = f64::from(face.size) / 2.0;
+        (f64::from(face.x) + half, f64::from(face.y) + half)
+    }
+
+    #[test]
+    fn a_portrait_s_face_is_found_at_every_size() {
+        let photo = astronaut();
+        let detector = FaceDetector::new().unwrap();
+        let whole = detector.detect(&photo)[0];
+        assert!((90..180).contains(&whole.size), "{whole:?}");
+        // A quarter of the size, and beyond the size that is searched directly.
+        for side in [192, 2_048] {
+            let other = imageops::resize(&photo, side, side, FilterType::CatmullRom);
+            let ratio = f64::from(side) / 512.0;
+            let face = detector.detect(&other)[0];
+            let (expected, found) = (centre(&whole), centre(&face));
+            let slack = 12.0 * ratio;
+            assert!((found.0 - expected.0 * ratio).abs() < slack, "{whole:?} {face:?}");
+            assert!((found.1 - expected.1 * ratio).abs() < slack, "{whole:?} {face:?}");
+        }
+    }
+
+    #[test]
+    fn no_face_is_found_where_there_is_none() {
+        let detector = FaceDetector::new().unwrap();
+        for (width, height) in [(1, 1), (19, 300), (20, 20), (30, 400), (200, 90)] {
+            let flat = RgbImage::from_pixel(width, height, Rgb([90; 3]));
+            assert!(detector.detect(&flat).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_crop_reflects_what_overhangs() {
+        let photo = RgbImage::from_fn(4, 3, |x, y| Rgb([u8::try_from(x * 10 + y).unwrap(); 3]));
+        let face = FaceBox {
+            x: -2,
+            y: -1,
+            size: 6,
+            score: 9.0,
+        };
+        let cut = crop(&photo, face, 6);
+        let row = |y| (0..6).map(|x| cut.get_pixel(x, y).0[0]).collect::<Vec<_>>();
+        assert_eq!(row(0), [21, 11, 1, 11, 21, 31]);
+        assert_eq!(row(1), [20, 10, 0, 10, 20, 30]);
+        assert_eq!(row(5), [20, 10, 0, 10, 20, 30]);
+        assert_eq!(crop(&photo, face, 12).dimensions(), (12, 12));
+    }
+
+    #[test]
+    fn reflection_never_leaves_the_photo() {
+        for length in 1..5 {
+            for at in -20..20 {
+                assert!(reflect(at, length) < length);
+            }
+        }
+    }
+}
