@@ -35,7 +35,7 @@ impl Layer {
             Self::ConvTranspose(layer) => layer.forward(x),
             Self::InstanceNorm(layer) => layer.forward(x),
             Self::Relu(layer) => layer.forward(x),
-            Self::LeakyRelu(layer) => layer.forward(x),
+            Self::LeakyRelu(layer) => ganimation_kernels::leaky_relu(x, layer.negative_slope),
             Self::Residual(layer) => layer.forward(x),
         }
     }

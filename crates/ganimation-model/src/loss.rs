@@ -3,7 +3,6 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::penalty::gradient_penalty;
 use crate::{Discriminator, Generator};
 
 /// How the squared error of action units becomes one number.
@@ -173,51 +172,43 @@ impl Default for LossWeights {
     }
 }
 
-/// The discriminator's terms, each `[1]` and not yet weighted.
+/// The discriminator's terms, each `[1]` and not yet weighted; the gradient penalty stands apart
+/// ([`gradient_penalty`](crate::gradient_penalty)).
 #[derive(Clone, Debug)]
 pub struct CriticLoss {
     /// Mean realness of the edited faces minus that of the real ones (minus the Wasserstein estimate).
     pub realness: Tensor<1>,
     /// Error of the action units read from the real faces.
     pub aus: Tensor<1>,
-    /// [`gradient_penalty`].
-    pub penalty: Tensor<1>,
 }
 
 impl CriticLoss {
-    /// `realness + aus·weight`: everything but the penalty.
-    pub fn judgement(&self, weights: &LossWeights) -> Tensor<1> {
+    /// The weighted sum.
+    pub fn total(&self, weights: &LossWeights) -> Tensor<1> {
         self.realness.clone() + self.aus.clone() * weights.aus
-    }
-
-    /// `penalty·weight`.
-    pub fn weighted_penalty(&self, weights: &LossWeights) -> Tensor<1> {
-        self.penalty.clone() * weights.penalty
     }
 }
 
-/// The discriminator's loss on a batch: `mean D(fake) - mean D(real) + w·AUs(real) + w·penalty` (paper, eq. 1 and 3).
+/// The discriminator's loss on a batch, without the penalty: `mean D(fake) - mean D(real) + w·AUs(real)`
+/// (paper, eq. 1 and 3).
 ///
 /// # Shapes
 /// - `real`, `fake`: `[batch, 3, height, width]`, in [-1, 1]; `fake` is what the generator made of `real`, detached
 /// - `aus`: `[batch, aus]` of `real`, OpenFace intensity / 5
-/// - `alpha`: `[batch]`, in [0, 1], where the penalty looks between the two
 pub fn critic_loss(
     discriminator: &Discriminator,
     real: Tensor<4>,
     aus: Tensor<2>,
     fake: Tensor<4>,
-    alpha: Tensor<1>,
     weights: &LossWeights,
 ) -> CriticLoss {
     let [batch, ..] = real.dims();
-    let both = discriminator.forward(Tensor::cat(vec![real.clone(), fake.clone()], 0));
+    let both = discriminator.forward(Tensor::cat(vec![real, fake], 0));
     let realness_real = both.realness.clone().narrow(0, 0, batch).mean();
     let realness_fake = both.realness.narrow(0, batch, batch).mean();
     CriticLoss {
         realness: realness_fake - realness_real,
         aus: weights.au_term.measure(both.aus.narrow(0, 0, batch), aus),
-        penalty: gradient_penalty(discriminator, real, fake, alpha),
     }
 }
 
@@ -383,26 +374,16 @@ mod tests {
         let faces = || Tensor::random([2, 3, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
         let (real, fake) = (faces(), faces());
         let aus = Tensor::random([2, AU_COUNT], Distribution::Uniform(0.0, 1.0), &device);
-        let alpha = Tensor::from_data([0.25, 0.75], &device);
         let weights = LossWeights::default();
-        let loss = critic_loss(
-            &discriminator,
-            real.clone(),
-            aus.clone(),
-            fake.clone(),
-            alpha.clone(),
-            &weights,
-        );
+        let loss = critic_loss(&discriminator, real.clone(), aus.clone(), fake.clone(), &weights);
 
         let (of_real, of_fake) = (
-            discriminator.forward(real.clone()),
-            discriminator.forward(fake.clone()),
+            discriminator.forward(real),
+            discriminator.forward(fake),
         );
         let realness: f32 = (of_fake.realness.mean() - of_real.realness.mean()).into_scalar();
         let error: f32 = (of_real.aus - aus).square().mean().into_scalar();
-        let penalty: f32 = gradient_penalty(&discriminator, real, fake, alpha).into_scalar();
-        close(loss.judgement(&weights), realness + 160.0 * error);
-        close(loss.weighted_penalty(&weights), 10.0 * penalty);
+        close(loss.total(&weights), realness + 160.0 * error);
     }
 
     #[test]

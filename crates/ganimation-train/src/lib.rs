@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Training GANimation: alternating steps, runs that survive, checkpoints that resume exactly.
+//!
+//! A [`Trainer`] holds the networks and takes one step on one batch; a [`Run`] is a folder that feeds it batches by a
+//! schedule that depends on steps alone, and writes metrics, previews and checkpoints. Nothing here prints: a run tells
+//! its [`Observer`].
+
+mod checkpoint;
+mod config;
+mod error;
+mod optimizer;
+mod preview;
+mod random;
+mod run;
+mod schedule;
+mod trainer;
+
+pub use config::{AdamConfig, CONFIG_VERSION, TrainConfig};
+pub use error::{Error, Result};
+pub use optimizer::Adam;
+pub use run::{Observer, Outcome, Progress, Run};
+pub use schedule::Schedule;
+pub use trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};

@@ -1,0 +1,161 @@
+//! Checkpoints: folders that are complete or absent, never in between.
+//!
+//! A checkpoint is written to `checkpoints/.scratch`, synced and renamed to `checkpoints/step-N`. A kill at any instant
+//! therefore leaves either the folder or the scratch, which the next checkpoint clears away.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, TensorData};
+use ganimation_model::{load_state_dict, state_dict};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::config::{AdamConfig, TrainConfig};
+use crate::optimizer::Adam;
+use crate::trainer::Trainer;
+use crate::{Error, Result};
+
+const SCRATCH: &str = ".scratch";
+const GENERATOR: &str = "generator.safetensors";
+const DISCRIMINATOR: &str = "discriminator.safetensors";
+const AVERAGE: &str = "average.safetensors";
+const GENERATOR_ADAM: &str = "generator_adam.safetensors";
+const DISCRIMINATOR_ADAM: &str = "discriminator_adam.safetensors";
+/// Metadata key of an optimiser's file.
+const COUNT: &str = "count";
+
+/// Writes `trainer` after `step` critic steps into `folder/step-N` and removes all but the `keep` newest checkpoints.
+pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64, keep: usize) -> Result<PathBuf> {
+    let scratch = folder.join(SCRATCH);
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).map_err(Error::file("clear", &scratch))?;
+    }
+    fs::create_dir_all(&scratch).map_err(Error::file("create", &scratch))?;
+
+    let write = |name, tensors, count| write_tensors(&scratch.join(name), tensors, count);
+    write(GENERATOR, state_dict(&trainer.generator), None)?;
+    write(DISCRIMINATOR, state_dict(&trainer.discriminator), None)?;
+    write(AVERAGE, state_dict(&trainer.average), None)?;
+    for (name, adam) in [
+        (GENERATOR_ADAM, &trainer.generator_adam),
+        (DISCRIMINATOR_ADAM, &trainer.discriminator_adam),
+    ] {
+        write(name, adam.state(), Some(adam.count()))?;
+    }
+    sync(&scratch)?;
+
+    let path = folder.join(format!("step-{step}"));
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(Error::file("replace", &path))?;
+    }
+    fs::rename(&scratch, &path).map_err(Error::file("name", &path))?;
+    sync(folder)?;
+    let checkpoints = list(folder)?;
+    for (_, old) in checkpoints.iter().rev().skip(keep) {
+        fs::remove_dir_all(old).map_err(Error::file("remove", old))?;
+    }
+    Ok(path)
+}
+
+/// Reads the networks and optimisers of a checkpoint folder.
+pub(crate) fn load(path: &Path, config: TrainConfig, device: &Device) -> Result<Trainer> {
+    let adam = config.adam;
+    let fresh = Trainer::new(config, device);
+    Ok(Trainer {
+        generator: load_module(path, GENERATOR, fresh.generator)?,
+        discriminator: load_module(path, DISCRIMINATOR, fresh.discriminator)?,
+        average: load_module(path, AVERAGE, fresh.average)?,
+        generator_adam: load_adam(path, GENERATOR_ADAM, adam, device)?,
+        discriminator_adam: load_adam(path, DISCRIMINATOR_ADAM, adam, device)?,
+        config: fresh.config,
+    })
+}
+
+/// All checkpoints with the critic steps they were taken after, oldest first.
+pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::file("list", folder))? {
+        let path = entry.map_err(Error::file("list", folder))?.path();
+        let step = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_prefix("step-")?.parse().ok());
+        if let Some(step) = step {
+            found.push((step, path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn write_tensors(path: &Path, tensors: Vec<(String, TensorData)>, count: Option<u32>) -> Result<()> {
+    let damaged = |error: safetensors::SafeTensorError| Error::Damaged {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let tensors: Vec<(String, TensorData)> = tensors
+        .into_iter()
+        .map(|(name, data)| (name, data.convert_dtype(DType::F32)))
+        .collect();
+    let views = tensors
+        .iter()
+        .map(|(name, data)| {
+            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(damaged)?;
+    let metadata = count.map(|count| HashMap::from([(COUNT.to_owned(), count.to_string())]));
+    let bytes = safetensors::serialize(views, metadata).map_err(damaged)?;
+    fs::write(path, bytes).map_err(Error::file("write", path))?;
+    sync(path)
+}
+
+fn read_tensors(path: &Path) -> Result<(Vec<(String, TensorData)>, Option<u32>)> {
+    let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
+    let bytes = fs::read(path).map_err(Error::file("read", path))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let count = header
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(COUNT)?.parse().ok());
+    let tensors = SafeTensors::deserialize(&bytes)
+        .map_err(|e| damaged(e.to_string()))?
+        .iter()
+        .map(|(name, view)| match view.dtype() {
+            Dtype::F32 => {
+                let data =
+                    TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), DType::F32);
+                Ok((name.to_owned(), data))
+            }
+            other => Err(damaged(format!("tensor {name} has element type {other:?}; expected F32"))),
+        })
+        .collect::<Result<_>>()?;
+    Ok((tensors, count))
+}
+
+fn load_module<M: Module>(folder: &Path, name: &str, module: M) -> Result<M> {
+    let (tensors, _) = read_tensors(&folder.join(name))?;
+    Ok(load_state_dict(module, tensors.into_iter().collect::<BTreeMap<_, _>>())?)
+}
+
+fn load_adam(folder: &Path, name: &str, config: AdamConfig, device: &Device) -> Result<Adam> {
+    let path = folder.join(name);
+    let (tensors, count) = read_tensors(&path)?;
+    let Some(count) = count else {
+        return Err(Error::Damaged { path, reason: "no step count".to_owned() });
+    };
+    Adam::from_state(config, count, tensors, device).map_err(|names| Error::Damaged {
+        path,
+        reason: format!("unpaired moments {}", names.join(", ")),
+    })
+}
+
+/// Makes sure that a file's contents or a folder's entries are on disk.
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("sync", path))
+}

@@ -1,0 +1,180 @@
+//! The networks in training, and one step of each.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use ganimation_data::pixels::tensor_from_bytes;
+use ganimation_data::{AU_COUNT, Batch};
+use ganimation_model::{
+    CriticUpdates, Discriminator, Generator, critic_loss, generator_loss, gradient_penalty, map_parameters,
+};
+
+use crate::config::TrainConfig;
+use crate::optimizer::Adam;
+use crate::random::penalty_alphas;
+
+/// A batch of faces on a device.
+#[derive(Clone, Debug)]
+pub struct FaceBatch {
+    /// `[batch, 3, size, size]`, in [-1, 1].
+    pub images: Tensor<4>,
+    /// The faces' action units, `[batch, 17]`, OpenFace intensity / 5.
+    pub aus: Tensor<2>,
+    /// The action units to edit them towards, `[batch, 17]`.
+    pub targets: Tensor<2>,
+}
+
+impl FaceBatch {
+    /// Moves a loaded batch to `device`, as bytes, and normalises it there.
+    pub fn new(batch: Batch, device: &Device) -> Self {
+        let rows = |values: Vec<f32>| {
+            Tensor::<1>::from_data(values.as_slice(), device).reshape([batch.batch, AU_COUNT])
+        };
+        Self {
+            aus: rows(batch.aus),
+            targets: rows(batch.target_aus),
+            images: tensor_from_bytes(batch.pixels, [batch.batch, batch.size, batch.size], device),
+        }
+    }
+}
+
+/// What a critic step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
+#[derive(Clone, Debug)]
+pub struct CriticReport {
+    /// Mean realness of edited faces minus that of real ones.
+    pub realness: Tensor<1>,
+    /// Action-unit error on real faces.
+    pub aus: Tensor<1>,
+    /// Gradient penalty.
+    pub penalty: Tensor<1>,
+}
+
+/// What a generator step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
+#[derive(Clone, Debug)]
+pub struct GeneratorReport {
+    /// Minus the mean realness of edited faces.
+    pub realness: Tensor<1>,
+    /// Action-unit error on edited faces.
+    pub aus: Tensor<1>,
+    /// Mean absolute cycle error, of a range of 2.
+    pub cycle: Tensor<1>,
+    /// Size of the masks, both passes.
+    pub attention: Tensor<1>,
+    /// Unevenness of the masks, both passes.
+    pub smoothness: Tensor<1>,
+    /// Mean of `1 - A`: how much of the pictures is painted.
+    pub painted: Tensor<1>,
+    /// Batch mean of the largest `1 - A` of each picture: near 0 in a dead mask.
+    pub painted_peak: Tensor<1>,
+}
+
+/// Both networks, their optimisers and the generator's moving average.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(crate) config: TrainConfig,
+    pub(crate) generator: Generator,
+    pub(crate) discriminator: Discriminator,
+    pub(crate) average: Generator,
+    pub(crate) generator_adam: Adam,
+    pub(crate) discriminator_adam: Adam,
+}
+
+impl Trainer {
+    /// Fresh networks on `device`, drawn from the settings' seed.
+    pub fn new(config: TrainConfig, device: &Device) -> Self {
+        let device = device.clone().autodiff();
+        device.seed(config.seed);
+        let generator = config.generator().init(&device);
+        Self {
+            discriminator: config.discriminator().init(&device),
+            average: generator.valid(),
+            generator,
+            generator_adam: Adam::new(config.adam),
+            discriminator_adam: Adam::new(config.adam),
+            config,
+        }
+    }
+
+    /// The moving average of the generator, outside autodiff: what to show, to judge and to ship.
+    pub fn average(&self) -> &Generator {
+        &self.average
+    }
+
+    /// One update of the discriminator at learning rate `rate`. `step` picks the penalty's random points.
+    pub fn critic_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> CriticReport {
+        let weights = self.config.loss.clone();
+        let [batch, ..] = faces.images.dims();
+        let alphas = penalty_alphas(self.config.seed, step, batch);
+        let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device()).autodiff();
+        let real = faces.images.clone().autodiff();
+        let edit = self.generator.valid().edit(faces.images.clone(), faces.targets.clone());
+        let fake = edit.image.autodiff();
+
+        let aus = faces.aus.clone().autodiff();
+        let loss = critic_loss(&self.discriminator, real.clone(), aus, fake.clone(), &weights);
+        let judgement = loss.total(&weights);
+        let penalty = match weights.critic_updates {
+            CriticUpdates::Together => {
+                let penalty = gradient_penalty(&self.discriminator, real, fake, alpha);
+                self.update_discriminator(judgement + penalty.clone() * weights.penalty, rate);
+                penalty
+            }
+            CriticUpdates::Apart => {
+                self.update_discriminator(judgement, rate);
+                let penalty = gradient_penalty(&self.discriminator, real, fake, alpha);
+                self.update_discriminator(penalty.clone() * weights.penalty, rate);
+                penalty
+            }
+        };
+        CriticReport {
+            realness: loss.realness.inner(),
+            aus: loss.aus.inner(),
+            penalty: penalty.inner(),
+        }
+    }
+
+    /// One update of the generator and its moving average at learning rate `rate`.
+    pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
+        let weights = &self.config.loss;
+        let loss = generator_loss(
+            &self.generator,
+            &self.discriminator.clone().no_grad(),
+            faces.images.clone().autodiff(),
+            faces.aus.clone().autodiff(),
+            faces.targets.clone().autodiff(),
+            weights,
+        );
+        let total = loss.total(weights);
+        self.generator = self.generator_adam.step(self.generator.clone(), &total, rate);
+        self.update_average();
+
+        let painted = loss.mask.inner().neg() + 1.0;
+        GeneratorReport {
+            realness: loss.realness.inner(),
+            aus: loss.aus.inner(),
+            cycle: loss.cycle.inner(),
+            attention: loss.attention.inner(),
+            smoothness: loss.smoothness.inner(),
+            painted: painted.clone().mean(),
+            painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+        }
+    }
+
+    fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
+        self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), &loss, rate);
+    }
+
+    /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
+    fn update_average(&mut self) {
+        let count = f64::from(self.generator_adam.count());
+        let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
+        let mut current = std::collections::BTreeMap::new();
+        map_parameters(self.generator.valid(), |name, values| {
+            current.insert(name.to_owned(), values.clone());
+            values
+        });
+        self.average = map_parameters(self.average.clone(), |name, values| match current.remove(name) {
+            Some(newest) => values * decay + newest * (1.0 - decay),
+            None => values,
+        });
+    }
+}

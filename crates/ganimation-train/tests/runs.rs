@@ -1,0 +1,212 @@
+//! Runs on a small dataset: what they write, and that they resume exactly.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Device;
+use ganimation_data::{AU_COUNT, Dataset, pickle};
+use ganimation_model::state_dict;
+use ganimation_train::{Error, Observer, Outcome, Progress, Run, TrainConfig};
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+/// Twelve pictures of 64 pixels with labels, ten of them for training.
+fn dataset(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    fs::create_dir_all(data.join("imgs")).unwrap();
+    let mut labels = std::collections::BTreeMap::new();
+    let names: Vec<String> = (0..12).map(|index| format!("face_{index}")).collect();
+    for (index, name) in names.iter().enumerate() {
+        let shade = |x: u32, y: u32| {
+            let value = (x * 3 + y * 5 + 20 * u32::try_from(index).unwrap()) % 256;
+            u8::try_from(value).unwrap()
+        };
+        let picture = RgbImage::from_fn(64, 64, |x, y| Rgb([shade(x, y), shade(y, x), shade(x, x)]));
+        picture.save(data.join("imgs").join(format!("{name}.png"))).unwrap();
+        let value = f64::from(u32::try_from(index).unwrap()) / 3.0;
+        labels.insert(name.clone(), vec![value; AU_COUNT]);
+    }
+    pickle::write_labels(data.join("aus_openface.pkl"), &labels).unwrap();
+    let list = |names: &[String]| names.iter().map(|name| format!("{name}.png\n")).collect::<String>();
+    fs::write(data.join("train_ids.csv"), list(&names[..10])).unwrap();
+    fs::write(data.join("test_ids.csv"), list(&names[10..])).unwrap();
+    data
+}
+
+fn config(data: &Path) -> TrainConfig {
+    TrainConfig {
+        image_size: 64,
+        generator_channels: 2,
+        generator_blocks: 1,
+        discriminator_channels: 2,
+        batch_size: 2,
+        steps: Some(10),
+        critic_steps: 2,
+        log_every: 2,
+        checkpoint_every: 4,
+        checkpoint_keep: 2,
+        preview_every: 5,
+        seed: 11,
+        ..TrainConfig::new(data)
+    }
+}
+
+fn never() -> AtomicBool {
+    AtomicBool::new(false)
+}
+
+fn weights(run: &Run) -> Vec<(String, burn::tensor::TensorData)> {
+    state_dict(run.trainer().average())
+}
+
+struct Fixture {
+    folder: TempDir,
+    dataset: Dataset,
+    config: TrainConfig,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = dataset(folder.path());
+        Self { dataset: Dataset::open(&data).unwrap(), config: config(&data), folder }
+    }
+
+    fn start(&self, name: &str) -> Run {
+        Run::start(self.folder.path().join(name), self.config.clone(), &Device::flex()).unwrap()
+    }
+
+    fn resume(&self, name: &str) -> Run {
+        Run::resume(self.folder.path().join(name), &Device::flex()).unwrap()
+    }
+}
+
+#[test]
+fn ten_steps_equal_five_and_five_bit_for_bit() {
+    let fixture = Fixture::new();
+    let mut whole = fixture.start("whole");
+    let outcome = whole.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+
+    let mut half = fixture.start("halves");
+    let outcome = half.train(&fixture.dataset, Some(5), &mut (), &never()).unwrap();
+    assert_eq!(outcome, Outcome::Stopped { step: 5 });
+    drop(half);
+    let mut resumed = fixture.resume("halves");
+    assert_eq!(resumed.step(), 5);
+    resumed.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+
+    for ((name, expected), (_, found)) in weights(&whole).iter().zip(weights(&resumed)) {
+        assert_eq!(expected, &found, "{name}");
+    }
+}
+
+#[test]
+fn training_changes_every_weight_of_the_generator() {
+    let fixture = Fixture::new();
+    let mut run = fixture.start("run");
+    let before = weights(&run);
+    run.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+    for ((name, before), (_, after)) in before.iter().zip(weights(&run)) {
+        assert_ne!(before, &after, "{name}");
+    }
+}
+
+#[test]
+fn a_run_folder_holds_what_it_promises() {
+    #[derive(Default)]
+    struct Heard {
+        measured: Vec<Progress>,
+        saved: usize,
+        previewed: usize,
+    }
+    impl Observer for Heard {
+        fn measured(&mut self, progress: &Progress) {
+            self.measured.push(progress.clone());
+        }
+        fn saved(&mut self, path: &Path) {
+            assert!(path.join("generator.safetensors").exists());
+            self.saved += 1;
+        }
+        fn previewed(&mut self, path: &Path) {
+            assert!(image::open(path).unwrap().width() > 64);
+            self.previewed += 1;
+        }
+    }
+    let fixture = Fixture::new();
+    let mut heard = Heard::default();
+    fixture.start("run").train(&fixture.dataset, None, &mut heard, &never()).unwrap();
+
+    let folder = fixture.folder.path().join("run");
+    let lines = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 5);
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["cycle"].as_f64().unwrap() > 0.0 && line["step"].as_u64().unwrap() > 0);
+    }
+    assert_eq!(heard.measured.len(), 5);
+    // After steps 4, 8 and the last; the two newest are kept, and no scratch.
+    assert_eq!(heard.saved, 3);
+    let mut kept: Vec<String> = fs::read_dir(folder.join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["step-10", "step-8"]);
+    assert_eq!(heard.previewed, 2);
+    let weights = folder.join("generator.safetensors");
+    let (_, metadata) =
+        ganimation_model::weights::load_generator(&weights, &Device::flex()).unwrap();
+    assert_eq!(metadata.image_size, 64);
+    assert!(metadata.training.starts_with("10 critic steps"), "{}", metadata.training);
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_saves_and_leaves() {
+    struct StopAt<'a>(u64, &'a AtomicBool);
+    impl Observer for StopAt<'_> {
+        fn stepped(&mut self, step: u64, _steps: u64) {
+            if step == self.0 {
+                self.1.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    let fixture = Fixture::new();
+    let stop = never();
+    let outcome = fixture
+        .start("run")
+        .train(&fixture.dataset, None, &mut StopAt(3, &stop), &stop)
+        .unwrap();
+    assert_eq!(outcome, Outcome::Stopped { step: 3 });
+    assert_eq!(fixture.resume("run").step(), 3);
+}
+
+#[test]
+fn a_second_run_of_the_same_name_is_refused() {
+    let fixture = Fixture::new();
+    drop(fixture.start("run"));
+    let folder = fixture.folder.path().join("run");
+    let error = Run::start(&folder, fixture.config.clone(), &Device::flex()).unwrap_err();
+    assert!(matches!(error, Error::RunExists(found) if found == folder));
+}
+
+#[test]
+fn a_run_without_a_checkpoint_cannot_be_resumed() {
+    let fixture = Fixture::new();
+    drop(fixture.start("run"));
+    let error = Run::resume(fixture.folder.path().join("run"), &Device::flex()).unwrap_err();
+    assert!(error.to_string().ends_with("holds no checkpoint to resume from"), "{error}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let fixture = Fixture::new();
+    fixture.start("run").train(&fixture.dataset, Some(2), &mut (), &never()).unwrap();
+    let folder = fixture.folder.path().join("run");
+    let file = folder.join("checkpoints/step-2/generator.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let error = Run::resume(&folder, &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("generator.safetensors is damaged"), "{error}");
+}
