@@ -4,17 +4,13 @@
 //! transposed convolution's `[in, out, ..]`. With stride 1 each of the three has a second form, on the grid's side with
 //! the kernel turned by 180 degrees; the cheaper side, the one with fewer channels to unfold, is chosen.
 
-use std::ops::Range;
-
 use burn::{backend::flex::FlexTensor, tensor::DType};
-use rayon::prelude::*;
 
 use super::{
-    columns::Phases,
-    gemm::{Matrix, Target, multiply},
     geometry::Geometry,
-    plan::{Plan, each_chunk, each_group, ranges, tiles},
-    real::{Real, Scratch, dims, lend, tensor},
+    plan::each_chunk,
+    products::{correlation, fold_product, unfold_product},
+    real::{Real, dims, tensor},
 };
 
 /// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`.
@@ -107,7 +103,10 @@ fn apply<E: Real>(
 ) -> FlexTensor {
     let (left, right) = (left.to_contiguous(), right.to_contiguous());
     let mut out = vec![E::default(); shape.iter().product()];
-    body(E::elements(&left), E::elements(&right), &mut out);
+    // Of an empty batch, the gradients of the weights are zero and all else is empty.
+    if left.layout().num_elements() > 0 {
+        body(E::elements(&left), E::elements(&right), &mut out);
+    }
     if let Some(bias) = bias {
         let bias = bias.to_contiguous();
         let bias = E::elements(&bias);
@@ -133,7 +132,7 @@ fn convolve<E: Real>(geometry: &Geometry, x: &[E], weight: &[E], out: &mut [E]) 
 
 fn spread<E: Real>(geometry: &Geometry, grid: &[E], weight: &[E], out: &mut [E]) {
     match geometry.turned() {
-        Some(turned) if geometry.filters <= 2 * geometry.channels => {
+        Some(turned) if geometry.filters <= geometry.channels => {
             unfold_product(&turned, grid, &turn(geometry, weight), out);
         }
         _ => fold_product(geometry, grid, weight, out),
@@ -170,225 +169,4 @@ fn turn<E: Real>(geometry: &Geometry, weight: &[E]) -> Vec<E> {
         },
     );
     turned
-}
-
-/// Unfolds each group of images and multiplies from the left by the weights.
-fn unfold_product<E: Real>(geometry: &Geometry, x: &[E], weight: &[E], out: &mut [E]) {
-    let plan = Plan::new(out.len() / (geometry.filters * geometry.positions()), geometry);
-    let weight = Matrix::new(weight, [geometry.filters, geometry.depth()], geometry.depth());
-    let positions = geometry.positions();
-    each_group(&plan, out, geometry.filters * positions, |group, out| {
-        E::with_scratch(|scratch| {
-            let Scratch {
-                phases,
-                columns,
-                pixels,
-            } = scratch;
-            let images = group.len();
-            let phases = split(geometry, x, group, phases, plan.shared);
-            for rows in tiles(images, geometry) {
-                let width = images * rows.len() * geometry.grid[1];
-                let first = rows.start * geometry.grid[1];
-                let columns = unfold(geometry, phases, rows, width, columns, plan.shared);
-                if images == 1 {
-                    let target = Target {
-                        data: &mut out[first..],
-                        row_stride: positions,
-                        accumulate: false,
-                    };
-                    multiply(weight, columns, target, plan.shared);
-                } else {
-                    let product = lend(pixels, geometry.filters * width);
-                    let target = Target {
-                        data: &mut *product,
-                        row_stride: width,
-                        accumulate: false,
-                    };
-                    multiply(weight, columns, target, plan.shared);
-                    exchange(product, [geometry.filters, images, positions], out);
-                }
-            }
-        });
-    });
-}
-
-/// Multiplies each group of grids from the left by the transposed weights and folds the result.
-fn fold_product<E: Real>(geometry: &Geometry, grid: &[E], weight: &[E], out: &mut [E]) {
-    let plan = Plan::new(out.len() / (geometry.channels * geometry.pixels()), geometry);
-    let depth = geometry.depth();
-    let weight = Matrix::new(weight, [geometry.filters, depth], depth).transposed();
-    let layout = Phases::new(*geometry);
-    each_group(&plan, out, geometry.channels * geometry.pixels(), |group, out| {
-        E::with_scratch(|scratch| {
-            let Scratch {
-                phases,
-                columns,
-                pixels,
-            } = scratch;
-            let images = group.len();
-            let length = images * layout.length();
-            let phases = lend(phases, geometry.channels * length);
-            phases.fill(E::default());
-            for rows in tiles(images, geometry) {
-                let grid = grid_matrix(geometry, grid, group.clone(), rows.clone(), pixels);
-                let width = images * rows.len() * geometry.grid[1];
-                let columns = lend(columns, depth * width);
-                let target = Target {
-                    data: &mut *columns,
-                    row_stride: width,
-                    accumulate: false,
-                };
-                multiply(weight, grid, target, plan.shared);
-                each_chunk(phases, length, plan.shared, |channel, phases| {
-                    let length = geometry.window() * width;
-                    layout.fold(&columns[channel * length..][..length], rows.clone(), phases);
-                });
-            }
-            each_chunk(out, geometry.pixels(), plan.shared, |index, plane| {
-                let (image, channel) = (index / geometry.channels, index % geometry.channels);
-                let source = (channel * images + image) * layout.length();
-                layout.merge(&phases[source..][..layout.length()], plane);
-            });
-        });
-    });
-}
-
-/// Unfolds each group of images and multiplies the grids by it from the right: the weight gradient.
-fn correlation<E: Real>(geometry: &Geometry, x: &[E], grid: &[E], out: &mut [E]) {
-    let batch = grid.len() / (geometry.filters * geometry.positions());
-    let plan = Plan::new(batch, geometry);
-    if plan.shared {
-        for (index, group) in plan.groups.iter().enumerate() {
-            correlate_group(geometry, x, grid, group.clone(), out, index > 0, true);
-        }
-        return;
-    }
-    // One partial sum a part, added up in order: the same bits on every run.
-    let parts = ranges(plan.groups.len(), 2 * rayon::current_num_threads());
-    let sums: Vec<Vec<E>> = parts
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|part| {
-            let mut sum = vec![E::default(); out.len()];
-            for group in &plan.groups[part] {
-                correlate_group(geometry, x, grid, group.clone(), &mut sum, true, false);
-            }
-            sum
-        })
-        .collect();
-    each_chunk(out, 1 << 14, true, |index, out| {
-        for sum in &sums {
-            let sum = &sum[index << 14..];
-            out.iter_mut().zip(sum).for_each(|(t, s)| *t += *s);
-        }
-    });
-}
-
-fn correlate_group<E: Real>(
-    geometry: &Geometry,
-    x: &[E],
-    grid: &[E],
-    group: Range<usize>,
-    out: &mut [E],
-    accumulate: bool,
-    parallel: bool,
-) {
-    E::with_scratch(|scratch| {
-        let Scratch {
-            phases,
-            columns,
-            pixels,
-        } = scratch;
-        let images = group.len();
-        let phases = split(geometry, x, group.clone(), phases, parallel);
-        for rows in tiles(images, geometry) {
-            let accumulate = accumulate || rows.start > 0;
-            let width = images * rows.len() * geometry.grid[1];
-            let grid = grid_matrix(geometry, grid, group.clone(), rows.clone(), pixels);
-            let columns = unfold(geometry, phases, rows, width, columns, parallel);
-            let target = Target {
-                data: &mut *out,
-                row_stride: geometry.depth(),
-                accumulate,
-            };
-            multiply(grid, columns.transposed(), target, parallel);
-        }
-    });
-}
-
-/// The phases of a group of images.
-fn split<'a, E: Real>(
-    geometry: &Geometry,
-    x: &[E],
-    group: Range<usize>,
-    phases: &'a mut Vec<E>,
-    parallel: bool,
-) -> &'a [E] {
-    let layout = Phases::new(*geometry);
-    let length = group.len() * layout.length();
-    let phases = lend(phases, geometry.channels * length);
-    each_chunk(phases, length, parallel, |channel, phases| {
-        let images = group.clone().zip(phases.chunks_exact_mut(layout.length()));
-        for (image, phases) in images {
-            let start = (image * geometry.channels + channel) * geometry.pixels();
-            layout.split(&x[start..][..geometry.pixels()], phases);
-        }
-    });
-    phases
-}
-
-/// The matrix `[depth, width]` of what kernels see at `rows` of the grids of the images in `phases`.
-fn unfold<'a, E: Real>(
-    geometry: &Geometry,
-    phases: &[E],
-    rows: Range<usize>,
-    width: usize,
-    columns: &'a mut Vec<E>,
-    parallel: bool,
-) -> Matrix<'a, E> {
-    let layout = Phases::new(*geometry);
-    let length = phases.len() / geometry.channels;
-    let columns = lend(columns, geometry.depth() * width);
-    each_chunk(
-        columns,
-        geometry.window() * width,
-        parallel,
-        |channel, columns| {
-            layout.unfold(&phases[channel * length..][..length], rows.clone(), columns);
-        },
-    );
-    Matrix::new(columns, [geometry.depth(), width], width)
-}
-
-/// The matrix `[filters, width]` of the grids of a group: `rows` of one image, or whole images side by side.
-fn grid_matrix<'a, E: Real>(
-    geometry: &Geometry,
-    grid: &'a [E],
-    group: Range<usize>,
-    rows: Range<usize>,
-    pixels: &'a mut Vec<E>,
-) -> Matrix<'a, E> {
-    let (filters, positions) = (geometry.filters, geometry.positions());
-    let start = group.start * filters * positions;
-    if group.len() == 1 {
-        let start = start + rows.start * geometry.grid[1];
-        let width = rows.len() * geometry.grid[1];
-        return Matrix::new(&grid[start..], [filters, width], positions);
-    }
-    let width = group.len() * positions;
-    let pixels = lend(pixels, filters * width);
-    exchange(
-        &grid[start..][..filters * width],
-        [group.len(), filters, positions],
-        pixels,
-    );
-    Matrix::new(pixels, [filters, width], width)
-}
-
-/// Exchanges the first two axes of `[outer, inner, length]`.
-fn exchange<E: Real>(source: &[E], [outer, inner, length]: [usize; 3], target: &mut [E]) {
-    for (index, row) in source.chunks_exact(length).enumerate() {
-        let (first, second) = (index / inner, index % inner);
-        target[(second * outer + first) * length..][..length].copy_from_slice(row);
-    }
 }

@@ -118,13 +118,13 @@ fn product<E: Real>(
         "rows of {} elements every {row_stride}",
         right.columns
     );
-    // SAFETY: `Matrix::new` and the two assertions above bound every index by its slice's length (transposing and
-    // taking rows keep the bound), rows of the target do not overlap, `target` is borrowed exclusively, and `E` is
-    // `f32` or `f64`, for any of whose bits gemm is defined.
     #[allow(
         unsafe_code,
         reason = "the gemm crate takes pointers; bounds are asserted above"
     )]
+    // SAFETY: `Matrix::new` and the two assertions above bound every index by its slice's length (transposing and
+    // taking rows keep the bound), rows of the target do not overlap, `target` is borrowed exclusively, and `E` is
+    // `f32` or `f64`, for any of whose bits gemm is defined.
     unsafe {
         gemm::gemm(
             left.rows,

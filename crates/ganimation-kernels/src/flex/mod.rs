@@ -9,6 +9,7 @@ mod gemm;
 mod geometry;
 mod norm;
 mod plan;
+mod products;
 mod real;
 
 use burn::{

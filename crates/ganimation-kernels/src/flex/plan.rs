@@ -52,10 +52,12 @@ pub(super) fn ranges(length: usize, count: usize) -> Vec<Range<usize>> {
 /// Grid rows that are unfolded at a time: all of several images', or about [`COLUMNS`] positions of one image's.
 pub(super) fn tiles(images: usize, geometry: &Geometry) -> Vec<Range<usize>> {
     let [rows, columns] = geometry.grid;
-    if images > 1 {
-        return vec![0..rows];
-    }
-    ranges(rows, (rows * columns).div_ceil(COLUMNS))
+    let count = if images > 1 {
+        1
+    } else {
+        (rows * columns).div_ceil(COLUMNS)
+    };
+    ranges(rows, count)
 }
 
 /// Calls `body` with the index and the elements of each chunk of `length` elements, on all threads if `parallel`.

@@ -212,6 +212,14 @@ fn gradients_flow_to_the_parents_that_ask_for_them_alone() {
 }
 
 #[test]
+fn an_empty_batch_gives_an_empty_result() {
+    let device = Device::flex();
+    let x = Tensor::<4>::zeros([0, 3, 8, 6], &device);
+    let out = conv2d(x, Tensor::zeros([5, 3, 4, 4], &device), None, 2, 1);
+    assert_eq!(out.dims(), [0, 5, 4, 3]);
+}
+
+#[test]
 fn two_runs_give_the_same_bits() {
     let device = Device::flex().autodiff();
     let mut numbers = Numbers::new(6);

@@ -24,8 +24,12 @@ impl Numbers {
 
     /// In `low..=high`.
     pub(crate) fn between(&mut self, low: usize, high: usize) -> usize {
-        let span = (high - low + 1) as u64;
-        low + usize::try_from(self.bits() % span).unwrap()
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "the remainder is less than a usize"
+        )]
+        let offset = (self.bits() % (high - low + 1) as u64) as usize;
+        low + offset
     }
 
     /// Values in `[-1, 1)`.
