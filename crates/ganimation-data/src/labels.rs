@@ -1,4 +1,4 @@
-//! Labels of a dataset folder, from a pickle or from a table.
+//! Labels of a dataset folder, from a pickle or from a table, and tables read by column name.
 
 use std::path::{Path, PathBuf};
 
@@ -137,15 +137,30 @@ impl Row<'_> {
         self.table.record.get(column).unwrap_or_default()
     }
 
+    /// The number in a cell; NaN if it is empty.
     pub(crate) fn number(&self, column: usize) -> Result<f64> {
         match self.text(column) {
             "" => Ok(f64::NAN),
-            text => text.parse().ok().ok_or_else(|| Error::NotANumber {
-                path: self.table.path.clone(),
-                line: self.line(),
-                column: self.table.header.get(column).unwrap_or_default().to_owned(),
-                found: text.to_owned(),
-            }),
+            text => text.parse().ok().ok_or_else(|| self.not_a_number(column)),
+        }
+    }
+
+    /// The number in a cell, which must be there and finite.
+    pub(crate) fn finite(&self, column: usize) -> Result<f64> {
+        let number = self.number(column)?;
+        if number.is_finite() {
+            Ok(number)
+        } else {
+            Err(self.not_a_number(column))
+        }
+    }
+
+    fn not_a_number(&self, column: usize) -> Error {
+        Error::NotANumber {
+            path: self.table.path.clone(),
+            line: self.line(),
+            column: self.table.header.get(column).unwrap_or_default().to_owned(),
+            found: self.text(column).to_owned(),
         }
     }
 

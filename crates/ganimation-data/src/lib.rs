@@ -1,4 +1,18 @@
 //! Faces, action-unit labels and batches for GANimation, and frames to files.
+//!
+//! This crate turns files into numbers and back; it knows no network.
+//!
+//! | from | to | with |
+//! |---|---|---|
+//! | a dataset folder | labelled faces | [`Dataset`] |
+//! | faces | training batches, decoded ahead | [`Loader`] |
+//! | a photo | face crops like the training's | [`decode_photo`], [`FaceDetector`], [`crop`] |
+//! | pixels | tensors and back | [`pixels`] |
+//! | pickles, tables of OpenFace | labels | [`pickle`], [`labels`], [`openface`] |
+//! | frames | an animation, a contact sheet, a picture | [`write_gif`], [`Sheet`], [`save_image`] |
+//!
+//! Action units are [`ActionUnit`]s; their [`Intensities`] are in OpenFace units, 0 to 5, until they are
+//! normalised for the network (intensity / 5).
 
 pub mod au;
 pub mod dataset;
@@ -8,13 +22,14 @@ mod files;
 pub mod gif;
 pub mod labels;
 pub mod loader;
+pub mod openface;
 pub mod pickle;
 pub mod picture;
 pub mod pixels;
 pub mod sheet;
 
 pub use au::{AU_COUNT, ActionUnit, Intensities};
-pub use dataset::{Dataset, Face, Split};
+pub use dataset::{Dataset, Face, OpenOptions, Split};
 pub use error::{Error, Result};
 pub use face::{FaceBox, FaceDetector, crop};
 pub use gif::write_gif;

@@ -1,12 +1,14 @@
 //! Label files: pickled dictionaries from an id to a one-dimensional array of numbers.
 //!
 //! Reads protocols 0 to 5 as written by Python 2 and 3 with NumPy 1 and 2. A pickle is a program; this
-//! one is run by a small machine that knows six globals, all of them data types, and refuses the rest.
+//! one is run by a small machine that knows six globals, all about arrays and bytes, and refuses the rest.
 //! Nothing is imported or executed, nothing recurses, and memory is bounded by the size of the file.
 
+mod input;
 mod machine;
 mod numpy;
 mod opcodes;
+mod store;
 mod text;
 mod write;
 
@@ -99,6 +101,9 @@ pub struct PickleError {
     /// What went wrong there.
     pub problem: PickleProblem,
 }
+
+/// What a step of the machine comes to.
+type Outcome<T> = Result<T, PickleProblem>;
 
 /// Reads labels from a file.
 ///

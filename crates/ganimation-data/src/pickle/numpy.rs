@@ -1,6 +1,6 @@
 //! The few Python globals that a pickled NumPy array names, as plain data.
 
-use super::PickleProblem;
+use super::{Outcome, PickleProblem};
 
 /// A global that a labels file may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) enum Global {
 
 impl Global {
     /// Looks a global up in the allow-list.
-    pub(super) fn find(module: &str, name: &str) -> Result<Self, PickleProblem> {
+    pub(super) fn find(module: &str, name: &str) -> Outcome<Self> {
         Ok(match (module, name) {
             ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Self::Reconstruct,
             ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Self::FromBuffer,
@@ -61,7 +61,7 @@ enum Kind {
 
 impl Dtype {
     /// Reads a code such as `f8`, `<f4` or `>i8`.
-    pub(super) fn parse(code: &str) -> Result<Self, PickleProblem> {
+    pub(super) fn parse(code: &str) -> Outcome<Self> {
         let bare = code.trim_start_matches(['<', '>', '=']);
         let kind = match bare {
             "f4" => Kind::F4,
@@ -76,14 +76,14 @@ impl Dtype {
         })
     }
 
-    /// Sets the byte order from the `<` or `>` of a dtype's state.
-    pub(super) fn set_order(&mut self, order: &str) -> Result<(), PickleProblem> {
-        self.big_endian = match order {
+    /// The same type with the byte order of a dtype's state.
+    pub(super) fn with_order(self, order: &str) -> Outcome<Self> {
+        let big_endian = match order {
             "<" | "=" | "|" => false,
             ">" => true,
-            _ => return Err(PickleProblem::Malformed("byte order of a dtype")),
+            _ => return Err(PickleProblem::Malformed("byte order of an element type")),
         };
-        Ok(())
+        Ok(Self { big_endian, ..self })
     }
 
     /// Bytes of one element.
@@ -95,7 +95,7 @@ impl Dtype {
     }
 
     /// Decodes the bytes of a one-dimensional array.
-    pub(super) fn decode(self, length: usize, bytes: &[u8]) -> Result<Vec<f64>, PickleProblem> {
+    pub(super) fn decode(self, length: usize, bytes: &[u8]) -> Outcome<Vec<f64>> {
         let expected = length.saturating_mul(self.size());
         if bytes.len() != expected {
             return Err(PickleProblem::ArraySize {

@@ -1,16 +1,137 @@
-//! Tests of reading and writing labels.
+//! Tests of reading and writing labels; files of other writers are read in `tests/pickles.rs`.
 
 use super::*;
 use proptest::prelude::*;
 
+fn labels<const N: usize>(labels: [(&str, &[f64]); N]) -> Labels {
+    labels.map(|(id, label)| (id.to_owned(), label.to_vec())).into()
+}
+
+fn problem(bytes: &[u8]) -> String {
+    labels_from_bytes(bytes).unwrap_err().to_string()
+}
+
 #[test]
 fn written_labels_are_read_back() {
-    let labels: Labels = [
-        ("a".to_owned(), vec![0.0, -1.5, f64::MAX, f64::INFINITY]),
-        ("ü \n".to_owned(), vec![]),
-    ]
-    .into();
+    let labels = labels([("a", &[0.0, -1.5, f64::MAX, f64::INFINITY]), ("ü \n", &[])]);
     assert_eq!(labels_from_bytes(&labels_to_bytes(&labels)).unwrap(), labels);
+}
+
+#[test]
+fn plain_lists_of_numbers_are_labels_too() {
+    // python3 -c "import pickle; print(pickle.dumps({'a': [1, 2.5], 'b': (0,)}, 4))"
+    let bytes = b"\x80\x04\x95\x1b\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94]\x94(K\x01G@\x04\0\0\0\0\0\0e\x8c\x01b\x94K\0\x85\x94u.";
+    assert_eq!(
+        labels_from_bytes(bytes).unwrap(),
+        labels([("a", &[1.0, 2.5]), ("b", &[0.0])])
+    );
+}
+
+#[test]
+fn the_last_of_equal_ids_counts() {
+    assert_eq!(
+        labels_from_bytes(b"}(S'a'\n(lS'a'\n(I1\nlu.").unwrap(),
+        labels([("a", &[1.0])])
+    );
+}
+
+#[test]
+fn code_is_refused_by_name() {
+    assert_eq!(
+        problem(b"cos\nsystem\n(S'x'\ntR."),
+        "byte 0: the Python object `os.system` is refused; only NumPy arrays of numbers are read"
+    );
+    // STACK_GLOBAL is no way around the list, nor are classes, persistent ids or extensions.
+    assert!(problem(b"\x8c\x08builtins\x8c\x04eval\x93.").contains("`builtins.eval` is refused"));
+    assert!(problem(b"(I1\nios\nsystem\n.").starts_with("byte 4: INST (an instance of a class) is refused"));
+    assert!(problem(b"}}\x81.").starts_with("byte 2: NEWOBJ (an instance of a class) is refused"));
+    assert!(problem(b"Pid\n.").starts_with("byte 0: PERSID (an object outside the file) is refused"));
+    assert!(problem(b"\x82\x01.").starts_with("byte 0: EXT (a registered class) is refused"));
+    assert!(problem(b"\x80\x05\x97.").starts_with("byte 2: NEXT_BUFFER (data outside the file) is refused"));
+}
+
+#[test]
+fn what_is_no_label_is_named() {
+    assert_eq!(
+        problem(b"(l."),
+        "byte 2: expected a dictionary of labels, found a list"
+    );
+    assert_eq!(
+        problem(b"}S'a'\nS'b'\ns."),
+        "byte 12: the label of `a` is bytes, expected a one-dimensional array of numbers"
+    );
+    assert!(problem(b"}S'a'\n(lNas.").contains("the label of `a` is a sequence with None"));
+    assert!(problem(b"}K\x01]s.").contains("expected text, found an integer"));
+    assert!(problem(b"cnumpy.core.multiarray\nscalar\n.").contains("a NumPy scalar is refused"));
+}
+
+#[test]
+fn arrays_that_do_not_fit_are_refused_with_the_reason() {
+    let array = |dtype: &str, shape: &str, data: &str| {
+        let mut bytes =
+            b"}S'a'\ncnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n".to_vec();
+        bytes.extend_from_slice(
+            format!("{shape}cnumpy\ndtype\n(S'{dtype}'\nI0\nI1\ntRI00\n{data}tbs.").as_bytes(),
+        );
+        bytes
+    };
+    let zero = r"S'\x00\x00\x00\x00\x00\x00\x00\x00'".to_owned() + "\n";
+    assert_eq!(
+        labels_from_bytes(&array("f8", "(I1\nt", &zero)).unwrap(),
+        labels([("a", &[0.0])])
+    );
+    assert!(
+        problem(&array("f8", "(I2\nt", &zero)).contains("an array of shape (2,) needs 16 bytes, found 8")
+    );
+    assert!(problem(&array("f8", "(I1\nI1\nt", &zero)).contains("an array that is not one-dimensional"));
+    assert!(problem(&array("f8", "(I-1\nt", &zero)).contains("malformed length of an array"));
+    assert!(problem(&array("f8", "(I4611686018427387904\nt", &zero)).contains("found 8"));
+    assert!(problem(&array("O8", "(I1\nt", "(lI1\na")).contains("arrays of `O8` are refused"));
+    assert!(problem(&array("c16", "(I1\nt", &zero)).contains("arrays of `c16` are refused"));
+    assert!(
+        problem(&array("f8", "(I1\nt", "(lI1\na")).contains("expected the bytes of an array, found a list")
+    );
+}
+
+#[test]
+fn damage_is_placed() {
+    let bytes = labels_to_bytes(&labels([("a", &[1.0])]));
+    let cut = labels_from_bytes(&bytes[..bytes.len() - 1]).unwrap_err();
+    assert_eq!(
+        (cut.position, cut.problem),
+        (bytes.len() - 1, PickleProblem::Truncated)
+    );
+    assert_eq!(problem(b""), "byte 0: the file ends too early");
+    assert_eq!(
+        problem(b"PK\x03\x04"),
+        "byte 0: PERSID (an object outside the file) is refused: labels need \
+        dictionaries, text and arrays alone"
+    );
+    assert!(problem(b"\x89PNG").starts_with("byte 1"));
+    assert_eq!(
+        problem(b"file,AU01\n"),
+        "byte 0: 0x66 is not a pickle opcode; is this a pickle?"
+    );
+}
+
+#[test]
+fn nesting_and_copying_are_bounded() {
+    let nested = [b"]".repeat(300_000), b".".to_vec()].concat();
+    assert!(problem(&nested).contains("more than 262144 values on the stack"));
+    assert!(problem(&b"(".repeat(300)).contains("more than 256 nested marks"));
+    // A chain of a million tuples, each inside the next, is refused or dropped without recursion.
+    let chain = [b"N".to_vec(), b"\x85".repeat(1_000_000), b".".to_vec()].concat();
+    assert!(problem(&chain).contains("expected a dictionary of labels, found a tuple"));
+    // One megabyte behind ten thousand ids would be ten gigabytes.
+    let mut bomb = labels_to_bytes(&labels([("a", &[0.5; 131_072])]));
+    bomb.truncate(bomb.len() - 2);
+    bomb.extend_from_slice(b"q\xffs");
+    for id in 0..10_000_u32 {
+        bomb.extend_from_slice(format!("V{id}\nh").as_bytes());
+        bomb.extend_from_slice(b"\xffs");
+    }
+    bomb.push(b'.');
+    assert!(problem(&bomb).contains("bytes of contents in a file of this size"));
 }
 
 proptest! {
@@ -27,9 +148,15 @@ proptest! {
     }
 
     #[test]
+    fn random_opcodes_never_panic(
+        opcodes in prop::collection::vec(prop::sample::select(&b"(.012NRabdegjlstu])}\x85\x86\x87\x88\x94KhqU\x01\x00"[..]), 0..300)
+    ) {
+        let _ = labels_from_bytes(&opcodes);
+    }
+
+    #[test]
     fn damaged_labels_never_panic(at in any::<prop::sample::Index>(), byte: u8, cut: bool) {
-        let labels: Labels = [("a".to_owned(), vec![1.0; 17]), ("b".to_owned(), vec![2.0; 17])].into();
-        let mut bytes = labels_to_bytes(&labels);
+        let mut bytes = labels_to_bytes(&labels([("a", &[1.0; 17]), ("b", &[2.0; 17])]));
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
         let _ = labels_from_bytes(&bytes);

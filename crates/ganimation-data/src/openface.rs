@@ -1,0 +1,170 @@
+//! Tables that OpenFace writes, read by the names of their columns.
+
+use std::path::Path;
+
+use crate::au::{AU_COUNT, Intensities};
+use crate::error::Result;
+use crate::labels::Table;
+
+/// What OpenFace saw of one face in one image or frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Line of the table, counted from 1.
+    pub line: u64,
+    /// Frame, counted from 1; `FeatureExtraction` alone has it.
+    pub frame: Option<u64>,
+    /// Seconds from the start of the video; `FeatureExtraction` alone has it.
+    pub timestamp: Option<f64>,
+    /// Trust in the landmarks, 0 to 1.
+    pub confidence: f64,
+    /// Whether the face was tracked; a table without that column holds found faces alone.
+    pub success: bool,
+    /// What the face does, OpenFace units 0 to 5; zeros if it was not tracked.
+    pub intensities: Intensities,
+}
+
+/// Reads a table of `FaceLandmarkImg` (one row a face) or `FeatureExtraction` (one row a frame).
+///
+/// Only the columns `confidence` and `AU01_r` to `AU45_r` are needed; spaces around names and values do
+/// not matter, nor does the order.
+///
+/// # Errors
+/// [`Error::Csv`](crate::Error::Csv) if the file is no table,
+/// [`Error::MissingColumn`](crate::Error::MissingColumn) and
+/// [`Error::NotANumber`](crate::Error::NotANumber), with the line, if it is none of OpenFace.
+pub fn read_openface(path: impl AsRef<Path>) -> Result<Vec<Reading>> {
+    let mut table = Table::open(path.as_ref())?;
+    let confidence = table.column(&["confidence"])?;
+    let units = table.action_units()?;
+    let [frame, timestamp, success] =
+        ["frame", "timestamp", "success"].map(|name| table.optional_column(&[name]));
+    let mut readings = Vec::new();
+    while let Some(row) = table.next_row()? {
+        let success = success.is_none_or(|column| row.text(column) != "0");
+        let mut intensities = [0.0; AU_COUNT];
+        if success {
+            for (value, &column) in intensities.iter_mut().zip(&units) {
+                #[allow(clippy::cast_possible_truncation, reason = "two decimals fit f32")]
+                let intensity = row.finite(column)? as f32;
+                *value = intensity;
+            }
+        }
+        readings.push(Reading {
+            line: row.line(),
+            frame: frame.and_then(|column| row.text(column).parse().ok()),
+            timestamp: timestamp.map(|column| row.finite(column)).transpose()?,
+            confidence: row.finite(confidence)?,
+            success,
+            intensities: Intensities::new(intensities),
+        });
+    }
+    Ok(readings)
+}
+
+/// The face that OpenFace trusts most, if it found any.
+pub fn most_confident(readings: &[Reading]) -> Option<&Reading> {
+    let found = readings.iter().filter(|reading| reading.success);
+    // The first of equals, which is the largest face.
+    found.reduce(|best, next| {
+        if next.confidence > best.confidence {
+            next
+        } else {
+            best
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::au::ActionUnit;
+    use std::fs;
+
+    /// Columns of intensities and presences, as OpenFace orders them.
+    fn unit_columns() -> String {
+        let intensities = ActionUnit::ALL.map(|au| format!(" {}_r", au.code()));
+        let presences = ActionUnit::ALL.map(|au| format!(" {}_c", au.code()));
+        format!("{},{}, AU28_c", intensities.join(","), presences.join(","))
+    }
+
+    fn unit_values(smile: f64) -> String {
+        let intensities = ActionUnit::ALL.map(|au| {
+            if au == ActionUnit::LipCornerPuller {
+                smile
+            } else {
+                0.25
+            }
+        });
+        format!(
+            "{},{}",
+            intensities.map(|value| format!(" {value:.2}")).join(","),
+            [" 1.0"; 18].join(",")
+        )
+    }
+
+    fn read(table: &str) -> Result<Vec<Reading>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openface.csv");
+        fs::write(&path, table).unwrap();
+        read_openface(&path)
+    }
+
+    #[test]
+    fn a_single_image_holds_a_row_a_face() {
+        let table = format!(
+            "face, confidence, pose_Tx,{}\n0, 0.91, 5,{}\n1, 0.98, 6,{}\n2, 0.98, 7,{}\n",
+            unit_columns(),
+            unit_values(1.0),
+            unit_values(2.5),
+            unit_values(3.0)
+        );
+        let readings = read(&table).unwrap();
+        assert_eq!(readings.len(), 3);
+        let best = most_confident(&readings).unwrap();
+        assert_eq!(
+            (best.line, best.frame, best.timestamp, best.success),
+            (3, None, None, true)
+        );
+        assert_eq!(best.intensities.get(ActionUnit::LipCornerPuller), 2.5);
+        assert_eq!(best.intensities.get(ActionUnit::Blink), 0.25);
+    }
+
+    #[test]
+    fn a_video_holds_a_row_a_frame_and_lost_frames_are_told() {
+        let table = format!(
+            "frame,face_id,timestamp,confidence,success,{}\n1,0,0.000,0.98,1,{}\n2,0,0.033,0.02,0,{}\n",
+            unit_columns(),
+            unit_values(1.0),
+            unit_values(4.0)
+        );
+        let readings = read(&table).unwrap();
+        assert_eq!((readings[1].frame, readings[1].timestamp), (Some(2), Some(0.033)));
+        assert!(!readings[1].success);
+        assert_eq!(readings[1].intensities, Intensities::default());
+        assert_eq!(most_confident(&readings).unwrap().frame, Some(1));
+        assert_eq!(most_confident(&readings[1..]), None);
+    }
+
+    #[test]
+    fn a_bad_number_is_named_with_its_line() {
+        let table = format!(
+            "confidence,{}\n0.9,{}\n",
+            unit_columns(),
+            unit_values(1.0).replace("1.00", "-nan(ind)")
+        );
+        let message = read(&table).unwrap_err().to_string();
+        assert!(
+            message.ends_with("openface.csv:2: column `AU12_r` holds `-nan(ind)`, not a number"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_table_of_something_else_is_refused() {
+        let message = read("name,age\na,3\n").unwrap_err().to_string();
+        assert!(
+            message.ends_with("has no column `confidence`; it has: name, age"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! What a running pickle holds: a stack, a memo and a flat arena of objects. Objects refer to each other
+//! by their place, so that hostile nesting neither recurses nor overflows.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::input::utf8;
+use super::numpy::{Dtype, Global};
+use super::{Outcome, PickleProblem};
+
+/// Bounds; real files stay far below (Python's own writer never holds 3,000 values on the stack).
+const MAX_STACK: usize = 1 << 18;
+const MAX_MARKS: usize = 256;
+const MAX_OBJECTS: usize = 1 << 26;
+
+/// A value on the stack; what can be shared or changed lives in the arena.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Global(Global),
+    Object(usize),
+}
+
+/// What the arena holds. Text and bytes borrow the file where they can.
+#[derive(Debug)]
+pub(super) enum Object<'a> {
+    Text(Cow<'a, str>),
+    /// Python 3 `bytes` and `bytearray`, Python 2 `str`.
+    Bytes(Cow<'a, [u8]>),
+    Tuple(Box<[Value]>),
+    List(Vec<Value>),
+    Dict(Vec<(Value, Value)>),
+    Dtype(Dtype),
+    /// `None` until the BUILD that follows `_reconstruct`.
+    Array(Option<Vec<f64>>),
+}
+
+/// Stack, memo and arena.
+#[derive(Default)]
+pub(super) struct Store<'a> {
+    stack: Vec<Value>,
+    /// Heights of the stack at each open MARK.
+    marks: Vec<usize>,
+    memo: HashMap<u64, Value>,
+    arena: Vec<Object<'a>>,
+}
+
+impl<'a> Store<'a> {
+    pub(super) fn push(&mut self, value: Value) -> Outcome<()> {
+        limit(self.stack.len(), MAX_STACK, "values on the stack")?;
+        self.stack.push(value);
+        Ok(())
+    }
+
+    pub(super) fn top(&self) -> Outcome<Value> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        match self.stack.last() {
+            Some(&value) if self.stack.len() > floor => Ok(value),
+            _ => Err(PickleProblem::Malformed("pickle: nothing on the stack")),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Outcome<Value> {
+        let value = self.top()?;
+        self.stack.pop();
+        Ok(value)
+    }
+
+    /// Python's POP, which also removes a MARK that is on top.
+    pub(super) fn discard(&mut self) -> Outcome<()> {
+        if self.marks.last() == Some(&self.stack.len()) {
+            self.marks.pop();
+            return Ok(());
+        }
+        self.pop().map(drop)
+    }
+
+    pub(super) fn mark(&mut self) -> Outcome<()> {
+        limit(self.marks.len(), MAX_MARKS, "nested marks")?;
+        self.marks.push(self.stack.len());
+        Ok(())
+    }
+
+    /// Takes all values above the latest MARK, and the MARK.
+    pub(super) fn above_mark(&mut self) -> Outcome<Vec<Value>> {
+        let mark = self
+            .marks
+            .pop()
+            .ok_or(PickleProblem::Malformed("pickle: no mark on the stack"))?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    pub(super) fn get(&mut self, slot: u64) -> Outcome<()> {
+        let value = self.memo.get(&slot).copied();
+        self.push(value.ok_or(PickleProblem::Malformed("pickle: an empty memo slot is read"))?)
+    }
+
+    pub(super) fn put(&mut self, slot: u64) -> Outcome<()> {
+        limit(self.memo.len(), MAX_OBJECTS, "memo slots")?;
+        let value = self.top()?;
+        self.memo.insert(slot, value);
+        Ok(())
+    }
+
+    pub(super) fn memoize(&mut self) -> Outcome<()> {
+        self.put(self.memo.len() as u64)
+    }
+
+    /// Pushes a new object.
+    pub(super) fn create(&mut self, object: Object<'a>) -> Outcome<()> {
+        limit(self.arena.len(), MAX_OBJECTS, "objects")?;
+        self.arena.push(object);
+        self.push(Value::Object(self.arena.len() - 1))
+    }
+
+    /// Puts another object in the place of `target`.
+    pub(super) fn replace(&mut self, target: Value, object: Object<'a>) {
+        if let Some(place) = self.object_mut(target) {
+            *place = object;
+        }
+    }
+
+    pub(super) fn create_tuple(&mut self, length: usize) -> Outcome<()> {
+        let mut values = vec![Value::None; length];
+        for value in values.iter_mut().rev() {
+            *value = self.pop()?;
+        }
+        self.create(Object::Tuple(values.into()))
+    }
+
+    /// Appends to the list on top.
+    pub(super) fn append(&mut self, values: &[Value]) -> Outcome<()> {
+        let target = self.top()?;
+        match self.object_mut(target) {
+            Some(Object::List(list)) => list.extend(values),
+            _ => return Err(self.unexpected("a list", target)),
+        }
+        Ok(())
+    }
+
+    /// Adds keys and values, in turn, to the dictionary on top.
+    pub(super) fn set_items(&mut self, values: &[Value]) -> Outcome<()> {
+        let target = self.top()?;
+        let (pairs, rest) = values.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(PickleProblem::Malformed("pickle: a key without a value"));
+        }
+        match self.object_mut(target) {
+            Some(Object::Dict(items)) => items.extend(pairs.iter().map(|&[key, value]| (key, value))),
+            _ => return Err(self.unexpected("a dictionary", target)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn object(&self, value: Value) -> Option<&Object<'a>> {
+        match value {
+            Value::Object(place) => self.arena.get(place),
+            _ => None,
+        }
+    }
+
+    fn object_mut(&mut self, value: Value) -> Option<&mut Object<'a>> {
+        match value {
+            Value::Object(place) => self.arena.get_mut(place),
+            _ => None,
+        }
+    }
+
+    pub(super) fn tuple(&self, value: Value) -> Outcome<&[Value]> {
+        match self.object(value) {
+            Some(Object::Tuple(values)) => Ok(values),
+            _ => Err(self.unexpected("a tuple", value)),
+        }
+    }
+
+    /// Text, or bytes that are UTF-8: Python 2 wrote its ids as bytes.
+    pub(super) fn text(&self, value: Value) -> Outcome<&str> {
+        match self.object(value) {
+            Some(Object::Text(text)) => Ok(text),
+            Some(Object::Bytes(bytes)) => utf8(bytes),
+            _ => Err(self.unexpected("text", value)),
+        }
+    }
+
+    pub(super) fn unexpected(&self, expected: &'static str, found: Value) -> PickleProblem {
+        PickleProblem::Unexpected {
+            expected,
+            found: self.describe(found),
+        }
+    }
+
+    pub(super) fn describe(&self, value: Value) -> &'static str {
+        match (value, self.object(value)) {
+            (Value::None, _) => "None",
+            (Value::Bool(_), _) => "a boolean",
+            (Value::Int(_), _) => "an integer",
+            (Value::Float(_), _) => "a number",
+            (Value::Global(_), _) => "a global",
+            (Value::Object(_), object) => match object {
+                Some(Object::Text(_)) => "text",
+                Some(Object::Bytes(_)) => "bytes",
+                Some(Object::Tuple(_)) => "a tuple",
+                Some(Object::List(_)) => "a list",
+                Some(Object::Dict(_)) => "a dictionary",
+                Some(Object::Dtype(_)) => "an element type",
+                Some(Object::Array(Some(_))) => "an array",
+                Some(Object::Array(None)) | None => "an array without data",
+            },
+        }
+    }
+}
+
+fn limit(count: usize, limit: usize, what: &'static str) -> Outcome<()> {
+    if count < limit {
+        Ok(())
+    } else {
+        Err(PickleProblem::Limit { what, limit })
+    }
+}
