@@ -29,4 +29,9 @@ impl InstanceNorm {
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         ganimation_kernels::instance_norm(x, self.weight.val(), self.bias.val(), EPSILON)
     }
+
+    /// [`Self::forward`], then ReLU.
+    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        ganimation_kernels::instance_norm_relu(x, self.weight.val(), self.bias.val(), EPSILON)
+    }
 }

@@ -41,9 +41,13 @@ impl Layer {
     }
 }
 
-/// Runs `layers` one after the other.
+/// Runs `layers` one after the other; a norm and the ReLU behind it in one operation.
 pub(crate) fn run(layers: &[Layer], x: Tensor<4>) -> Tensor<4> {
-    layers.iter().fold(x, |x, layer| layer.forward(x))
+    match layers {
+        [] => x,
+        [Layer::InstanceNorm(norm), Layer::Relu(_), rest @ ..] => run(rest, norm.forward_relu(x)),
+        [layer, rest @ ..] => run(rest, layer.forward(x)),
+    }
 }
 
 /// `x + main(x)`, where `main` is conv 3x3, instance norm, ReLU, conv 3x3, instance norm.

@@ -377,10 +377,7 @@ mod tests {
         let weights = LossWeights::default();
         let loss = critic_loss(&discriminator, real.clone(), aus.clone(), fake.clone(), &weights);
 
-        let (of_real, of_fake) = (
-            discriminator.forward(real),
-            discriminator.forward(fake),
-        );
+        let (of_real, of_fake) = (discriminator.forward(real), discriminator.forward(fake));
         let realness: f32 = (of_fake.realness.mean() - of_real.realness.mean()).into_scalar();
         let error: f32 = (of_real.aus - aus).square().mean().into_scalar();
         close(loss.total(&weights), realness + 160.0 * error);
