@@ -116,7 +116,10 @@ fn write_tensors(path: &Path, tensors: Vec<(String, TensorData)>, count: Option<
 }
 
 fn read_tensors(path: &Path) -> Result<(Vec<(String, TensorData)>, Option<u32>)> {
-    let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
+    let damaged = |reason: String| Error::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
     let bytes = fs::read(path).map_err(Error::file("read", path))?;
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
     let count = header
@@ -132,7 +135,9 @@ fn read_tensors(path: &Path) -> Result<(Vec<(String, TensorData)>, Option<u32>)>
                     TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), DType::F32);
                 Ok((name.to_owned(), data))
             }
-            other => Err(damaged(format!("tensor {name} has element type {other:?}; expected F32"))),
+            other => Err(damaged(format!(
+                "tensor {name} has element type {other:?}; expected F32"
+            ))),
         })
         .collect::<Result<_>>()?;
     Ok((tensors, count))
@@ -140,14 +145,20 @@ fn read_tensors(path: &Path) -> Result<(Vec<(String, TensorData)>, Option<u32>)>
 
 fn load_module<M: Module>(folder: &Path, name: &str, module: M) -> Result<M> {
     let (tensors, _) = read_tensors(&folder.join(name))?;
-    Ok(load_state_dict(module, tensors.into_iter().collect::<BTreeMap<_, _>>())?)
+    Ok(load_state_dict(
+        module,
+        tensors.into_iter().collect::<BTreeMap<_, _>>(),
+    )?)
 }
 
 fn load_adam(folder: &Path, name: &str, config: AdamConfig, device: &Device) -> Result<Adam> {
     let path = folder.join(name);
     let (tensors, count) = read_tensors(&path)?;
     let Some(count) = count else {
-        return Err(Error::Damaged { path, reason: "no step count".to_owned() });
+        return Err(Error::Damaged {
+            path,
+            reason: "no step count".to_owned(),
+        });
     };
     Adam::from_state(config, count, tensors, device).map_err(|names| Error::Damaged {
         path,
@@ -157,5 +168,7 @@ fn load_adam(folder: &Path, name: &str, config: AdamConfig, device: &Device) -> 
 
 /// Makes sure that a file's contents or a folder's entries are on disk.
 fn sync(path: &Path) -> Result<()> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("sync", path))
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::file("sync", path))
 }

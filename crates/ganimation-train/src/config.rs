@@ -27,7 +27,12 @@ pub struct AdamConfig {
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self { rate: 1e-4, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-8 }
+        Self {
+            rate: 1e-4,
+            beta_1: 0.5,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+        }
     }
 }
 
@@ -129,7 +134,11 @@ impl TrainConfig {
             if holds {
                 return Ok(());
             }
-            Err(Error::Setting { name, found: found.to_string(), expected })
+            Err(Error::Setting {
+                name,
+                found: found.to_string(),
+                expected,
+            })
         };
         require(self.version == CONFIG_VERSION, "version", &self.version, "1")?;
         self.discriminator().check()?;
@@ -152,15 +161,40 @@ impl TrainConfig {
             require(value > 0, name, &value, "at least 1")?;
         }
         let share = |value: f64| (0.0..1.0).contains(&value);
-        require(share(self.ema_decay), "ema_decay", &self.ema_decay, "0 or more, below 1")?;
-        require(share(self.adam.beta_1), "beta_1", &self.adam.beta_1, "0 or more, below 1")?;
-        require(share(self.adam.beta_2), "beta_2", &self.adam.beta_2, "0 or more, below 1")?;
+        require(
+            share(self.ema_decay),
+            "ema_decay",
+            &self.ema_decay,
+            "0 or more, below 1",
+        )?;
+        require(
+            share(self.adam.beta_1),
+            "beta_1",
+            &self.adam.beta_1,
+            "0 or more, below 1",
+        )?;
+        require(
+            share(self.adam.beta_2),
+            "beta_2",
+            &self.adam.beta_2,
+            "0 or more, below 1",
+        )?;
         let positive = |value: f64| value.is_finite() && value > 0.0;
         require(positive(self.adam.rate), "rate", &self.adam.rate, "above 0")?;
-        require(positive(self.adam.epsilon), "epsilon", &self.adam.epsilon, "above 0")?;
+        require(
+            positive(self.adam.epsilon),
+            "epsilon",
+            &self.adam.epsilon,
+            "above 0",
+        )?;
         let noise = self.target_noise;
         require((0.0..=1.0).contains(&noise), "target_noise", &noise, "0 to 1")?;
-        require((0.0..=1.0).contains(&self.balance), "balance", &self.balance, "0 to 1")
+        require(
+            (0.0..=1.0).contains(&self.balance),
+            "balance",
+            &self.balance,
+            "0 to 1",
+        )
     }
 
     /// The generator that these settings describe.
@@ -178,7 +212,10 @@ impl TrainConfig {
     /// The learning rate by step, for a dataset of `faces` training faces.
     pub fn schedule(&self, faces: usize) -> Schedule {
         let epoch = (faces / self.batch_size) as u64;
-        Schedule { rate: self.adam.rate, steps: self.steps.unwrap_or(30 * epoch) }
+        Schedule {
+            rate: self.adam.rate,
+            steps: self.steps.unwrap_or(30 * epoch),
+        }
     }
 }
 
@@ -208,10 +245,22 @@ mod tests {
             change(&mut config);
             config.check().unwrap_err().to_string()
         };
-        assert_eq!(with(|c| c.batch_size = 0), "setting `batch_size` is 0; expected at least 1");
-        assert_eq!(with(|c| c.image_size = 100), "image size 100 is not a positive multiple of 64");
-        assert_eq!(with(|c| c.ema_decay = 1.0), "setting `ema_decay` is 1; expected 0 or more, below 1");
-        assert_eq!(with(|c| c.adam.rate = f64::NAN), "setting `rate` is NaN; expected above 0");
+        assert_eq!(
+            with(|c| c.batch_size = 0),
+            "setting `batch_size` is 0; expected at least 1"
+        );
+        assert_eq!(
+            with(|c| c.image_size = 100),
+            "image size 100 is not a positive multiple of 64"
+        );
+        assert_eq!(
+            with(|c| c.ema_decay = 1.0),
+            "setting `ema_decay` is 1; expected 0 or more, below 1"
+        );
+        assert_eq!(
+            with(|c| c.adam.rate = f64::NAN),
+            "setting `rate` is NaN; expected above 0"
+        );
     }
 
     #[test]
@@ -222,7 +271,11 @@ mod tests {
 
     #[test]
     fn the_released_preset_does_not_clamp_targets() {
-        assert!(!TrainConfig::new("faces").with_preset(Preset::Released).clamp_targets);
+        assert!(
+            !TrainConfig::new("faces")
+                .with_preset(Preset::Released)
+                .clamp_targets
+        );
         assert!(TrainConfig::new("faces").with_preset(Preset::Paper).clamp_targets);
     }
 }

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod config;
 mod error;
+mod metrics;
 mod optimizer;
 mod preview;
 mod random;
@@ -16,7 +17,8 @@ mod trainer;
 
 pub use config::{AdamConfig, CONFIG_VERSION, TrainConfig};
 pub use error::{Error, Result};
+pub use metrics::Progress;
 pub use optimizer::Adam;
-pub use run::{Observer, Outcome, Progress, Run};
+pub use run::{Observer, Outcome, Run};
 pub use schedule::Schedule;
 pub use trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};

@@ -20,15 +20,30 @@ pub struct Adam {
 impl Adam {
     /// An optimiser that has taken no step yet.
     pub fn new(config: AdamConfig) -> Self {
-        Self { config, count: 0, moments: BTreeMap::new() }
+        Self {
+            config,
+            count: 0,
+            moments: BTreeMap::new(),
+        }
     }
 
     /// Takes one step down `loss` (shape `[1]`) at `rate`; parameters without a gradient stay.
     pub fn step<M: Module>(&mut self, module: M, loss: &Tensor<1>, rate: f64) -> M {
         let mut gradients = take_gradients(&module, &mut loss.backward());
         self.count += 1;
-        let AdamConfig { beta_1, beta_2, epsilon, .. } = self.config;
-        let step = AdamStep { rate, beta_1, beta_2, epsilon, count: self.count };
+        let AdamConfig {
+            beta_1,
+            beta_2,
+            epsilon,
+            ..
+        } = self.config;
+        let step = AdamStep {
+            rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            count: self.count,
+        };
         map_parameters(module, |name, values| {
             let Some(gradient) = gradients.remove(name) else {
                 return values;
@@ -50,13 +65,14 @@ impl Adam {
 
     /// The moments as named tensors, `first/…` and `second/…`.
     pub(crate) fn state(&self) -> Vec<(String, TensorData)> {
-        let entry = |kind, name, tensor: &Tensor<1>| {
-            (format!("{kind}/{name}"), tensor.clone().into_data())
-        };
+        let entry = |kind, name, tensor: &Tensor<1>| (format!("{kind}/{name}"), tensor.clone().into_data());
         self.moments
             .iter()
             .flat_map(|(name, moments)| {
-                [entry("first", name, &moments.first), entry("second", name, &moments.second)]
+                [
+                    entry("first", name, &moments.first),
+                    entry("second", name, &moments.second),
+                ]
             })
             .collect()
     }
@@ -70,8 +86,11 @@ impl Adam {
         device: &Device,
     ) -> Result<Self, Vec<String>> {
         let mut halves: BTreeMap<String, TensorData> = state.into_iter().collect();
-        let names: Vec<String> =
-            halves.keys().filter_map(|key| key.strip_prefix("first/")).map(str::to_owned).collect();
+        let names: Vec<String> = halves
+            .keys()
+            .filter_map(|key| key.strip_prefix("first/"))
+            .map(str::to_owned)
+            .collect();
         let mut moments = BTreeMap::new();
         for name in names {
             let mut take = |kind| {
@@ -83,7 +102,11 @@ impl Adam {
             }
         }
         if halves.is_empty() {
-            Ok(Self { config, count, moments })
+            Ok(Self {
+                config,
+                count,
+                moments,
+            })
         } else {
             Err(halves.into_keys().collect())
         }

@@ -15,7 +15,11 @@ const FACES: usize = 6;
 const EXPRESSIONS: [&[(ActionUnit, f32)]; 6] = [
     &[],
     &[(ActionUnit::CheekRaiser, 1.0), (ActionUnit::LipCornerPuller, 2.0)],
-    &[(ActionUnit::CheekRaiser, 3.0), (ActionUnit::LipCornerPuller, 4.0), (ActionUnit::LipsPart, 3.0)],
+    &[
+        (ActionUnit::CheekRaiser, 3.0),
+        (ActionUnit::LipCornerPuller, 4.0),
+        (ActionUnit::LipsPart, 3.0),
+    ],
     &[
         (ActionUnit::InnerBrowRaiser, 3.5),
         (ActionUnit::OuterBrowRaiser, 3.5),
@@ -23,8 +27,16 @@ const EXPRESSIONS: [&[(ActionUnit, f32)]; 6] = [
         (ActionUnit::JawDrop, 3.0),
         (ActionUnit::LipsPart, 3.0),
     ],
-    &[(ActionUnit::BrowLowerer, 4.0), (ActionUnit::LidTightener, 3.0), (ActionUnit::LipTightener, 2.0)],
-    &[(ActionUnit::NoseWrinkler, 3.0), (ActionUnit::UpperLipRaiser, 3.5), (ActionUnit::BrowLowerer, 2.0)],
+    &[
+        (ActionUnit::BrowLowerer, 4.0),
+        (ActionUnit::LidTightener, 3.0),
+        (ActionUnit::LipTightener, 2.0),
+    ],
+    &[
+        (ActionUnit::NoseWrinkler, 3.0),
+        (ActionUnit::UpperLipRaiser, 3.5),
+        (ActionUnit::BrowLowerer, 2.0),
+    ],
 ];
 
 /// The same few faces at every preview.
@@ -45,7 +57,9 @@ impl Preview {
             .take(FACES)
             .map(|face| Ok(picture::read_face(&face.path, size)?.0))
             .collect::<Result<Vec<RgbImage>>>()?;
-        Ok((!pictures.is_empty()).then(|| Self { faces: tensor_from_images(&pictures, device) }))
+        Ok((!pictures.is_empty()).then(|| Self {
+            faces: tensor_from_images(&pictures, device),
+        }))
     }
 
     /// One row a face: the face, then neutral, a slight smile, a laugh, surprise, anger and disgust, then where the
@@ -58,7 +72,10 @@ impl Preview {
                 asked.set(unit, intensity);
             }
             let row = Tensor::<1>::from_data(asked.normalized(), &self.faces.device());
-            generator.edit(self.faces.clone(), row.reshape([1, AU_COUNT]).repeat_dim(0, count))
+            generator.edit(
+                self.faces.clone(),
+                row.reshape([1, AU_COUNT]).repeat_dim(0, count),
+            )
         });
         let painted = edits[2].attention.clone() * -2.0 + 1.0;
         let mut columns = vec![self.faces.clone()];

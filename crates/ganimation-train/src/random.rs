@@ -22,6 +22,10 @@ mod tests {
         assert_eq!(penalty_alphas(1, 2, 8), penalty_alphas(1, 2, 8));
         assert_ne!(penalty_alphas(1, 2, 8), penalty_alphas(1, 3, 8));
         assert_ne!(penalty_alphas(1, 2, 8), penalty_alphas(2, 2, 8));
-        assert!(penalty_alphas(5, 5, 100).iter().all(|alpha| (0.0..1.0).contains(alpha)));
+        assert!(
+            penalty_alphas(5, 5, 100)
+                .iter()
+                .all(|alpha| (0.0..1.0).contains(alpha))
+        );
     }
 }

@@ -1,59 +1,18 @@
 //! A training run: a folder, and the loop that fills it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use ganimation_data::{ActionUnit, Dataset, Loader, LoaderConfig, Split};
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
-use serde::Serialize;
 
 use crate::config::TrainConfig;
+use crate::metrics::{Metrics, Position, Progress};
 use crate::preview::Preview;
-use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
+use crate::trainer::{FaceBatch, Trainer};
 use crate::{Error, Result, checkpoint};
-
-/// One line of `metrics.jsonl`: the newest losses, unweighted.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Progress {
-    /// Critic steps taken.
-    pub step: u64,
-    /// Critic steps of the whole run.
-    pub steps: u64,
-    /// Passes through the training faces.
-    pub epoch: f64,
-    /// Learning rate.
-    pub rate: f64,
-    /// Mean realness of edited faces minus that of real ones.
-    pub critic_realness: f32,
-    /// Squared error of action units on real faces.
-    pub critic_aus: f32,
-    /// Gradient penalty.
-    pub penalty: f32,
-    /// Minus the mean realness of edited faces.
-    pub generator_realness: f32,
-    /// Squared error of action units on edited faces.
-    pub generator_aus: f32,
-    /// Mean absolute cycle error, of a range of 2.
-    pub cycle: f32,
-    /// Size of the masks, both passes.
-    pub attention: f32,
-    /// Unevenness of the masks, both passes.
-    pub smoothness: f32,
-    /// Mean of `1 - A`.
-    pub painted: f32,
-    /// Batch mean of each picture's largest `1 - A`.
-    pub painted_peak: f32,
-    /// Training faces a second since the last line.
-    pub faces_per_second: f64,
-    /// Share of the time since the last line spent waiting for pictures.
-    pub waiting: f64,
-    /// Seconds left at this pace.
-    pub seconds_left: f64,
-}
 
 /// Hears how a run gets on. Every method does nothing unless overridden.
 pub trait Observer {
@@ -112,7 +71,12 @@ impl Run {
             reason: error.to_string(),
         })?;
         fs::write(&settings, text).map_err(Error::file("write", &settings))?;
-        Ok(Self { folder, trainer: Trainer::new(config, device), step: 0, device: device.clone() })
+        Ok(Self {
+            folder,
+            trainer: Trainer::new(config, device),
+            step: 0,
+            device: device.clone(),
+        })
     }
 
     /// Continues the run in `folder` from its newest checkpoint, on the trajectory it was on.
@@ -134,7 +98,12 @@ impl Run {
         })?;
         config.check()?;
         let trainer = checkpoint::load(&newest, config, device)?;
-        Ok(Self { folder, trainer, step, device: device.clone() })
+        Ok(Self {
+            folder,
+            trainer,
+            step,
+            device: device.clone(),
+        })
     }
 
     /// The settings it runs with.
@@ -178,7 +147,9 @@ impl Run {
         let mut of_generator = None;
 
         while self.step < end && !stop.load(Ordering::Relaxed) {
-            let Some(batch) = loader.next().transpose()? else { break };
+            let Some(batch) = loader.next().transpose()? else {
+                break;
+            };
             let rate = schedule.rate_at(self.step);
             let batch = FaceBatch::new(batch, &self.device);
             let of_critic = self.trainer.critic_step(&batch, self.step, rate);
@@ -190,14 +161,18 @@ impl Run {
             if self.step.is_multiple_of(config.log_every)
                 && let Some(of_generator) = &of_generator
             {
-                let progress = metrics.measure(&of_critic, of_generator, &Position {
-                    step: self.step,
-                    steps: schedule.steps,
-                    batch: config.batch_size,
-                    batches_per_epoch: loader.batches_per_epoch(),
-                    rate,
-                    waited: loader.waited(),
-                })?;
+                let progress = metrics.measure(
+                    &of_critic,
+                    of_generator,
+                    &Position {
+                        step: self.step,
+                        steps: schedule.steps,
+                        batch: config.batch_size,
+                        batches_per_epoch: loader.batches_per_epoch(),
+                        rate,
+                        waited: loader.waited(),
+                    },
+                )?;
                 observer.measured(&progress);
             }
             if self.step.is_multiple_of(config.preview_every) {
@@ -241,9 +216,16 @@ impl Run {
         let folder = self.folder.join("checkpoints");
         let path = checkpoint::save(&folder, &self.trainer, self.step, self.config().checkpoint_keep)?;
         // Beside it, what a user loads: the averaged generator with its metadata.
-        let (scratch, weights) =
-            (self.folder.join(".generator.safetensors"), self.folder.join("generator.safetensors"));
-        save_generator(&scratch, self.trainer.average(), &self.metadata(), FloatFormat::F32)?;
+        let (scratch, weights) = (
+            self.folder.join(".generator.safetensors"),
+            self.folder.join("generator.safetensors"),
+        );
+        save_generator(
+            &scratch,
+            self.trainer.average(),
+            &self.metadata(),
+            FloatFormat::F32,
+        )?;
         fs::rename(&scratch, &weights).map_err(Error::file("name", &weights))?;
         observer.saved(&path);
         Ok(())
@@ -253,7 +235,10 @@ impl Run {
         let Some(picture) = preview.and_then(|preview| preview.draw(self.trainer.average())) else {
             return Ok(());
         };
-        let path = self.folder.join("previews").join(format!("step-{:07}.png", self.step));
+        let path = self
+            .folder
+            .join("previews")
+            .join(format!("step-{:07}.png", self.step));
         picture.save(&path).map_err(|error| Error::Damaged {
             path: path.clone(),
             reason: error.to_string(),
@@ -275,87 +260,5 @@ fn loader_config(config: &TrainConfig) -> LoaderConfig {
         clamp_targets: config.clamp_targets,
         cache: config.cache,
         balance: config.balance,
-    }
-}
-
-/// Where a run stands when it is measured.
-struct Position {
-    step: u64,
-    steps: u64,
-    batch: usize,
-    batches_per_epoch: u64,
-    rate: f64,
-    waited: Duration,
-}
-
-/// The open `metrics.jsonl` and when its last line was written.
-struct Metrics {
-    path: PathBuf,
-    file: File,
-    last_step: u64,
-    last_time: Instant,
-    last_waited: Duration,
-}
-
-impl Metrics {
-    fn open(folder: &Path, step: u64) -> Result<Self> {
-        let path = folder.join("metrics.jsonl");
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(Error::file("open", &path))?;
-        Ok(Self { path, file, last_step: step, last_time: Instant::now(), last_waited: Duration::ZERO })
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
-    fn measure(
-        &mut self,
-        critic: &CriticReport,
-        generator: &GeneratorReport,
-        at: &Position,
-    ) -> Result<Progress> {
-        let read = |term, tensor: &Tensor<1>| match tensor.clone().into_scalar::<f32>() {
-            value if value.is_finite() => Ok(value),
-            value => Err(Error::NotFinite { term, value, step: at.step }),
-        };
-        let progress_losses = (
-            read("critic's realness", &critic.realness)?,
-            read("critic's action-unit", &critic.aus)?,
-            read("penalty", &critic.penalty)?,
-            read("generator's realness", &generator.realness)?,
-            read("generator's action-unit", &generator.aus)?,
-            read("cycle", &generator.cycle)?,
-        );
-        let now = Instant::now();
-        let seconds = (now - self.last_time).as_secs_f64().max(1e-9);
-        let steps = (at.step - self.last_step) as f64;
-        let waited = (at.waited - self.last_waited).as_secs_f64();
-        (self.last_step, self.last_time, self.last_waited) = (at.step, now, at.waited);
-        let progress = Progress {
-            step: at.step,
-            steps: at.steps,
-            epoch: at.step as f64 / at.batches_per_epoch as f64,
-            rate: at.rate,
-            critic_realness: progress_losses.0,
-            critic_aus: progress_losses.1,
-            penalty: progress_losses.2,
-            generator_realness: progress_losses.3,
-            generator_aus: progress_losses.4,
-            cycle: progress_losses.5,
-            attention: read("attention", &generator.attention)?,
-            smoothness: read("smoothness", &generator.smoothness)?,
-            painted: read("mask", &generator.painted)?,
-            painted_peak: read("mask", &generator.painted_peak)?,
-            faces_per_second: steps * at.batch as f64 / seconds,
-            waiting: waited / seconds,
-            seconds_left: at.steps.saturating_sub(at.step) as f64 * seconds / steps.max(1.0),
-        };
-        let line = serde_json::to_string(&progress).map_err(|error| Error::Damaged {
-            path: self.path.clone(),
-            reason: error.to_string(),
-        })?;
-        writeln!(self.file, "{line}").map_err(Error::file("write", &self.path))?;
-        Ok(progress)
     }
 }

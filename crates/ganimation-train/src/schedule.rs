@@ -29,7 +29,10 @@ mod tests {
 
     #[test]
     fn the_rate_is_constant_for_two_thirds_and_then_falls_to_zero() {
-        let schedule = Schedule { rate: 3e-4, steps: 300 };
+        let schedule = Schedule {
+            rate: 3e-4,
+            steps: 300,
+        };
         assert_eq!(schedule.rate_at(0), 3e-4);
         assert_eq!(schedule.rate_at(199), 3e-4);
         assert_eq!(schedule.rate_at(200), 3e-4);

@@ -1,9 +1,11 @@
 //! The networks in training, and one step of each.
 
+use std::collections::BTreeMap;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use ganimation_data::pixels::tensor_from_bytes;
-use ganimation_data::{AU_COUNT, Batch};
+use ganimation_data::Batch;
+use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_model::{
     CriticUpdates, Discriminator, Generator, critic_loss, generator_loss, gradient_penalty, map_parameters,
 };
@@ -26,13 +28,11 @@ pub struct FaceBatch {
 impl FaceBatch {
     /// Moves a loaded batch to `device`, as bytes, and normalises it there.
     pub fn new(batch: Batch, device: &Device) -> Self {
-        let rows = |values: Vec<f32>| {
-            Tensor::<1>::from_data(values.as_slice(), device).reshape([batch.batch, AU_COUNT])
-        };
+        let shape = [batch.batch, batch.size, batch.size];
         Self {
-            aus: rows(batch.aus),
-            targets: rows(batch.target_aus),
-            images: tensor_from_bytes(batch.pixels, [batch.batch, batch.size, batch.size], device),
+            images: tensor_from_bytes(batch.pixels, shape, device),
+            aus: tensor_from_aus(batch.aus, device),
+            targets: tensor_from_aus(batch.target_aus, device),
         }
     }
 }
@@ -106,7 +106,10 @@ impl Trainer {
         let alphas = penalty_alphas(self.config.seed, step, batch);
         let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device()).autodiff();
         let real = faces.images.clone().autodiff();
-        let edit = self.generator.valid().edit(faces.images.clone(), faces.targets.clone());
+        let edit = self
+            .generator
+            .valid()
+            .edit(faces.images.clone(), faces.targets.clone());
         let fake = edit.image.autodiff();
 
         let aus = faces.aus.clone().autodiff();
@@ -160,14 +163,16 @@ impl Trainer {
     }
 
     fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
-        self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), &loss, rate);
+        self.discriminator = self
+            .discriminator_adam
+            .step(self.discriminator.clone(), &loss, rate);
     }
 
     /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
     fn update_average(&mut self) {
         let count = f64::from(self.generator_adam.count());
         let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
-        let mut current = std::collections::BTreeMap::new();
+        let mut current = BTreeMap::new();
         map_parameters(self.generator.valid(), |name, values| {
             current.insert(name.to_owned(), values.clone());
             values

@@ -23,12 +23,19 @@ fn dataset(folder: &Path) -> PathBuf {
             u8::try_from(value).unwrap()
         };
         let picture = RgbImage::from_fn(64, 64, |x, y| Rgb([shade(x, y), shade(y, x), shade(x, x)]));
-        picture.save(data.join("imgs").join(format!("{name}.png"))).unwrap();
+        picture
+            .save(data.join("imgs").join(format!("{name}.png")))
+            .unwrap();
         let value = f64::from(u32::try_from(index).unwrap()) / 3.0;
         labels.insert(name.clone(), vec![value; AU_COUNT]);
     }
     pickle::write_labels(data.join("aus_openface.pkl"), &labels).unwrap();
-    let list = |names: &[String]| names.iter().map(|name| format!("{name}.png\n")).collect::<String>();
+    let list = |names: &[String]| {
+        names
+            .iter()
+            .map(|name| format!("{name}.png\n"))
+            .collect::<String>()
+    };
     fs::write(data.join("train_ids.csv"), list(&names[..10])).unwrap();
     fs::write(data.join("test_ids.csv"), list(&names[10..])).unwrap();
     data
@@ -70,11 +77,20 @@ impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = dataset(folder.path());
-        Self { dataset: Dataset::open(&data).unwrap(), config: config(&data), folder }
+        Self {
+            dataset: Dataset::open(&data).unwrap(),
+            config: config(&data),
+            folder,
+        }
     }
 
     fn start(&self, name: &str) -> Run {
-        Run::start(self.folder.path().join(name), self.config.clone(), &Device::flex()).unwrap()
+        Run::start(
+            self.folder.path().join(name),
+            self.config.clone(),
+            &Device::flex(),
+        )
+        .unwrap()
     }
 
     fn resume(&self, name: &str) -> Run {
@@ -136,7 +152,10 @@ fn a_run_folder_holds_what_it_promises() {
     }
     let fixture = Fixture::new();
     let mut heard = Heard::default();
-    fixture.start("run").train(&fixture.dataset, None, &mut heard, &never()).unwrap();
+    fixture
+        .start("run")
+        .train(&fixture.dataset, None, &mut heard, &never())
+        .unwrap();
 
     let folder = fixture.folder.path().join("run");
     let lines = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
@@ -156,10 +175,13 @@ fn a_run_folder_holds_what_it_promises() {
     assert_eq!(kept, ["step-10", "step-8"]);
     assert_eq!(heard.previewed, 2);
     let weights = folder.join("generator.safetensors");
-    let (_, metadata) =
-        ganimation_model::weights::load_generator(&weights, &Device::flex()).unwrap();
+    let (_, metadata) = ganimation_model::weights::load_generator(&weights, &Device::flex()).unwrap();
     assert_eq!(metadata.image_size, 64);
-    assert!(metadata.training.starts_with("10 critic steps"), "{}", metadata.training);
+    assert!(
+        metadata.training.starts_with("10 critic steps"),
+        "{}",
+        metadata.training
+    );
 }
 
 #[test]
@@ -183,6 +205,32 @@ fn a_run_that_is_asked_to_stop_saves_and_leaves() {
 }
 
 #[test]
+fn metrics_of_steps_that_are_taken_again_stand_once() {
+    let fixture = Fixture::new();
+    let mut run = fixture.start("run");
+    run.train(&fixture.dataset, Some(4), &mut (), &never()).unwrap();
+    let path = fixture.folder.path().join("run/metrics.jsonl");
+    let before = fs::read_to_string(&path).unwrap();
+    // A killed part left a line beyond the checkpoint and half of another.
+    let beyond = before.lines().last().unwrap().replace("\"step\":4", "\"step\":6");
+    fs::write(&path, format!("{before}{beyond}\n{{\"step\":8,\"cy")).unwrap();
+    fixture
+        .resume("run")
+        .train(&fixture.dataset, None, &mut (), &never())
+        .unwrap();
+    let steps: Vec<u64> = fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["step"]
+                .as_u64()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(steps, [2, 4, 6, 8, 10]);
+}
+
+#[test]
 fn a_second_run_of_the_same_name_is_refused() {
     let fixture = Fixture::new();
     drop(fixture.start("run"));
@@ -196,17 +244,26 @@ fn a_run_without_a_checkpoint_cannot_be_resumed() {
     let fixture = Fixture::new();
     drop(fixture.start("run"));
     let error = Run::resume(fixture.folder.path().join("run"), &Device::flex()).unwrap_err();
-    assert!(error.to_string().ends_with("holds no checkpoint to resume from"), "{error}");
+    assert!(
+        error.to_string().ends_with("holds no checkpoint to resume from"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_damaged_checkpoint_is_named() {
     let fixture = Fixture::new();
-    fixture.start("run").train(&fixture.dataset, Some(2), &mut (), &never()).unwrap();
+    fixture
+        .start("run")
+        .train(&fixture.dataset, Some(2), &mut (), &never())
+        .unwrap();
     let folder = fixture.folder.path().join("run");
     let file = folder.join("checkpoints/step-2/generator.safetensors");
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     let error = Run::resume(&folder, &Device::flex()).unwrap_err();
-    assert!(error.to_string().contains("generator.safetensors is damaged"), "{error}");
+    assert!(
+        error.to_string().contains("generator.safetensors is damaged"),
+        "{error}"
+    );
 }
