@@ -1,0 +1,296 @@
+//! Which device computes: names, what is compiled in, what is present, and the fastest of those.
+//!
+//! ```
+//! use ganimation::device::{DeviceChoice, resolve};
+//!
+//! let device = resolve(DeviceChoice::Auto)?; // the fastest one present
+//! let same = resolve("flex".parse()?)?; // the pure-Rust CPU backend
+//! # Ok::<(), ganimation::Error>(())
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
+use burn::tensor::DeviceKind;
+#[cfg(any(
+    feature = "flex",
+    feature = "cuda",
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "ndarray"
+))]
+use burn::tensor::DeviceType;
+
+use crate::{Error, Result};
+
+/// A way of computing. Each is a cargo feature of this crate with the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// NVIDIA GPUs through CUDA.
+    Cuda,
+    /// Apple GPUs through Metal.
+    Metal,
+    /// GPUs through Vulkan, kernels as SPIR-V.
+    Vulkan,
+    /// GPUs through whatever graphics API the system has, kernels as WGSL.
+    Wgpu,
+    /// The CPU, in pure Rust, with this project's own kernels.
+    Flex,
+    /// The CPU through Burn's older backend, which is much slower than [`Backend::Flex`].
+    NdArray,
+}
+
+impl Backend {
+    /// Every backend, fastest kind of hardware first.
+    pub const ALL: [Self; 6] = [
+        Self::Cuda,
+        Self::Metal,
+        Self::Vulkan,
+        Self::Wgpu,
+        Self::Flex,
+        Self::NdArray,
+    ];
+
+    /// Name on the command line, which is also that of the cargo feature.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cuda => "cuda",
+            Self::Metal => "metal",
+            Self::Vulkan => "vulkan",
+            Self::Wgpu => "wgpu",
+            Self::Flex => "flex",
+            Self::NdArray => "ndarray",
+        }
+    }
+
+    /// What has to be on a machine for this backend to find a device.
+    pub const fn needs(self) -> &'static str {
+        match self {
+            Self::Cuda => "an NVIDIA GPU and its driver (libcuda)",
+            Self::Metal => "a Mac with a Metal GPU",
+            Self::Vulkan => "a Vulkan driver (Debian: mesa-vulkan-drivers and libvulkan1)",
+            Self::Wgpu => "a Vulkan, Metal or DirectX 12 driver",
+            Self::Flex | Self::NdArray => "a CPU",
+        }
+    }
+
+    /// Whether this build contains the backend.
+    pub const fn is_compiled_in(self) -> bool {
+        match self {
+            Self::Cuda => cfg!(feature = "cuda"),
+            Self::Metal => cfg!(feature = "metal"),
+            Self::Vulkan => cfg!(feature = "vulkan"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Flex => cfg!(feature = "flex"),
+            Self::NdArray => cfg!(feature = "ndarray"),
+        }
+    }
+
+    /// Its devices on this machine, none where it is compiled out.
+    ///
+    /// Never touches a device: Burn panics when an absent one is used, so this is asked first.
+    fn enumerate(self) -> Vec<Device> {
+        match self {
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Device::enumerate(DeviceType::Cuda).into_vec(),
+            #[cfg(feature = "metal")]
+            Self::Metal => Device::enumerate(DeviceType::Metal).into_vec(),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => Device::enumerate(DeviceType::Vulkan).into_vec(),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Device::enumerate(DeviceType::Wgpu).into_vec(),
+            #[cfg(feature = "flex")]
+            Self::Flex => Device::enumerate(DeviceType::Flex).into_vec(),
+            #[cfg(feature = "ndarray")]
+            Self::NdArray => Device::enumerate(DeviceType::NdArray).into_vec(),
+            #[allow(unreachable_patterns, reason = "reachable in builds that leave a backend out")]
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether `device` is a graphics API emulated on the CPU, such as Mesa's lavapipe.
+    #[allow(unused_variables, reason = "only graphics APIs are emulated")]
+    fn is_software(self, device: &Device) -> bool {
+        match self {
+            #[cfg(feature = "metal")]
+            Self::Metal => *device == Device::metal(DeviceKind::Cpu),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => *device == Device::vulkan(DeviceKind::Cpu),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => *device == Device::wgpu(DeviceKind::Cpu),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a person asks for with `--device`: `auto`, `flex`, `cuda`, `cuda:1`, `wgpu`, `vulkan`, `metal`, `ndarray`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The fastest device present.
+    #[default]
+    Auto,
+    /// The device of that number, counted from 0, among those of the backend.
+    Numbered(Backend, usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || Error::UnknownDevice {
+            found: text.to_owned(),
+        };
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let (name, number) = match text.split_once(':') {
+            Some((name, number)) => (name, number.parse().ok().ok_or_else(unknown)?),
+            None => (text, 0),
+        };
+        let backend = Backend::ALL.into_iter().find(|backend| backend.name() == name);
+        Ok(Self::Numbered(backend.ok_or_else(unknown)?, number))
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.pad("auto"),
+            Self::Numbered(backend, 0) => f.pad(backend.name()),
+            Self::Numbered(backend, number) => f.pad(&format!("{backend}:{number}")),
+        }
+    }
+}
+
+/// A device that is compiled in and present.
+#[derive(Clone, Debug)]
+pub struct PresentDevice {
+    /// What computes on it.
+    pub backend: Backend,
+    /// Its number among the backend's devices, from 0.
+    pub number: usize,
+    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe): right, but slow, so never chosen by `auto`.
+    pub software: bool,
+    /// The device, ready for tensors.
+    pub device: Device,
+}
+
+impl PresentDevice {
+    /// The choice that leads to this device.
+    pub const fn choice(&self) -> DeviceChoice {
+        DeviceChoice::Numbered(self.backend, self.number)
+    }
+}
+
+impl fmt::Display for PresentDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.choice().fmt(f)
+    }
+}
+
+/// Lists every device that is compiled in and present, fastest kind first, emulated ones last.
+pub fn devices() -> Vec<PresentDevice> {
+    let mut present: Vec<_> = Backend::ALL.into_iter().flat_map(devices_of).collect();
+    present.sort_by_key(|device| device.software); // stable: keeps the order within both groups
+    present
+}
+
+fn devices_of(backend: Backend) -> impl Iterator<Item = PresentDevice> {
+    let devices = backend.enumerate().into_iter().enumerate();
+    devices.map(move |(number, device)| PresentDevice {
+        backend,
+        number,
+        software: backend.is_software(&device),
+        device,
+    })
+}
+
+/// Turns a choice into a device that is there.
+///
+/// # Errors
+/// [`Error::DeviceCompiledOut`] names the missing cargo feature, [`Error::DeviceAbsent`] what the machine lacks,
+/// [`Error::NoDevice`] says that this build has no backend at all.
+pub fn resolve(choice: DeviceChoice) -> Result<Device> {
+    match choice {
+        DeviceChoice::Auto => {
+            let first = devices().into_iter().next();
+            first.map(|found| found.device).ok_or(Error::NoDevice)
+        }
+        DeviceChoice::Numbered(backend, _) if !backend.is_compiled_in() => {
+            Err(Error::DeviceCompiledOut { backend })
+        }
+        DeviceChoice::Numbered(backend, number) => {
+            let mut devices = backend.enumerate();
+            let present = devices.len();
+            if number < present {
+                Ok(devices.swap_remove(number))
+            } else {
+                Err(Error::DeviceAbsent {
+                    backend,
+                    number,
+                    present,
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_reads_back_as_it_is_written() {
+        for text in [
+            "auto", "flex", "cuda", "cuda:1", "wgpu", "vulkan:2", "metal", "ndarray",
+        ] {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
+        }
+        assert_eq!("cuda:0".parse::<DeviceChoice>().unwrap().to_string(), "cuda");
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_text_that_was_typed() {
+        for text in ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "Flex", "auto:0"] {
+            let error = text.parse::<DeviceChoice>().unwrap_err();
+            assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
+        }
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn auto_never_picks_an_emulated_device_over_the_cpu() {
+        let first = devices().remove(0);
+        assert!(!first.software, "{first:?}");
+    }
+
+    #[test]
+    fn a_device_beyond_the_last_one_is_absent() {
+        for backend in Backend::ALL
+            .into_iter()
+            .filter(|backend| backend.is_compiled_in())
+        {
+            let error = resolve(DeviceChoice::Numbered(backend, 99)).unwrap_err();
+            assert!(matches!(error, Error::DeviceAbsent { number: 99, .. }), "{error}");
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_compiled_out_device_names_its_feature() {
+        let error = resolve("cuda:0".parse().unwrap()).unwrap_err();
+        assert!(
+            error.hint().unwrap_or_default().contains("--features cuda"),
+            "{error}"
+        );
+    }
+}
