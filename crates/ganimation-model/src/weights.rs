@@ -140,11 +140,15 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
+/// The file appears under its name only once it is complete.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).map_err(|source| Error::Write {
+    let failed = |source| Error::Write {
         path: path.to_owned(),
         source,
-    })
+    };
+    let scratch = path.with_extension("scratch");
+    std::fs::write(&scratch, bytes).map_err(failed)?;
+    std::fs::rename(&scratch, path).map_err(failed)
 }
 
 fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: FloatFormat) -> Result<Vec<u8>> {

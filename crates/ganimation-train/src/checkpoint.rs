@@ -17,6 +17,9 @@ use crate::optimizer::Adam;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
 
+/// Tensors by name.
+type Tensors = Vec<(String, TensorData)>;
+
 const SCRATCH: &str = ".scratch";
 const GENERATOR: &str = "generator.safetensors";
 const DISCRIMINATOR: &str = "discriminator.safetensors";
@@ -92,12 +95,12 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-fn write_tensors(path: &Path, tensors: Vec<(String, TensorData)>, count: Option<u32>) -> Result<()> {
+fn write_tensors(path: &Path, tensors: Tensors, count: Option<u32>) -> Result<()> {
     let damaged = |error: safetensors::SafeTensorError| Error::Damaged {
         path: path.to_owned(),
         reason: error.to_string(),
     };
-    let tensors: Vec<(String, TensorData)> = tensors
+    let tensors: Tensors = tensors
         .into_iter()
         .map(|(name, data)| (name, data.convert_dtype(DType::F32)))
         .collect();
@@ -115,7 +118,7 @@ fn write_tensors(path: &Path, tensors: Vec<(String, TensorData)>, count: Option<
     sync(path)
 }
 
-fn read_tensors(path: &Path) -> Result<(Vec<(String, TensorData)>, Option<u32>)> {
+fn read_tensors(path: &Path) -> Result<(Tensors, Option<u32>)> {
     let damaged = |reason: String| Error::Damaged {
         path: path.to_owned(),
         reason,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, Dataset, Loader, LoaderConfig, Split};
+use ganimation_data::{ActionUnit, Dataset, Loader, LoaderConfig, Split, save_image};
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
 
 use crate::config::TrainConfig;
@@ -216,17 +216,13 @@ impl Run {
         let folder = self.folder.join("checkpoints");
         let path = checkpoint::save(&folder, &self.trainer, self.step, self.config().checkpoint_keep)?;
         // Beside it, what a user loads: the averaged generator with its metadata.
-        let (scratch, weights) = (
-            self.folder.join(".generator.safetensors"),
-            self.folder.join("generator.safetensors"),
-        );
+        let weights = self.folder.join("generator.safetensors");
         save_generator(
-            &scratch,
+            &weights,
             self.trainer.average(),
             &self.metadata(),
             FloatFormat::F32,
         )?;
-        fs::rename(&scratch, &weights).map_err(Error::file("name", &weights))?;
         observer.saved(&path);
         Ok(())
     }
@@ -239,10 +235,7 @@ impl Run {
             .folder
             .join("previews")
             .join(format!("step-{:07}.png", self.step));
-        picture.save(&path).map_err(|error| Error::Damaged {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        save_image(&path, &picture)?;
         observer.previewed(&path);
         Ok(())
     }

@@ -12,16 +12,20 @@ use image::{GrayImage, RgbImage};
 use crate::compose::Canvas;
 use crate::{Error, Expression, Result};
 
+/// The weights that come with this crate.
+const BUNDLED: &[u8] = include_bytes!("../../../assets/weights/generator.safetensors");
+
 /// Frames that go through the network at once: enough to keep a device busy, few enough for any memory.
 const BATCH: usize = 8;
 
 /// A trained generator and a face detector, ready for photos.
 ///
-/// ```no_run
+/// ```
 /// use ganimation::{ActionUnit, Animator, Expression, device};
 ///
-/// let animator = Animator::load("generator.safetensors".as_ref(), &device::resolve("auto".parse()?)?)?;
-/// let face = animator.open("me.jpg".as_ref())?;
+/// # let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
+/// let animator = Animator::bundled(&device::resolve("auto".parse()?)?)?;
+/// let face = animator.open(photo.as_ref())?;
 /// let smile = Expression::new().with(ActionUnit::LipCornerPuller, 3.0)?;
 /// let frames = animator.animate(&face, &[animator.target(&face, &smile)]);
 /// assert_eq!(frames[0].photo.dimensions(), (512, 600));
@@ -83,6 +87,14 @@ impl Animator {
     /// [`Error::Model`] if the file is missing or does not hold a generator.
     pub fn load(weights: &Path, device: &Device) -> Result<Self> {
         Self::new(weights::load_generator(weights, device)?, device)
+    }
+
+    /// Loads the weights that come with this crate; `assets/weights/` has their model card.
+    ///
+    /// # Errors
+    /// Those of [`Animator::load`], though the bundled bytes are tested to be sound.
+    pub fn bundled(device: &Device) -> Result<Self> {
+        Self::new(weights::generator_from_bytes(BUNDLED, device)?, device)
     }
 
     fn new((generator, metadata): (Generator, Metadata), device: &Device) -> Result<Self> {

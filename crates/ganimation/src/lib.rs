@@ -1,11 +1,12 @@
 //! Animate a face from one photo by naming its muscles: photo in, frames out.
 //!
-//! ```no_run
+//! ```
 //! use ganimation::{Animator, Sweep, device};
 //!
+//! # let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
 //! let device = device::resolve("auto".parse()?)?;
-//! let animator = Animator::load("generator.safetensors".as_ref(), &device)?;
-//! let face = animator.open("me.jpg".as_ref())?;
+//! let animator = Animator::bundled(&device)?;
+//! let face = animator.open(photo.as_ref())?;
 //! let smile = Sweep::new(&["6=0..3".parse()?, "12=0..4".parse()?, "25=0..3".parse()?])?;
 //! let targets: Vec<_> = smile.there_and_back(4).iter().map(|e| animator.target(&face, e)).collect();
 //! let frames = animator.animate(&face, &targets);
@@ -28,3 +29,8 @@ pub use contact_sheet::contact_sheet;
 pub use error::{Error, Result};
 pub use expression::{AuCommand, Expression, Sweep, there_and_back};
 pub use ganimation_data::{ActionUnit, FaceBox, Intensities};
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

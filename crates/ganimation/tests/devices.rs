@@ -1,34 +1,156 @@
-//! Every device that is compiled in and present computes what the CPU computes.
+//! Every device that is compiled in and present computes what the CPU computes: edits, judgements, losses and every
+//! gradient that training follows.
 //!
 //! Build with the backends to be checked, for example `cargo test -p ganimation --release --features wgpu --test
 //! devices -- --nocapture`; Mesa's lavapipe stands in for a GPU.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
-use burn::tensor::{Device, Tensor, TensorData, Tolerance};
-use ganimation::device::{self, Backend};
-use ganimation_model::{Generator, GeneratorConfig, load_state_dict, state_dict};
+use std::collections::BTreeMap;
 
-/// Largest difference of a pixel in [-1, 1]; CUDA multiplies in TF32 unless told otherwise.
-const TOLERANCE: f32 = 1e-3;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use ganimation::device::{self, Backend};
+use ganimation_model::{
+    AU_COUNT, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, LossWeights, critic_loss,
+    generator_loss, gradient_penalty, load_state_dict, state_dict, take_gradients,
+};
+
+/// Largest distance from the CPU's numbers, as a share of their norm; CUDA multiplies in TF32 unless told otherwise.
+const TOLERANCE: f32 = 2e-3;
+
+/// What a device computed, by name.
+type Numbers = BTreeMap<String, Vec<f32>>;
+
+#[test]
+fn every_device_edits_faces_as_the_cpu_does() {
+    on_every_device(|device| {
+        let edit = generator(device).edit(faces(0.0, device), aus(1.0, device));
+        [
+            ("image", edit.image),
+            ("attention", edit.attention),
+            ("color", edit.color),
+        ]
+        .map(|(name, tensor)| (name.to_owned(), values(tensor)))
+        .into()
+    });
+}
+
+#[test]
+fn every_device_judges_faces_as_the_cpu_does() {
+    on_every_device(|device| {
+        let judgement = discriminator(device).forward(faces(0.0, device));
+        [
+            ("realness".to_owned(), values(judgement.realness)),
+            ("aus".to_owned(), values(judgement.aus)),
+        ]
+        .into()
+    });
+}
+
+#[test]
+fn every_device_finds_the_critics_gradients() {
+    on_every_device(|device| {
+        let device = device.clone().autodiff();
+        let discriminator = discriminator(&device);
+        let (real, fake) = (faces(0.0, &device), faces(2.0, &device));
+        let weights = LossWeights::default();
+        let alpha = Tensor::from_data([0.3, 0.8], &device);
+        let judged = critic_loss(
+            &discriminator,
+            real.clone(),
+            aus(1.0, &device),
+            fake.clone(),
+            &weights,
+        );
+        let penalty = gradient_penalty(&discriminator, real, fake, alpha);
+        gradients(&discriminator, judged.total(&weights) + penalty * weights.penalty)
+    });
+}
+
+#[test]
+fn every_device_finds_the_generators_gradients() {
+    on_every_device(|device| {
+        let device = device.clone().autodiff();
+        let (generator, critic) = (generator(&device), discriminator(&device).no_grad());
+        let weights = LossWeights::default();
+        let (real, shown, asked) = (faces(0.0, &device), aus(1.0, &device), aus(3.0, &device));
+        let loss = generator_loss(&generator, &critic, real, shown, asked, &weights);
+        gradients(&generator, loss.total(&weights))
+    });
+}
+
+/// Compares what `compute` finds on each device with what it finds on the CPU; says which devices are skipped, and why.
+fn on_every_device(compute: impl Fn(&Device) -> Numbers) {
+    let reference = compute(&device::resolve("flex".parse().unwrap()).unwrap());
+    for found in device::devices() {
+        println!("{}: {:?}", found.choice(), found.device);
+        let computed = compute(&found.device);
+        for (name, expected) in &reference {
+            let distance = norm(
+                expected
+                    .iter()
+                    .zip(&computed[name])
+                    .map(|(expected, found)| expected - found),
+            );
+            let size = norm(expected.iter().copied());
+            assert!(
+                distance <= TOLERANCE * size + 1e-6,
+                "{}: {name} is off by {distance} of {size}",
+                found.choice()
+            );
+        }
+    }
+    for backend in Backend::ALL {
+        if !backend.is_compiled_in() {
+            println!("{backend}: skipped, not in this build");
+        } else if !device::devices().iter().any(|found| found.backend == backend) {
+            println!("{backend}: skipped, this machine lacks {}", backend.needs());
+        }
+    }
+}
+
+fn norm(values: impl Iterator<Item = f32>) -> f32 {
+    values.map(|value| value * value).sum::<f32>().sqrt()
+}
 
 /// A small generator whose weights do not depend on the device's random numbers.
 fn generator(device: &Device) -> Generator {
-    let fresh = GeneratorConfig::new()
-        .with_channels(8)
-        .with_blocks(2)
-        .init(device);
+    waved(
+        GeneratorConfig::new()
+            .with_channels(8)
+            .with_blocks(2)
+            .init(device),
+    )
+}
+
+/// A small discriminator, likewise.
+fn discriminator(device: &Device) -> Discriminator {
+    waved(DiscriminatorConfig::new(64).with_channels(4).init(device))
+}
+
+fn waved<M: Module>(fresh: M) -> M {
     let weights = state_dict(&fresh)
         .into_iter()
         .enumerate()
         .map(|(index, (name, data))| {
             let shape = data.shape().to_vec();
-            (
-                name,
-                TensorData::new(wave(shape.iter().product(), 0.37 + index as f32, 0.1), shape),
-            )
+            let values = wave(shape.iter().product(), 0.37 + index as f32, 0.1);
+            (name, TensorData::new(values, shape))
         });
     load_state_dict(fresh, weights.collect()).unwrap()
+}
+
+/// Two faces of 64 pixels, in -1..1.
+fn faces(phase: f32, device: &Device) -> Tensor<4> {
+    let data = TensorData::new(wave(2 * 3 * 64 * 64, phase, 1.0), [2, 3, 64, 64]);
+    Tensor::from_data(data, device)
+}
+
+/// Two rows of action units, in 0..1.
+fn aus(phase: f32, device: &Device) -> Tensor<2> {
+    let data = TensorData::new(wave(2 * AU_COUNT, phase, 1.0), [2, AU_COUNT]);
+    Tensor::from_data(data, device).abs()
 }
 
 /// Values in `-height..=height` that look like noise and are the same everywhere.
@@ -38,29 +160,13 @@ fn wave(count: usize, phase: f32, height: f32) -> Vec<f32> {
         .collect()
 }
 
-/// Two edited faces of 64 pixels.
-fn edited(device: &Device) -> TensorData {
-    let tensor = |values, shape: Vec<usize>| TensorData::new(values, shape);
-    let faces = Tensor::<4>::from_data(
-        tensor(wave(2 * 3 * 64 * 64, 0.0, 1.0), vec![2, 3, 64, 64]),
-        device,
-    );
-    let aus = Tensor::<2>::from_data(tensor(wave(2 * 17, 1.0, 1.0), vec![2, 17]), device).abs();
-    generator(device).edit(faces, aus).image.into_data()
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
 }
 
-#[test]
-fn every_present_device_agrees_with_the_cpu() {
-    let reference = edited(&device::resolve("flex".parse().unwrap()).unwrap());
-    for found in device::devices() {
-        println!("{}: {:?}", found.choice(), found.device);
-        edited(&found.device).assert_approx_eq::<f32>(&reference, Tolerance::absolute(TOLERANCE));
-    }
-    for backend in Backend::ALL {
-        if !backend.is_compiled_in() {
-            println!("{backend}: skipped, not in this build");
-        } else if !device::devices().iter().any(|found| found.backend == backend) {
-            println!("{backend}: skipped, this machine lacks {}", backend.needs());
-        }
-    }
+fn gradients<M: Module>(module: &M, loss: Tensor<1>) -> Numbers {
+    take_gradients(module, &mut loss.backward())
+        .into_iter()
+        .map(|(name, gradient)| (name, values(gradient)))
+        .collect()
 }

@@ -1,0 +1,95 @@
+//! The command line: what can be asked, and how a failure is told.
+
+mod animate;
+mod devices;
+mod edit;
+mod export;
+mod inputs;
+mod progress;
+mod train;
+
+use std::error::Error as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ganimation::Error;
+
+/// Exit code of a failure that the person can mend; clap uses the same for its own.
+const MISTAKE: u8 = 2;
+
+/// Animate a face from one photo by naming its muscles.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Action units are those of OpenFace, from 0 (absent) to 5 (maximal): \
+    1 2 4 5 6 7 9 10 12 14 15 17 20 23 25 26 45."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Animate(animate::Animate),
+    Edit(edit::Edit),
+    Train(train::Train),
+    Export(export::Export),
+    Devices(devices::Devices),
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => match cli.command {
+            Command::Animate(command) => command.run(),
+            Command::Edit(command) => command.run(),
+            Command::Train(command) => command.run(),
+            Command::Export(command) => command.run(),
+            Command::Devices(command) => command.run(),
+        },
+        // An option's value that our own types refuse is told as any other mistake, not in clap's words.
+        Err(refused) => match refused.source().and_then(|source| source.downcast_ref::<Error>()) {
+            Some(error) => return tell(error),
+            None => refused.exit(), // help, version, or a command line of the wrong shape
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => tell(&error),
+    }
+}
+
+/// One line with the error and its causes, one with what helps.
+fn tell(error: &Error) -> ExitCode {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    eprintln!("error: {}", line.replace('\n', " "));
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {hint}");
+    }
+    match error {
+        Error::Train(ganimation_train::Error::NotFinite { .. }) => ExitCode::FAILURE, // nobody's mistake
+        _ => ExitCode::from(MISTAKE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,9 @@
+//! The `ganimation` program.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

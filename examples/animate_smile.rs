@@ -1,0 +1,56 @@
+//! Grace Hopper smiles, a little and then a lot, and stops.
+//!
+//!     cargo run --release --example animate_smile
+//!
+//! Writes `out/animate_smile.gif` and a contact sheet, `out/animate_smile.png`, of what the network painted.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ganimation::{Animator, Sweep, contact_sheet, device};
+use ganimation_data::{save_image, write_gif};
+
+/// Frames there and back.
+const FRAMES: usize = 24;
+/// How long each is shown.
+const FRAME_TIME: Duration = Duration::from_millis(80);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let device = device::resolve("auto".parse()?)?;
+    let animator = Animator::bundled(&device)?;
+    println!("network on {device:?}: {:.1} s", start.elapsed().as_secs_f64());
+
+    let portrait = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/grace_hopper.jpg");
+    let face = animator.open(&portrait)?;
+    println!(
+        "face of {0} x {0} pixels: {1:.1} s",
+        face.face().size,
+        start.elapsed().as_secs_f64()
+    );
+
+    // A felt smile raises the cheeks (AU06), pulls the mouth's corners (AU12) and parts the lips (AU25).
+    // Intensities are OpenFace's, 0 to 5.
+    let smile = Sweep::new(&["6=0..3".parse()?, "12=0..4".parse()?, "25=0..3".parse()?])?;
+    let expressions = smile.there_and_back(FRAMES);
+    let targets: Vec<_> = expressions
+        .iter()
+        .map(|expression| animator.target(&face, expression))
+        .collect();
+    let frames = animator.animate(&face, &targets);
+    println!("{FRAMES} frames: {:.1} s", start.elapsed().as_secs_f64());
+
+    fs::create_dir_all("out")?;
+    let photos: Vec<_> = frames.iter().map(|frame| frame.photo.clone()).collect();
+    write_gif("out/animate_smile.gif", &photos, FRAME_TIME)?;
+    save_image("out/animate_smile.png", &contact_sheet(&face, &frames))?;
+    println!("wrote out/animate_smile.gif, and out/animate_smile.png with, from top to bottom:");
+    println!("the result; the face; the attention A, where white keeps the input; the painted colours C");
+    println!(
+        "(face = A * input + (1 - A) * C); {:.1} s in all",
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}

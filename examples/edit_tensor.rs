@@ -1,0 +1,49 @@
+//! The network without the photo around it: tensors in, tensors out, `ganimation-model` alone.
+//!
+//!     cargo run --release --example edit_tensor
+//!
+//! Prints how much of a face each action unit repaints when it goes from absent to strong.
+
+use std::error::Error;
+use std::path::Path;
+
+use burn::tensor::Tensor;
+use ganimation::device;
+use ganimation_data::{ActionUnit, FaceDetector, Intensities, crop, decode_photo, pixels};
+use ganimation_model::weights::load_generator;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
+    let device = device::resolve("auto".parse()?)?;
+    let (generator, metadata) = load_generator(&assets.join("weights/generator.safetensors"), &device)?;
+
+    // Any source of faces will do, as long as they are cut as the training faces were.
+    let photo = decode_photo(assets.join("astronaut.png"))?;
+    let face = FaceDetector::new()?
+        .detect(&photo)
+        .into_iter()
+        .next()
+        .ok_or("no face")?;
+    let face = crop(&photo, face, u32::try_from(metadata.image_size)?);
+    let image = pixels::tensor_from_images(&[face], &device); // [1, 3, size, size], in [-1, 1]
+
+    for unit in ActionUnit::ALL {
+        let mut strong = Intensities::default();
+        strong.set(unit, 4.0);
+        let aus = pixels::tensor_from_intensities(&[Intensities::default(), strong], &device); // [2, 17], in [0, 1]
+        let edit = generator.edit(image.clone().repeat_dim(0, 2), aus);
+
+        let painted = percent(edit.attention.clone().narrow(0, 1, 1).neg() + 1.0); // attention 1 keeps the input
+        let [absent, strong] = [0, 1].map(|row| edit.image.clone().narrow(0, row, 1));
+        let changed = percent((strong - absent).abs() / 2.0);
+        println!(
+            "{unit} {:22} paints {painted:5.2} %, moves pixels by {changed:.2} % on average",
+            unit.name()
+        );
+    }
+    Ok(())
+}
+
+fn percent(share: Tensor<4>) -> f32 {
+    100.0 * share.mean().into_scalar::<f32>()
+}
