@@ -143,6 +143,7 @@ impl Lister {
             path: path.to_owned(),
             source,
         })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text); // what editors on Windows put first
         let mut faces = Vec::new();
         for (line, id) in (1..).zip(text.lines().map(str::trim)) {
             if id.is_empty() {

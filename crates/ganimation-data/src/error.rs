@@ -212,6 +212,13 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// The system does not give the loader a thread.
+    #[error("cannot start a thread that loads faces")]
+    LoaderThread {
+        /// Why.
+        source: io::Error,
+    },
+
     /// A loader's thread ended before its time, which a decoder's panic can cause.
     #[error("a thread that loads faces has stopped")]
     LoaderStopped,

@@ -8,8 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result};
 
-/// Writes `bytes` to `path` through a scratch file.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes `bytes` to `path` through a synced scratch file, so that a kill or a power cut leaves the old file or the new
+/// one.
+///
+/// # Errors
+/// [`Error::Write`]; `path` is then as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write_through(path, |file| file.write_all(bytes))
 }
 
@@ -23,6 +27,7 @@ pub(crate) fn write_through(
         let mut file = BufWriter::new(File::create_new(&scratch)?);
         write(&mut file)?;
         file.flush()?;
+        file.get_ref().sync_all()?; // or a power cut may leave the new name on an empty file
         fs::rename(&scratch, path)
     })();
     written.map_err(|source| {

@@ -200,6 +200,15 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_column() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("labels.csv");
+        let row = [",1"; 17].concat();
+        fs::write(&path, format!("\u{feff}file,{}\na.jpg{row}\n", header(""))).unwrap();
+        assert_eq!(read_table(&path).unwrap()["a.jpg"], [1.0; 17]);
+    }
+
+    #[test]
     fn a_bad_cell_is_named_with_its_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("labels.csv");

@@ -14,6 +14,8 @@
 //! Action units are [`ActionUnit`]s; their [`Intensities`] are in OpenFace units, 0 to 5, until they are
 //! normalised for the network (intensity / 5).
 
+#![forbid(unsafe_code)]
+
 pub mod au;
 pub mod dataset;
 pub mod error;
@@ -32,6 +34,7 @@ pub use au::{AU_COUNT, ActionUnit, Intensities};
 pub use dataset::{Dataset, Face, OpenOptions, Split};
 pub use error::{Error, Result};
 pub use face::{FaceBox, FaceDetector, crop};
+pub use files::write_whole;
 pub use gif::write_gif;
 pub use loader::{Batch, Loader, LoaderConfig};
 pub use picture::decode_photo;

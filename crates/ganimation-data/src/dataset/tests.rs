@@ -48,6 +48,13 @@ fn ids_match_with_and_without_their_extension() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_id() {
+    let dir = folder(&["a.jpg"], &[("a", vec![1.0; 17])], "\u{feff}a.jpg\r\n", "");
+    let dataset = Dataset::open(dir.path()).unwrap();
+    assert_eq!(dataset.split(Split::Train)[0].id, "a");
+}
+
+#[test]
 fn every_problem_is_counted_and_the_first_is_told() {
     let mut nan = vec![0.0; 17];
     nan[8] = f64::NAN;

@@ -72,7 +72,7 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::TooFewFaces`] if the faces do not fill a batch, [`Error::LoaderSetting`] if a setting
-    /// makes no sense.
+    /// makes no sense, [`Error::LoaderThread`] if the system has no thread left.
     pub fn new(faces: impl Into<Arc<[Face]>>, config: LoaderConfig, first_step: u64) -> Result<Self> {
         config.check()?;
         let faces = faces.into();
@@ -86,27 +86,27 @@ impl Loader {
         let plan = Arc::new(Plan::new(faces, &config));
         let batches_per_epoch = plan.batches_per_epoch();
         let capacity = config.queue.div_ceil(config.workers);
-        let (queues, workers) = (0..config.workers)
-            .map(|worker| {
-                let (sender, queue) = sync_channel(capacity);
-                let (plan, pictures) = (Arc::clone(&plan), Arc::clone(&pictures));
-                let steps = (first_step + worker as u64..).step_by(config.workers);
-                (
-                    queue,
-                    thread::spawn(move || work(&plan, &pictures, steps, &sender)),
-                )
-            })
-            .unzip();
-        let waited = Cell::new(Duration::ZERO);
-        Ok(Self {
-            queues,
-            workers,
+        let mut loader = Self {
+            queues: Vec::new(),
+            workers: Vec::new(),
             turn: 0,
             finished: false,
-            pictures,
+            pictures: Arc::clone(&pictures),
             batches_per_epoch,
-            waited,
-        })
+            waited: Cell::new(Duration::ZERO),
+        };
+        for worker in 0..config.workers {
+            let (sender, queue) = sync_channel(capacity);
+            let (plan, pictures) = (Arc::clone(&plan), Arc::clone(&pictures));
+            let steps = (first_step + worker as u64..).step_by(config.workers);
+            let thread = thread::Builder::new()
+                .name(format!("faces-{worker}"))
+                .spawn(move || work(&plan, &pictures, steps, &sender))
+                .map_err(|source| Error::LoaderThread { source })?; // dropping the loader ends those before
+            loader.queues.push(queue);
+            loader.workers.push(thread);
+        }
+        Ok(loader)
     }
 
     /// How many batches make an epoch.

@@ -219,33 +219,3 @@ fn dropping_the_loader_ends_its_threads() {
     drop(loader);
     assert_eq!(Arc::strong_count(&faces), 1, "no worker holds the faces any more");
 }
-
-/// Set `GANIMATION_FACES` to a dataset folder to measure the pipeline on real faces.
-#[test]
-fn real_faces_load_from_the_cache() {
-    let Ok(dir) = std::env::var("GANIMATION_FACES") else {
-        eprintln!("skipped: GANIMATION_FACES does not name a dataset folder");
-        return;
-    };
-    let dataset = crate::Dataset::open(dir).unwrap();
-    let faces: Arc<[Face]> = dataset.split(crate::Split::Train).into();
-    for (size, workers, cache) in [(64, 1, true), (64, 2, true), (128, 1, false), (128, 2, false)] {
-        let config = LoaderConfig {
-            batch_size: 32,
-            image_size: size,
-            workers,
-            cache,
-            ..LoaderConfig::default()
-        };
-        let mut loader = Loader::new(Arc::clone(&faces), config, 0).unwrap();
-        let count = loader.batches_per_epoch();
-        for epoch in ["first", "second"] {
-            let start = Instant::now();
-            for _ in 0..count {
-                loader.next().unwrap().unwrap();
-            }
-            let rate = (count * 32) as f64 / start.elapsed().as_secs_f64();
-            eprintln!("{size} px, {workers} worker(s), cache {cache}, {epoch} epoch: {rate:.0} faces/s");
-        }
-    }
-}
