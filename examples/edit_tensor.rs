@@ -1,4 +1,4 @@
-//! The network without the photo around it: tensors in, tensors out, `ganimation-model` alone.
+//! The network without the photo around it: tensors in, tensors out, with the weights as `ganimation-model` loads them.
 //!
 //!     cargo run --release --example edit_tensor
 //!
