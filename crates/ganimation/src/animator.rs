@@ -18,6 +18,12 @@ const BUNDLED: &[u8] = include_bytes!("../../../assets/weights/generator.safeten
 /// Frames that go through the network at once: enough to keep a device busy, few enough for any memory.
 const BATCH: usize = 8;
 
+/// Largest face that weights may be for, in pixels: a frame of it takes some gigabytes.
+const MAX_NETWORK_SIZE: u32 = 2048;
+
+/// Largest face that is painted, in pixels: its tensors take about a gigabyte.
+const MAX_FACE: u32 = 4096;
+
 /// A trained generator and a face detector, ready for photos.
 ///
 /// ```
@@ -84,7 +90,8 @@ impl Animator {
     /// Loads weights from a safetensors file.
     ///
     /// # Errors
-    /// [`Error::Model`] if the file is missing or does not hold a generator.
+    /// [`Error::Model`] if the file is missing or does not hold a generator, [`Error::OtherActionUnits`] and
+    /// [`Error::NetworkSize`] if it holds one for other faces.
     pub fn load(weights: &Path, device: &Device) -> Result<Self> {
         Self::new(weights::load_generator(weights, device)?, device)
     }
@@ -106,9 +113,10 @@ impl Animator {
         }
         let crop_size = u32::try_from(metadata.image_size)
             .ok()
-            .filter(|size| *size > 0 && size % 4 == 0);
+            .filter(|size| (1..=MAX_NETWORK_SIZE).contains(size) && size % 4 == 0);
         let crop_size = crop_size.ok_or(Error::NetworkSize {
             found: metadata.image_size,
+            limit: MAX_NETWORK_SIZE,
         })?;
         let detector = FaceDetector::new()?;
         Ok(Self {
@@ -128,7 +136,8 @@ impl Animator {
     /// Reads a photo and finds the largest face in it.
     ///
     /// # Errors
-    /// [`Error::Data`] if the file cannot be read or decoded, [`Error::NoFace`] if nobody looks out of it.
+    /// [`Error::Data`] if the file cannot be read or decoded, and those of
+    /// [`Animator::face`].
     pub fn open(&self, path: &Path) -> Result<FacePhoto> {
         self.face(decode_photo(path)?)
             .map_err(|error| error.in_photo(path))
@@ -137,10 +146,10 @@ impl Animator {
     /// Finds the largest face in a photo of any size.
     ///
     /// # Errors
-    /// [`Error::NoFace`] if there is none.
+    /// [`Error::NoFace`] if there is none, [`Error::FaceTooLarge`] if it is wider than 4,096 pixels.
     pub fn face(&self, photo: RgbImage) -> Result<FacePhoto> {
         match self.detector.detect(&photo).first() {
-            Some(&largest) => Ok(self.face_at(photo, largest)),
+            Some(&largest) => self.face_at(photo, largest),
             None => Err(Error::NoFace {
                 path: None,
                 width: photo.width(),
@@ -151,11 +160,20 @@ impl Animator {
 
     /// Takes the caller's word for where the face is.
     ///
+    /// # Errors
+    /// [`Error::FaceTooLarge`] if the box is wider than 4,096 pixels.
+    ///
     /// # Panics
     /// If the photo or the box is empty.
-    pub fn face_at(&self, photo: RgbImage, face: FaceBox) -> FacePhoto {
+    pub fn face_at(&self, photo: RgbImage, face: FaceBox) -> Result<FacePhoto> {
+        if face.size > MAX_FACE {
+            return Err(Error::FaceTooLarge {
+                found: face.size,
+                limit: MAX_FACE,
+            });
+        }
         let crop = crop(&photo, face, self.crop_size);
-        FacePhoto { photo, face, crop }
+        Ok(FacePhoto { photo, face, crop })
     }
 
     /// The intensities that ask `face` for an expression.

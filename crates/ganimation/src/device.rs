@@ -178,7 +178,7 @@ pub struct PresentDevice {
     pub backend: Backend,
     /// Its number among the backend's devices, from 0.
     pub number: usize,
-    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe): right, but slow, so never chosen by `auto`.
+    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe): right, but slow, so chosen last by `auto`.
     pub software: bool,
     /// The device, ready for tensors.
     pub device: Device,

@@ -1,5 +1,7 @@
 //! What can go wrong between a photo and its frames, and what a person can do about it.
 
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ganimation_data::ActionUnit;
@@ -93,10 +95,21 @@ pub enum Error {
     },
 
     /// Weights that claim an impossible size of faces.
-    #[error("the weights are for faces of {found} pixels, expected a multiple of 4")]
+    #[error("the weights are for faces of {found} pixels, expected a multiple of 4, {limit} at most")]
     NetworkSize {
         /// The size that the file claims, in pixels.
         found: usize,
+        /// The largest size that is accepted, in pixels.
+        limit: u32,
+    },
+
+    /// A face that is too large to be painted in memory.
+    #[error("the face's box is {found} pixels wide, more than {limit}")]
+    FaceTooLarge {
+        /// Side of the box, in pixels.
+        found: u32,
+        /// The largest side that is accepted, in pixels.
+        limit: u32,
     },
 
     /// A picture file whose extension names no format that can be written.
@@ -115,6 +128,41 @@ pub enum Error {
         path: PathBuf,
         /// The folder.
         folder: PathBuf,
+    },
+
+    /// An output that is a folder.
+    #[error("cannot write {}: it is a folder", path.display())]
+    OutputIsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// Two outputs of one command that are the same file.
+    #[error("{} would be written twice", path.display())]
+    SameOutput {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// An output that would replace the input.
+    #[error("{} is the input and would be replaced", path.display())]
+    OutputIsInput {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A name of a run that is not that of one folder.
+    #[error("run name `{found}` is not the name of one folder")]
+    RunName {
+        /// The text as it was given.
+        found: String,
+    },
+
+    /// The result could not be told.
+    #[error("cannot write to the standard output")]
+    Stdout {
+        /// Why.
+        source: io::Error,
     },
 
     /// A picture, dataset or other file that is not as it should be.
@@ -175,13 +223,21 @@ impl Error {
                 "the face has to look at the camera and be at least 60 pixels wide".to_owned()
             }
             Self::OtherActionUnits { .. } | Self::NetworkSize { .. } => {
-                "leave --weights out to use the bundled ones".to_owned()
+                "use the bundled weights, or weights that `ganimation train` wrote".to_owned()
             }
             Self::OutputFormat { accepted, .. } => format!("use one of: {}", accepted.join(", ")),
+            Self::FaceTooLarge { .. } => "make the picture smaller first".to_owned(),
+            Self::OutputIsFolder { .. } => "name a file in it".to_owned(),
+            Self::SameOutput { .. } => "give each output its own name".to_owned(),
+            Self::OutputIsInput { .. } => "write to another file".to_owned(),
+            Self::RunName { .. } => {
+                "choose a name such as experiment_1; --runs-dir says where runs are kept".to_owned()
+            }
+            Self::Stdout { .. } => "send the output elsewhere".to_owned(),
             Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
             Self::Data(error) => return data_hint(error).map(str::to_owned),
             Self::Model(error) => return model_hint(error).map(str::to_owned),
-            Self::Train(error) => return train_hint(error).map(str::to_owned),
+            Self::Train(error) => return train_hint(error),
         };
         Some(hint)
     }
@@ -200,6 +256,7 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         ),
         Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
         Data::TooFewFaces { .. } => Some("lower --batch-size"),
+        Data::LoaderThread { .. } => Some("lower --workers"),
         _ => None,
     }
 }
@@ -207,23 +264,42 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
 fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
     use ganimation_model::Error as Model;
     match error {
-        Model::Read { .. } => Some("check the path, or leave --weights out to use the bundled ones"),
+        Model::Read { .. } => Some("check the path"),
         Model::Write { .. } => Some("check that the folder exists and may be written to"),
         Model::ImageSize { .. } => Some("choose an --image-size of 64, 128, 192, …"),
         _ => Some("weights are safetensors files written by `ganimation train`"),
     }
 }
 
-fn train_hint(error: &ganimation_train::Error) -> Option<&'static str> {
+fn train_hint(error: &ganimation_train::Error) -> Option<String> {
     use ganimation_train::Error as Train;
-    match error {
-        Train::RunExists(_) => Some("go on with it with --resume, or choose another --name"),
-        Train::NothingToResume(_) => Some("start the run without --resume"),
-        Train::NotFinite { .. } => {
-            Some("resume from the last checkpoint, or start again with a lower --rate")
+    let hint = match error {
+        Train::Setting { name, .. } => return Some(setting_hint(name)),
+        Train::RunExists(_) => "go on with it with --resume, or choose another --name",
+        Train::NothingToResume(_) => "check --name and --runs-dir, or start the run without --resume",
+        Train::File { .. } => "check that the folder exists, may be written to and has room",
+        Train::Damaged { path, .. } if path.file_name() == Some(OsStr::new("config.toml")) => {
+            "mend the file, or start again under another --name"
         }
-        Train::Data(error) => data_hint(error),
-        Train::Model(error) => model_hint(error),
-        _ => None,
-    }
+        Train::Damaged { .. } => "remove the newest folder in checkpoints/ to go on from the one before",
+        Train::NotFinite { .. } => "lower `rate` in the run's config.toml, then go on with --resume",
+        Train::Data(error) => data_hint(error)?,
+        Train::Model(error) => model_hint(error)?,
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Where a person gives the setting of that name in `config.toml`.
+fn setting_hint(name: &str) -> String {
+    let flag = match name {
+        "generator_channels" => "channels",
+        "discriminator_channels" => "critic-channels",
+        "critic_steps" => "generator-every",
+        "image_size" | "batch_size" | "steps" | "rate" | "balance" | "ema_decay" | "seed" | "workers"
+        | "checkpoint_every" | "preview_every" | "log_every" => name,
+        _ => return format!("change `{name}` in the run's config.toml"),
+    };
+    let flag = flag.replace('_', "-");
+    format!("give another --{flag}; a run that is resumed has it in config.toml")
 }

@@ -16,6 +16,8 @@
 //!
 //! The tensors underneath are in [`ganimation_model`], files and pictures in [`ganimation_data`].
 
+#![forbid(unsafe_code)]
+
 pub mod device;
 
 mod animator;

@@ -1,5 +1,7 @@
 //! The `ganimation` program.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 
 use std::process::ExitCode;

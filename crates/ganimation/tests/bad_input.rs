@@ -168,6 +168,63 @@ fn an_output_that_cannot_be_written_is_refused_before_the_work() {
 }
 
 #[test]
+fn an_output_that_is_a_folder_is_refused() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path().join("out.png")).unwrap();
+    desk.refuses(
+        &edit(HOPPER, &["--au", "12=3"]),
+        "cannot write out.png: it is a folder",
+    );
+}
+
+#[test]
+fn two_outputs_that_are_one_file_are_refused() {
+    let desk = Desk::new();
+    let sheet = ["--au", "12=3", "--sheet", "./out.png"];
+    desk.refuses(&edit(HOPPER, &sheet), "out.png would be written twice");
+}
+
+#[test]
+fn an_output_that_is_the_input_is_refused() {
+    let desk = Desk::new();
+    let arguments = ["edit", "sky.png", "--au", "12=3", "-o", "./sky.png"];
+    desk.refuses(&arguments, "./sky.png is the input and would be replaced");
+    let sheet = ["--au", "12=3", "--sheet", "sky.png"];
+    desk.refuses(&edit("sky.png", &sheet), "sky.png is the input");
+    desk.refuses(
+        &["export", "notes.safetensors", "-o", "notes.safetensors"],
+        "notes.safetensors is the input",
+    );
+}
+
+#[test]
+fn a_face_too_large_for_memory_is_refused() {
+    let desk = Desk::new();
+    image::RgbImage::new(4097, 1)
+        .save(desk.path().join("wide.png"))
+        .unwrap();
+    desk.refuses(
+        &edit("wide.png", &["--au", "12=3", "--crop", "none"]),
+        "the face's box is 4097 pixels wide, more than 4096",
+    );
+}
+
+#[test]
+fn a_run_name_that_is_no_single_folder_is_refused() {
+    for name in ["../a", "a/b", "", "."] {
+        let train = ["train", "--data", SAMPLE, "--name", name];
+        let expected = format!("run name `{name}` is not the name of one folder");
+        Desk::new().refuses(&[&train[..], &FLEX].concat(), &expected);
+    }
+}
+
+#[test]
+fn a_negative_number_is_a_bad_value_and_no_unknown_option() {
+    let train = ["train", "--data", SAMPLE, "--name", "a", "--rate", "-1"];
+    Desk::new().refuses(&[&train[..], &FLEX].concat(), "setting `rate` is -1");
+}
+
+#[test]
 fn training_that_cannot_start_leaves_no_run_behind() {
     let desk = Desk::new();
     fs::create_dir(desk.path().join("faces")).unwrap();
@@ -184,8 +241,5 @@ fn training_that_cannot_start_leaves_no_run_behind() {
         "28 face(s) do not fill a batch of 300",
     );
     let resume = ["train", "--name", "a", "--resume"];
-    desk.refuses(
-        &[&resume[..], &FLEX].concat(),
-        "a holds no checkpoint to resume from",
-    );
+    desk.refuses(&[&resume[..], &FLEX].concat(), "a holds no checkpoint to resume from");
 }

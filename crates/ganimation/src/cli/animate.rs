@@ -9,8 +9,12 @@ use ganimation_data::{decode_photo, save_image, write_gif};
 use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
 
-use super::inputs::{Network, PICTURES, check_output};
+use super::inputs::{Network, PICTURES, check_outputs};
+use super::output::say;
 use super::progress;
+
+/// Film formats that can be written.
+const FILMS: &[&str] = &["gif"];
 
 const EXAMPLES: &str = "Examples:
   A smile that grows and fades again:
@@ -31,23 +35,23 @@ pub(super) struct Animate {
     au: Vec<AuCommand>,
 
     /// Frames of the film, there and back
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(2..=240))]
+    #[arg(long, value_name = "N", default_value_t = 24, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=240))]
     frames: u16,
 
     /// Frames a second
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=50))]
+    #[arg(long, value_name = "N", default_value_t = 12, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=50))]
     fps: u16,
 
     /// The film to write (gif)
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Also write a contact sheet: input, steps, attention and colours (png)
+    /// Also write a contact sheet: input, steps, attention and colours (png, jpg, webp)
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
 
     /// Make photos with a longer side than this smaller first, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 800, value_parser = clap::value_parser!(u32).range(64..))]
+    #[arg(long, value_name = "PIXELS", default_value_t = 800, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: u32,
 
     #[command(flatten)]
@@ -56,10 +60,8 @@ pub(super) struct Animate {
 
 impl Animate {
     pub(super) fn run(self) -> Result<()> {
-        check_output(&self.output, &["gif"])?;
-        if let Some(sheet) = &self.sheet {
-            check_output(sheet, PICTURES)?;
-        }
+        let sheet = self.sheet.iter().map(|sheet| (sheet.as_path(), PICTURES));
+        check_outputs(&self.photo, sheet.chain([(self.output.as_path(), FILMS)]))?;
         let sweep = Sweep::new(&self.au)?;
         let photo = at_most(decode_photo(&self.photo)?, self.max_side);
         let animator = self.network.load()?;
@@ -78,10 +80,10 @@ impl Animate {
 
         let photos: Vec<_> = frames.iter().map(|frame| frame.photo.clone()).collect();
         write_gif(&self.output, &photos, Duration::from_secs(1) / self.fps.into())?;
-        println!("{}", self.output.display());
+        say(self.output.display())?;
         if let Some(sheet) = &self.sheet {
             save_image(sheet, &contact_sheet(&face, &frames))?;
-            println!("{}", sheet.display());
+            say(sheet.display())?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use clap::Args;
 use ganimation::Result;
 use ganimation::device::{self, Backend};
 
+use super::output::say;
+
 /// List the devices that are compiled in and present
 ///
 /// The first one is what `--device auto` takes.
@@ -20,13 +22,15 @@ impl Devices {
                 .filter(|note| note.0)
                 .map(|note| note.1)
                 .collect();
-            println!("{device:10} {}", notes.join(", "));
+            say(format_args!("{device:10} {}", notes.join(", ")))?;
         }
         for backend in Backend::ALL {
             if !backend.is_compiled_in() {
-                println!("{backend:10} not in this build: `--features {backend}`");
+                say(format_args!(
+                    "{backend:10} not in this build: `--features {backend}`"
+                ))?;
             } else if !present.iter().any(|device| device.backend == backend) {
-                println!("{backend:10} absent: needs {}", backend.needs());
+                say(format_args!("{backend:10} absent: needs {}", backend.needs()))?;
             }
         }
         Ok(())

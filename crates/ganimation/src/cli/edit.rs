@@ -8,7 +8,8 @@ use ganimation::{AuCommand, Error, Expression, FaceBox, Result, Sweep, contact_s
 use ganimation_data::{decode_photo, save_image};
 use image::RgbImage;
 
-use super::inputs::{Network, PICTURES, check_output};
+use super::inputs::{Network, PICTURES, check_outputs};
+use super::output::say;
 
 const EXAMPLES: &str = "Examples:
   A smile:
@@ -36,7 +37,7 @@ pub(super) struct Edit {
     #[arg(long, value_enum, default_value_t)]
     crop: Crop,
 
-    /// Also write a strip: input, result, attention and colours (png)
+    /// Also write a strip: input, result, attention and colours (png, jpg, webp)
     #[arg(long, alias = "strip", value_name = "FILE")]
     sheet: Option<PathBuf>,
 
@@ -55,10 +56,8 @@ enum Crop {
 
 impl Edit {
     pub(super) fn run(self) -> Result<()> {
-        check_output(&self.output, PICTURES)?;
-        if let Some(sheet) = &self.sheet {
-            check_output(sheet, PICTURES)?;
-        }
+        let sheet = self.sheet.iter().map(|sheet| (sheet.as_path(), PICTURES));
+        check_outputs(&self.photo, sheet.chain([(self.output.as_path(), PICTURES)]))?;
         let expression = held(&self.au)?;
         let photo = decode_photo(&self.photo)?;
         let animator = self.network.load()?;
@@ -68,17 +67,17 @@ impl Edit {
                 .map_err(|error| error.in_photo(&self.photo))?,
             Crop::None => {
                 let whole = whole(&photo);
-                animator.face_at(photo, whole)
+                animator.face_at(photo, whole)?
             }
         };
 
         let target = animator.target(&face, &expression);
         for frame in animator.frames(&face, &[target]) {
             save_image(&self.output, &frame.photo)?;
-            println!("{}", self.output.display());
+            say(self.output.display())?;
             if let Some(sheet) = &self.sheet {
                 save_image(sheet, &contact_sheet(&face, slice::from_ref(&frame)))?;
-                println!("{}", sheet.display());
+                say(sheet.display())?;
             }
         }
         Ok(())

@@ -7,7 +7,11 @@ use ganimation::Result;
 use ganimation::device::{self, DeviceChoice};
 use ganimation_model::weights::{FloatFormat, load_generator, save_generator};
 
-use super::inputs::check_output;
+use super::inputs::check_outputs;
+use super::output::say;
+
+/// Weights formats that can be written.
+const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
   Half the size, for shipping:
@@ -31,6 +35,10 @@ pub(super) struct Export {
     /// What the file shall say of its training, in place of what it says now
     #[arg(long, value_name = "TEXT")]
     training: Option<String>,
+
+    /// Terms of use that the file shall state, in place of what it states now
+    #[arg(long, value_name = "TEXT")]
+    license: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -56,14 +64,17 @@ impl From<Float> for FloatFormat {
 
 impl Export {
     pub(super) fn run(self) -> Result<()> {
-        check_output(&self.output, &["safetensors"])?;
+        check_outputs(&self.weights, [(self.output.as_path(), WEIGHTS)])?;
         let device = device::resolve(DeviceChoice::Auto)?;
         let (generator, mut metadata) = load_generator(&self.weights, &device)?;
         if let Some(training) = self.training {
             metadata.training = training;
         }
+        if let Some(license) = self.license {
+            metadata.license = license;
+        }
         save_generator(&self.output, &generator, &metadata, self.float.into())?;
-        println!("{}", self.output.display());
+        say(self.output.display())?;
         Ok(())
     }
 }

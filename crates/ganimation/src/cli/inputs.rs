@@ -1,5 +1,6 @@
 //! Options that several commands share, and what they lead to.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -32,8 +33,32 @@ impl Network {
     }
 }
 
-/// Refuses, before any work is done, a file that could not be written in the end.
-pub(super) fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
+/// A file that a command will write, and the extensions that it may have.
+pub(super) type Output<'a> = (&'a Path, &'static [&'static str]);
+
+/// Refuses, before any work is done, files that could not be written in the end or would replace one another or `input`.
+pub(super) fn check_outputs<'a>(input: &Path, outputs: impl IntoIterator<Item = Output<'a>>) -> Result<()> {
+    let input = identity(input);
+    let mut seen = Vec::new();
+    for (path, accepted) in outputs {
+        check_output(path, accepted)?;
+        let identity = identity(path);
+        if identity == input {
+            return Err(Error::OutputIsInput {
+                path: path.to_owned(),
+            });
+        }
+        if seen.contains(&identity) {
+            return Err(Error::SameOutput {
+                path: path.to_owned(),
+            });
+        }
+        seen.push(identity);
+    }
+    Ok(())
+}
+
+fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
     let extension = path
         .extension()
         .unwrap_or_default()
@@ -45,11 +70,35 @@ pub(super) fn check_output(path: &Path, accepted: &'static [&'static str]) -> Re
             accepted,
         });
     }
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(Error::NoFolder {
+    if path.is_dir() {
+        return Err(Error::OutputIsFolder {
+            path: path.to_owned(),
+        });
+    }
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(Error::NoFolder {
             path: path.to_owned(),
             folder: folder.to_owned(),
-        }),
-        _ => Ok(()),
+        })
     }
+}
+
+/// One path for all the ways to write it, also where there is no such file yet.
+fn identity(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }

@@ -5,6 +5,7 @@ mod devices;
 mod edit;
 mod export;
 mod inputs;
+mod output;
 mod progress;
 mod train;
 
@@ -13,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ganimation::Error;
+
+use output::note;
 
 /// Exit code of a failure that the person can mend; clap uses the same for its own.
 const MISTAKE: u8 = 2;
@@ -72,9 +75,9 @@ fn tell(error: &Error) -> ExitCode {
         }
         cause = error.source();
     }
-    eprintln!("error: {}", line.replace('\n', " "));
+    note(format_args!("error: {}", line.replace('\n', " ")));
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+        note(format_args!("hint: {hint}"));
     }
     match error {
         Error::Train(ganimation_train::Error::NotFinite { .. }) => ExitCode::FAILURE, // nobody's mistake

@@ -1,18 +1,20 @@
 //! `ganimation train`: a folder of faces to weights.
 
-use std::path::{Path, PathBuf};
+use std::path::{self, Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use ganimation::Result;
 use ganimation::device::{self, DeviceChoice};
+use ganimation::{Error, Result};
 use ganimation_data::dataset::OpenOptions;
 use ganimation_data::{Dataset, Split};
 use ganimation_model::Preset;
 use ganimation_train::{Observer, Outcome, Progress, Run, TrainConfig};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{note, say};
 
 /// Where no bar can be drawn, a line is written this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -28,7 +30,7 @@ const EXAMPLES: &str = "Examples:
     ganimation train --name experiment_1 --resume
 
   A small network for a machine without a GPU:
-    ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --critic-steps 3
+    ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --generator-every 3
 
 The run folder holds config.toml, metrics.jsonl, previews/, checkpoints/ and generator.safetensors, which
 `ganimation animate --weights` takes.";
@@ -37,8 +39,8 @@ The run folder holds config.toml, metrics.jsonl, previews/, checkpoints/ and gen
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Train {
-    /// Name of the run
-    #[arg(long, value_name = "NAME")]
+    /// Name of the run, which is that of its folder
+    #[arg(long, value_name = "NAME", value_parser = run_name)]
     name: String,
 
     /// Folder of all runs
@@ -65,36 +67,36 @@ pub(super) struct Train {
 #[derive(Debug, Args)]
 #[group(id = "settings", multiple = true)]
 struct Settings {
-    /// Dataset folder: imgs/, aus_openface.pkl, train_ids.csv, test_ids.csv
+    /// Dataset folder: imgs/, aus_openface.pkl (or aus_openface.csv, labels.csv), train_ids.csv, test_ids.csv
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     data: Option<PathBuf>,
 
     /// Faces a batch
-    #[arg(long, value_name = "N", default_value_t = defaults().batch_size)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().batch_size)]
     batch_size: usize,
 
     /// Critic steps of the whole run; 30 epochs of the dataset when left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<u64>,
 
     /// Side of the faces in pixels, a multiple of 64
-    #[arg(long, value_name = "PIXELS", default_value_t = defaults().image_size)]
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, default_value_t = defaults().image_size)]
     image_size: usize,
 
     /// Channels after the generator's first layer
-    #[arg(long, value_name = "N", default_value_t = defaults().generator_channels)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().generator_channels)]
     channels: usize,
 
     /// Channels after the critic's first layer
-    #[arg(long, value_name = "N", default_value_t = defaults().discriminator_channels)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().discriminator_channels)]
     critic_channels: usize,
 
     /// Critic steps for one generator step
-    #[arg(long, value_name = "N", default_value_t = defaults().critic_steps)]
-    critic_steps: u64,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().critic_steps)]
+    generator_every: u64,
 
     /// Learning rate of both networks
-    #[arg(long, value_name = "RATE", default_value_t = defaults().adam.rate)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, default_value_t = defaults().adam.rate)]
     rate: f64,
 
     /// Losses and protocol
@@ -102,31 +104,35 @@ struct Settings {
     preset: Losses,
 
     /// How strongly faces with rare action units are favoured, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = defaults().balance)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().balance)]
     balance: f32,
 
     /// Decay of the generator's moving average
-    #[arg(long, value_name = "SHARE", default_value_t = defaults().ema_decay)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().ema_decay)]
     ema_decay: f64,
 
     /// Start of every random stream
-    #[arg(long, value_name = "N", default_value_t = defaults().seed)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().seed)]
     seed: u64,
 
     /// Threads that decode pictures
-    #[arg(long, value_name = "N", default_value_t = defaults().workers)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().workers)]
     workers: usize,
 
+    /// Decode pictures anew in every epoch; keeping them takes image-size² * 3 bytes a face
+    #[arg(long)]
+    no_cache: bool,
+
     /// Critic steps between checkpoints
-    #[arg(long, value_name = "N", default_value_t = defaults().checkpoint_every)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().checkpoint_every)]
     checkpoint_every: u64,
 
     /// Critic steps between preview pictures
-    #[arg(long, value_name = "N", default_value_t = defaults().preview_every)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().preview_every)]
     preview_every: u64,
 
     /// Critic steps between lines of metrics
-    #[arg(long, value_name = "N", default_value_t = defaults().log_every)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().log_every)]
     log_every: u64,
 }
 
@@ -138,7 +144,7 @@ fn defaults() -> TrainConfig {
 enum Losses {
     /// Independent of batch size and resolution
     #[default]
-    Recommended,
+    Default,
     /// What the code released in 2018 computes
     Released,
     /// What the paper writes
@@ -148,7 +154,7 @@ enum Losses {
 impl From<Losses> for Preset {
     fn from(losses: Losses) -> Self {
         match losses {
-            Losses::Recommended => Self::Default,
+            Losses::Default => Self::Default,
             Losses::Released => Self::Released,
             Losses::Paper => Self::Paper,
         }
@@ -164,12 +170,13 @@ impl From<&Settings> for TrainConfig {
         config.image_size = settings.image_size;
         config.generator_channels = settings.channels;
         config.discriminator_channels = settings.critic_channels;
-        config.critic_steps = settings.critic_steps;
+        config.critic_steps = settings.generator_every;
         config.adam.rate = settings.rate;
         config.balance = settings.balance;
         config.ema_decay = settings.ema_decay;
         config.seed = settings.seed;
         config.workers = settings.workers;
+        config.cache = !settings.no_cache;
         config.checkpoint_every = settings.checkpoint_every;
         config.preview_every = settings.preview_every;
         config.log_every = settings.log_every;
@@ -186,7 +193,7 @@ impl Train {
             let dataset = self.open(&run.config().data)?;
             (run, dataset)
         } else {
-            let config = TrainConfig::from(&self.settings);
+            let mut config = TrainConfig::from(&self.settings);
             config.check()?;
             let dataset = self.open(&config.data)?;
             let (faces, batch_size) = (dataset.split(Split::Train).len(), config.batch_size);
@@ -194,6 +201,9 @@ impl Train {
                 // Before the run's folder is made, which would stand in the way of the next try.
                 return Err(ganimation_data::Error::TooFewFaces { faces, batch_size }.into());
             }
+            // What the run stores holds from any folder, and for a dataset that grows.
+            config.data = absolute(&config.data)?;
+            config.steps = Some(config.schedule(faces).steps);
             (Run::start(&folder, config, &device)?, dataset)
         };
 
@@ -203,10 +213,12 @@ impl Train {
         let outcome = run.train(&dataset, None, &mut display, &stop)?;
         display.bar.finish_and_clear();
         match outcome {
-            Outcome::Finished => println!("{}", folder.join("generator.safetensors").display()),
-            Outcome::Stopped { step } => println!("stopped after {step} critic steps; --resume goes on"),
+            Outcome::Finished => say(folder.join("generator.safetensors").display()),
+            Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts it"),
+            Outcome::Stopped { step } => say(format_args!(
+                "stopped after {step} critic steps; --resume goes on"
+            )),
         }
-        Ok(())
     }
 
     fn open(&self, folder: &Path) -> Result<Dataset> {
@@ -216,13 +228,31 @@ impl Train {
         let dataset = Dataset::open_with(folder, options)?;
         let problems = dataset.problems();
         for problem in problems.iter().take(PROBLEMS_TOLD) {
-            eprintln!("left out: {problem}");
+            note(format_args!("left out: {problem}"));
         }
         if problems.len() > PROBLEMS_TOLD {
-            eprintln!("left out: {} faces in all", problems.len());
+            note(format_args!("left out: {} faces in all", problems.len()));
         }
         Ok(dataset)
     }
+}
+
+/// A name that is one folder and stays in the folder of runs.
+fn run_name(text: &str) -> Result<String> {
+    let mut parts = Path::new(text).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(name)), None) if name == text => Ok(text.to_owned()),
+        _ => Err(Error::RunName {
+            found: text.to_owned(),
+        }),
+    }
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf> {
+    path::absolute(folder).map_err(|source| {
+        let path = folder.to_owned();
+        ganimation_data::Error::Read { path, source }.into()
+    })
 }
 
 /// The first Ctrl-C lets the step in hand end and saves; the second one leaves at once.
@@ -232,10 +262,10 @@ fn stop_on_interrupt(stop: &Arc<AtomicBool>, bar: ProgressBar) {
         if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(130); // as a shell reports an interrupted program
         }
-        bar.suspend(|| eprintln!("saving; press Ctrl-C again to leave at once"));
+        bar.suspend(|| note("stopping; press Ctrl-C again to leave at once"));
     });
     if let Err(error) = installed {
-        eprintln!("warning: Ctrl-C will not save ({error})");
+        note(format_args!("warning: Ctrl-C will not save ({error})"));
     }
 }
 
@@ -265,14 +295,15 @@ impl Observer for Display {
     fn measured(&mut self, progress: &Progress) {
         let line = summary(progress);
         if self.bar.is_hidden() && self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
-            eprintln!("{}/{} {line}", progress.step, progress.steps);
+            note(format_args!("{}/{} {line}", progress.step, progress.steps));
             self.last_line = Some(Instant::now());
         }
         self.bar.set_message(line);
     }
 
     fn previewed(&mut self, path: &Path) {
-        self.bar.suspend(|| eprintln!("preview {}", path.display()));
+        self.bar
+            .suspend(|| note(format_args!("preview {}", path.display())));
     }
 }
 
@@ -288,4 +319,19 @@ fn summary(progress: &Progress) -> String {
         progress.cycle,
         progress.painted,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_name_is_one_folder() {
+        for name in ["experiment_1", "a b", "..a"] {
+            assert_eq!(run_name(name).unwrap(), name);
+        }
+        for name in ["", ".", "..", "/", "/a", "a/b", "../a", "a/", "./a", "a/."] {
+            assert!(matches!(run_name(name), Err(Error::RunName { .. })), "{name}");
+        }
+    }
 }

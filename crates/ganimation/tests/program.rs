@@ -1,0 +1,291 @@
+//! The program does what its help says: films, edits, runs that resume, weights that it reads back.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets");
+const HOPPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
+
+/// Two networks that take steps in no time; `--data` is relative to [`ASSETS`].
+const TINY: [&str; 14] = [
+    "train",
+    "--data",
+    "sample_dataset",
+    "--name",
+    "tiny",
+    "--channels",
+    "2",
+    "--critic-channels",
+    "2",
+    "--image-size",
+    "64",
+    "--batch-size",
+    "4",
+    "--no-cache",
+];
+
+/// A folder for what the program writes.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, folder: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ganimation"));
+        command.current_dir(folder).args(arguments);
+        if arguments[0] == "train" {
+            command.arg("--runs-dir").arg(self.path("runs"));
+        }
+        if arguments[0] != "export" {
+            command.args(["--device", "flex"]);
+        }
+        command
+    }
+
+    /// Runs the program in `folder` and returns its lines on stdout.
+    #[track_caller]
+    fn run_in(&self, folder: &Path, arguments: &[&str]) -> Vec<String> {
+        lines(&self.command(folder, arguments).output().unwrap())
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> Vec<String> {
+        self.run_in(self.0.path(), arguments)
+    }
+}
+
+#[track_caller]
+fn lines(output: &Output) -> Vec<String> {
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {told}", output.status);
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn animate_writes_the_film_and_the_sheet_and_names_them() {
+    let desk = Desk::new();
+    let told = desk.run(&[
+        "animate",
+        HOPPER,
+        "--au",
+        "12=0..4",
+        "--frames",
+        "3",
+        "--max-side",
+        "300",
+        "-o",
+        "smile.gif",
+        "--sheet",
+        "smile.png",
+    ]);
+    assert_eq!(told, ["smile.gif", "smile.png"]);
+    let film = fs::read(desk.path("smile.gif")).unwrap();
+    assert!(film.starts_with(b"GIF89a"));
+    assert_eq!(film[6..10], [0, 1, 44, 1], "256 x 300 pixels");
+    assert!(image::image_dimensions(desk.path("smile.png")).is_ok());
+}
+
+#[test]
+fn edit_writes_a_photo_of_the_same_size() {
+    let desk = Desk::new();
+    let told = desk.run(&["edit", HOPPER, "--au", "lip-corner-puller=3", "-o", "smiling.png"]);
+    assert_eq!(told, ["smiling.png"]);
+    let edited = image::open(desk.path("smiling.png")).unwrap().into_rgb8();
+    let photo = image::open(HOPPER).unwrap().into_rgb8();
+    assert_eq!(edited.dimensions(), photo.dimensions());
+    assert_ne!(edited, photo);
+}
+
+#[test]
+fn a_run_ends_with_weights_that_animate_takes() {
+    let desk = Desk::new();
+    let length = ["--steps", "6", "--checkpoint-every", "3"];
+    let weights = desk.path("runs").join("tiny/generator.safetensors");
+    let weights = weights.to_str().unwrap();
+    assert_eq!(
+        desk.run_in(ASSETS.as_ref(), &[&TINY[..], &length].concat()),
+        [weights]
+    );
+    for step in ["step-3", "step-6"] {
+        assert!(desk.path("runs/tiny/checkpoints").join(step).is_dir(), "{step}");
+    }
+
+    // From another folder than where it began: the settings name the dataset for good.
+    assert_eq!(desk.run(&["train", "--name", "tiny", "--resume"]), [weights]);
+    let animate = [
+        "animate",
+        HOPPER,
+        "--au",
+        "12=0..4",
+        "--frames",
+        "2",
+        "--max-side",
+        "300",
+    ];
+    let told = desk.run(&[&animate[..], &["--weights", weights, "-o", "tiny.gif"]].concat());
+    assert_eq!(told, ["tiny.gif"]);
+}
+
+#[test]
+fn a_run_without_a_length_stores_that_of_thirty_epochs() {
+    let desk = Desk::new();
+    let mut child = Child::start(desk.command(ASSETS.as_ref(), &TINY));
+    let config = desk.path("runs/tiny/config.toml");
+    child.wait_until(|| config.is_file() && fs::read_to_string(&config).unwrap().contains("steps"));
+    drop(child);
+    let text = fs::read_to_string(config).unwrap();
+    assert!(
+        text.contains("\nsteps = 210\n"),
+        "28 faces in batches of 4: {text}"
+    );
+}
+
+#[test]
+fn exported_halves_are_half_the_size_and_still_edit() {
+    let desk = Desk::new();
+    let bundled = format!("{ASSETS}/weights/generator.safetensors");
+    let exact = desk.path("exact.safetensors");
+    let told = desk.run(&[
+        "export",
+        &bundled,
+        "-o",
+        "exact.safetensors",
+        "--license",
+        "for a test",
+    ]);
+    assert_eq!(told, ["exact.safetensors"]);
+    desk.run(&["export", &bundled, "--float", "f16", "-o", "half.safetensors"]);
+    let size = |path: &Path| fs::metadata(path).unwrap().len() as f64;
+    let share = size(&desk.path("half.safetensors")) / size(&exact);
+    assert!((0.45..0.55).contains(&share), "{share}");
+    let bytes = fs::read(exact).unwrap();
+    assert!(bytes.windows(10).any(|text| text == b"for a test"));
+
+    let edit = ["edit", HOPPER, "--au", "12=3", "-o", "half.png"];
+    let told = desk.run(&[&edit[..], &["--weights", "half.safetensors"]].concat());
+    assert_eq!(told, ["half.png"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_and_resume_goes_on_from_there() {
+    let desk = Desk::new();
+    let weights = desk.path("runs/tiny/generator.safetensors");
+    let length = ["--steps", "1000000", "--checkpoint-every", "2"];
+    let mut child = Child::start(desk.command(ASSETS.as_ref(), &[&TINY[..], &length].concat()));
+    child.wait_until(|| weights.is_file());
+    let first = stopped_after(&child.interrupt());
+
+    assert_eq!(newest(&desk), first);
+    let resume = ["train", "--name", "tiny", "--resume"];
+    let mut child = Child::start(desk.command(desk.0.path(), &resume));
+    child.wait_until(|| newest(&desk) > first);
+    let second = stopped_after(&child.interrupt());
+    assert!(second > first, "{second} steps after {first}");
+    assert_eq!(newest(&desk), second);
+}
+
+/// Steps of the newest checkpoint.
+#[cfg(unix)]
+fn newest(desk: &Desk) -> u64 {
+    let entries = fs::read_dir(desk.path("runs/tiny/checkpoints")).unwrap();
+    entries
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()?
+                .strip_prefix("step-")?
+                .parse()
+                .ok()
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// The steps of `stopped after N critic steps; --resume goes on`.
+#[cfg(unix)]
+#[track_caller]
+fn stopped_after(told: &[String]) -> u64 {
+    let [line] = told else {
+        panic!("one line: {told:?}");
+    };
+    let steps = line.strip_prefix("stopped after ").unwrap();
+    steps.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let desk = Desk::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ganimation"));
+    command.current_dir(desk.0.path()).arg("devices");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert!(lines(&output).is_empty());
+    assert!(output.stderr.is_empty());
+}
+
+/// A running program, which a failing test does not leave behind.
+struct Child(Option<std::process::Child>);
+
+impl Child {
+    fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().unwrap()))
+    }
+
+    #[track_caller]
+    fn wait_until(&mut self, holds: impl Fn() -> bool) {
+        let start = std::time::Instant::now();
+        while !holds() {
+            assert!(start.elapsed().as_secs() < 120, "nothing happens");
+            let ended = self.0.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none() || holds(), "ended too early: {ended:?}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Presses Ctrl-C and returns the lines that the program leaves with.
+    #[cfg(unix)]
+    #[track_caller]
+    fn interrupt(mut self) -> Vec<String> {
+        let child = self.0.take().unwrap();
+        let sent = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        lines(&child.wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
