@@ -31,9 +31,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
 
-    // A felt smile raises the cheeks (AU06), pulls the mouth's corners (AU12) and parts the lips (AU25).
+    // A felt smile raises the cheeks (AU06), tightens the lids (AU07), pulls the mouth's corners (AU12) and parts the
+    // lips (AU25).
     // Intensities are OpenFace's, 0 to 5.
-    let smile = Sweep::new(&["6=0..3".parse()?, "12=0..4".parse()?, "25=0..3".parse()?])?;
+    let smile = Sweep::new(&[
+        "6=0..3".parse()?,
+        "7=0..3".parse()?,
+        "12=0..4".parse()?,
+        "25=0..3".parse()?,
+    ])?;
     let expressions = smile.there_and_back(FRAMES);
     let targets: Vec<_> = expressions
         .iter()

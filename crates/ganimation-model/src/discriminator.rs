@@ -9,7 +9,7 @@ use crate::layer::{LEAKY_SLOPE, Layer, run};
 use crate::{AU_COUNT, Error, Result};
 
 /// Strided layers of the trunk; each halves the side of the image.
-const LAYERS: usize = 6;
+pub(crate) const LAYERS: u32 = 6;
 
 /// An image's side must be a multiple of this, so that the trunk ends in whole pixels.
 pub(crate) const SIZE_STEP: usize = 1 << LAYERS;

@@ -18,7 +18,7 @@ pub enum Error {
         step: usize,
     },
     /// A weights file could not be read.
-    #[error("cannot read weights {path}: {source}", path = path.display())]
+    #[error("cannot read weights {path}", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A weights file could not be written.
-    #[error("cannot write weights {path}: {source}", path = path.display())]
+    #[error("cannot write weights {path}", path = path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The bytes are no safetensors file.
-    #[error("not a safetensors file: {source}")]
+    #[error("not a safetensors file")]
     Format {
         /// What the reader stumbled over.
         #[from]

@@ -17,6 +17,8 @@
 //! assert_eq!(edit.attention.dims(), [2, 1, 64, 64]); // 1 keeps the input
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod weights;
 
 mod convolution;

@@ -12,7 +12,7 @@ pub enum AuTerm {
     /// Mean over batch and action units: independent of the batch size.
     Mean,
     /// That mean divided by the batch size once more, as the released code has it.
-    MeanOverBatch,
+    MeanDividedByBatch,
     /// Batch mean of the squared L2 norm over action units (paper, eq. 3).
     SquaredNorm,
 }
@@ -24,7 +24,7 @@ impl AuTerm {
         let mean = (read - asked).square().mean();
         match self {
             Self::Mean => mean,
-            Self::MeanOverBatch => mean / scalar(batch),
+            Self::MeanDividedByBatch => mean / scalar(batch),
             Self::SquaredNorm => mean * scalar(aus),
         }
     }
@@ -147,7 +147,7 @@ impl From<Preset> for LossWeights {
             Preset::Default => default,
             Preset::Released => Self {
                 aus: 4000.0,
-                au_term: AuTerm::MeanOverBatch,
+                au_term: AuTerm::MeanDividedByBatch,
                 smoothness: 1e-5,
                 smoothness_term: SmoothnessTerm::Sum,
                 critic_updates: CriticUpdates::Apart,
@@ -313,7 +313,7 @@ mod tests {
         let asked = || Tensor::<2>::from_data([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], &device);
         // Squared errors 0, 0.25, 1 and 1, 0, 1: they sum to 3.25.
         close(AuTerm::Mean.measure(read(), asked()), 3.25 / 6.0);
-        close(AuTerm::MeanOverBatch.measure(read(), asked()), 3.25 / 12.0);
+        close(AuTerm::MeanDividedByBatch.measure(read(), asked()), 3.25 / 12.0);
         close(AuTerm::SquaredNorm.measure(read(), asked()), 3.25 / 2.0);
     }
 
@@ -356,7 +356,10 @@ mod tests {
     #[test]
     fn presets_differ_as_documented() {
         let released = LossWeights::from(Preset::Released);
-        assert_eq!((released.aus, released.au_term), (4000.0, AuTerm::MeanOverBatch));
+        assert_eq!(
+            (released.aus, released.au_term),
+            (4000.0, AuTerm::MeanDividedByBatch)
+        );
         assert_eq!(released.critic_updates, CriticUpdates::Apart);
         let paper = LossWeights::from(Preset::Paper);
         assert_eq!((paper.aus, paper.au_term), (4000.0, AuTerm::SquaredNorm));

@@ -1,6 +1,9 @@
 //! Weights files: safetensors with the published parameter names and all that inference needs to know.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
 use burn::module::Module;
@@ -8,6 +11,7 @@ use burn::tensor::{DType, Device, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::discriminator::{LAYERS, SIZE_STEP};
 use crate::parameters::{load_state_dict, state_dict};
 use crate::{Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Result};
 
@@ -100,12 +104,25 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
         blocks: metadata.blocks,
         aus: metadata.action_units.len(),
     };
-    // Shapes are checked against the file's before a network of that size is made.
-    expect_shape(
-        &tensors,
-        "main.0.weight",
-        &[config.channels, 3 + config.aus, 7, 7],
+    // A network is made only once its size is known to be the file's: metadata alone must not decide over memory.
+    let [c, blocks] = [config.channels, config.blocks];
+    require(c > 0, "channels", &c, "at least 1")?;
+    let expected = blocks.checked_mul(6).and_then(|count| count.checked_add(17));
+    require(
+        expected == Some(tensors.len()),
+        "blocks",
+        &blocks,
+        "as many as the tensors hold",
     )?;
+    expect_shape(&tensors, "main.0.weight", &[c, 3 + config.aus, 7, 7])?;
+    expect_shape(&tensors, "main.3.weight", &[2 * c, c, 4, 4])?;
+    expect_shape(&tensors, "main.6.weight", &[4 * c, 2 * c, 4, 4])?;
+    for block in 0..blocks {
+        for conv in ["0", "3"] {
+            let name = format!("main.{}.main.{conv}.weight", 9 + block);
+            expect_shape(&tensors, &name, &[4 * c, 4 * c, 3, 3])?;
+        }
+    }
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
@@ -129,26 +146,48 @@ pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discri
         aus: metadata.action_units.len(),
     };
     config.check()?;
-    expect_shape(&tensors, "main.0.weight", &[config.channels, 3, 4, 4])?;
+    let mut input = 3;
+    for layer in 0..LAYERS {
+        let Some(output) = config.channels.checked_shl(layer).filter(|output| *output > 0) else {
+            return Err(wrong("channels", &config.channels, "at least 1"));
+        };
+        expect_shape(
+            &tensors,
+            &format!("main.{}.weight", 2 * layer),
+            &[output, input, 4, 4],
+        )?;
+        input = output;
+    }
+    let side = config.image_size / SIZE_STEP;
+    expect_shape(&tensors, "conv2.weight", &[config.aus, input, side, side])?;
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Read {
+    fs::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })
 }
 
-/// The file appears under its name only once it is complete.
+/// The file appears under its name only once it is complete and on disk.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let scratch = path.with_extension("scratch");
-    std::fs::write(&scratch, bytes).map_err(failed)?;
-    std::fs::rename(&scratch, path).map_err(failed)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let scratch = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&scratch)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&scratch, path)
+    })();
+    written.map_err(|source| {
+        // The scratch file may not even exist; the error that counts is the first one.
+        let _ = fs::remove_file(&scratch);
+        Error::Write {
+            path: path.to_owned(),
+            source,
+        }
+    })
 }
 
 fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: FloatFormat) -> Result<Vec<u8>> {
@@ -215,6 +254,22 @@ fn expect_shape(tensors: &BTreeMap<String, TensorData>, name: &str, expected: &[
     Ok(())
 }
 
+fn require(holds: bool, key: &'static str, found: &dyn Display, expected: &str) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(wrong(key, found, expected))
+    }
+}
+
+fn wrong(key: &'static str, found: &dyn Display, expected: &str) -> Error {
+    Error::Metadata {
+        key,
+        found: found.to_string(),
+        expected: expected.to_owned(),
+    }
+}
+
 fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
     let numbers: Vec<String> = metadata.action_units.iter().map(u32::to_string).collect();
     HashMap::from(
@@ -234,11 +289,7 @@ fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
 }
 
 fn from_entries(network: &'static str, entries: Option<&HashMap<String, String>>) -> Result<Metadata> {
-    let wrong = |key, found: Option<&str>, expected: &str| Error::Metadata {
-        key,
-        found: found.unwrap_or("missing").to_owned(),
-        expected: expected.to_owned(),
-    };
+    let wrong = |key, found: Option<&str>, expected: &str| wrong(key, &found.unwrap_or("missing"), expected);
     let entry = |key| entries.and_then(|entries| entries.get(key)).map(String::as_str);
     let expect = |key, expected: &str| match entry(key) {
         Some(found) if found == expected => Ok(()),
@@ -347,8 +398,20 @@ mod tests {
             ..metadata()
         };
         let lying = encode(&generator(), "generator", &lying, FloatFormat::F32).unwrap();
+        let endless = Metadata {
+            blocks: usize::MAX,
+            ..metadata()
+        };
+        let endless = encode(&generator(), "generator", &endless, FloatFormat::F32).unwrap();
+        let empty = Metadata {
+            channels: 0,
+            ..metadata()
+        };
+        let empty = encode(&generator(), "generator", &empty, FloatFormat::F32).unwrap();
         let whole = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&[u8], &str); 6] = [
+            (&endless, "`blocks` is 18446744073709551615"),
+            (&empty, "`channels` is 0; expected at least 1"),
             (b"GIF89a, say", "not a safetensors file"),
             (&whole[..whole.len() - 8], "not a safetensors file"),
             (&other, "`network` is discriminator; expected generator"),

@@ -1,14 +1,17 @@
 //! Checkpoints: folders that are complete or absent, never in between.
 //!
-//! A checkpoint is written to `checkpoints/.scratch`, synced and renamed to `checkpoints/step-N`. A kill at any instant
-//! therefore leaves either the folder or the scratch, which the next checkpoint clears away.
+//! A checkpoint is written to `checkpoints/.scratch`, synced and renamed to `checkpoints/step-N`; an old one is renamed to
+//! `checkpoints/.trash` before it is deleted. A kill at any instant therefore leaves whole checkpoints under their names,
+//! and scratch and trash that the next one clears away.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, TensorData};
+use ganimation_data::write_whole;
 use ganimation_model::{load_state_dict, state_dict};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -21,6 +24,7 @@ use crate::{Error, Result};
 type Tensors = Vec<(String, TensorData)>;
 
 const SCRATCH: &str = ".scratch";
+const TRASH: &str = ".trash";
 const GENERATOR: &str = "generator.safetensors";
 const DISCRIMINATOR: &str = "discriminator.safetensors";
 const AVERAGE: &str = "average.safetensors";
@@ -31,10 +35,13 @@ const COUNT: &str = "count";
 
 /// Writes `trainer` after `step` critic steps into `folder/step-N` and removes all but the `keep` newest checkpoints.
 pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64, keep: usize) -> Result<PathBuf> {
-    let scratch = folder.join(SCRATCH);
-    if scratch.exists() {
-        fs::remove_dir_all(&scratch).map_err(Error::file("clear", &scratch))?;
+    let path = folder.join(format!("step-{step}"));
+    if path.exists() {
+        return Ok(path); // the same step of the same trajectory
     }
+    let (scratch, trash) = (folder.join(SCRATCH), folder.join(TRASH));
+    clear(&scratch)?;
+    clear(&trash)?;
     fs::create_dir_all(&scratch).map_err(Error::file("create", &scratch))?;
 
     let write = |name, tensors, count| write_tensors(&scratch.join(name), tensors, count);
@@ -47,19 +54,23 @@ pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64, keep: usize) -> 
     ] {
         write(name, adam.state(), Some(adam.count()))?;
     }
-    sync(&scratch)?;
-
-    let path = folder.join(format!("step-{step}"));
-    if path.exists() {
-        fs::remove_dir_all(&path).map_err(Error::file("replace", &path))?;
-    }
+    sync_folder(&scratch)?;
     fs::rename(&scratch, &path).map_err(Error::file("name", &path))?;
-    sync(folder)?;
+    sync_folder(folder)?;
+
     let checkpoints = list(folder)?;
     for (_, old) in checkpoints.iter().rev().skip(keep) {
-        fs::remove_dir_all(old).map_err(Error::file("remove", old))?;
+        fs::rename(old, &trash).map_err(Error::file("remove", old))?;
+        clear(&trash)?;
     }
     Ok(path)
+}
+
+fn clear(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file("clear", folder)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the networks and optimisers of a checkpoint folder.
@@ -67,11 +78,11 @@ pub(crate) fn load(path: &Path, config: TrainConfig, device: &Device) -> Result<
     let adam = config.adam;
     let fresh = Trainer::new(config, device);
     Ok(Trainer {
+        generator_adam: load_adam(path, GENERATOR_ADAM, adam, &fresh.generator, device)?,
+        discriminator_adam: load_adam(path, DISCRIMINATOR_ADAM, adam, &fresh.discriminator, device)?,
         generator: load_module(path, GENERATOR, fresh.generator)?,
         discriminator: load_module(path, DISCRIMINATOR, fresh.discriminator)?,
         average: load_module(path, AVERAGE, fresh.average)?,
-        generator_adam: load_adam(path, GENERATOR_ADAM, adam, device)?,
-        discriminator_adam: load_adam(path, DISCRIMINATOR_ADAM, adam, device)?,
         config: fresh.config,
     })
 }
@@ -114,8 +125,7 @@ fn write_tensors(path: &Path, tensors: Tensors, count: Option<u32>) -> Result<()
         .map_err(damaged)?;
     let metadata = count.map(|count| HashMap::from([(COUNT.to_owned(), count.to_string())]));
     let bytes = safetensors::serialize(views, metadata).map_err(damaged)?;
-    fs::write(path, bytes).map_err(Error::file("write", path))?;
-    sync(path)
+    Ok(write_whole(path, &bytes)?)
 }
 
 fn read_tensors(path: &Path) -> Result<(Tensors, Option<u32>)> {
@@ -147,31 +157,34 @@ fn read_tensors(path: &Path) -> Result<(Tensors, Option<u32>)> {
 }
 
 fn load_module<M: Module>(folder: &Path, name: &str, module: M) -> Result<M> {
-    let (tensors, _) = read_tensors(&folder.join(name))?;
-    Ok(load_state_dict(
-        module,
-        tensors.into_iter().collect::<BTreeMap<_, _>>(),
-    )?)
-}
-
-fn load_adam(folder: &Path, name: &str, config: AdamConfig, device: &Device) -> Result<Adam> {
     let path = folder.join(name);
-    let (tensors, count) = read_tensors(&path)?;
-    let Some(count) = count else {
-        return Err(Error::Damaged {
-            path,
-            reason: "no step count".to_owned(),
-        });
-    };
-    Adam::from_state(config, count, tensors, device).map_err(|names| Error::Damaged {
+    let (tensors, _) = read_tensors(&path)?;
+    load_state_dict(module, tensors.into_iter().collect()).map_err(|error| Error::Damaged {
         path,
-        reason: format!("unpaired moments {}", names.join(", ")),
+        reason: error.to_string(),
     })
 }
 
-/// Makes sure that a file's contents or a folder's entries are on disk.
-fn sync(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::file("sync", path))
+fn load_adam<M: Module>(
+    folder: &Path,
+    name: &str,
+    config: AdamConfig,
+    module: &M,
+    device: &Device,
+) -> Result<Adam> {
+    let path = folder.join(name);
+    let (tensors, count) = read_tensors(&path)?;
+    count
+        .ok_or_else(|| "no step count".to_owned())
+        .and_then(|count| Adam::from_state(config, count, tensors, module, device))
+        .map_err(|reason| Error::Damaged { path, reason })
+}
+
+/// Makes sure that a folder's entries are on disk; only Unix lets a program ask for it.
+fn sync_folder(path: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let folder = fs::File::open(path).map_err(Error::file("open", path))?;
+        folder.sync_all().map_err(Error::file("sync", path))?;
+    }
+    Ok(())
 }

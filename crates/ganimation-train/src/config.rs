@@ -58,8 +58,8 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Critic steps of the whole run; 30 epochs of the dataset when absent.
     pub steps: Option<u64>,
-    /// Critic steps for one generator step.
-    pub critic_steps: u64,
+    /// One generator step every so many critic steps.
+    pub generator_every: u64,
     /// Mirror half of the faces.
     pub flip: bool,
     /// Largest random shift of a target action unit, in OpenFace intensity / 5.
@@ -101,7 +101,7 @@ impl TrainConfig {
             discriminator_channels: 64,
             batch_size: 25,
             steps: None,
-            critic_steps: 5,
+            generator_every: 5,
             flip: true,
             target_noise: 0.1,
             clamp_targets: true,
@@ -116,6 +116,23 @@ impl TrainConfig {
             adam: AdamConfig::default(),
             loss: LossWeights::default(),
         }
+    }
+
+    /// Reads the text of a `config.toml`; the error says in a line what is wrong with it.
+    pub(crate) fn from_toml(text: &str) -> Result<Self, String> {
+        /// Read first: another version's settings would only be told as unknown ones.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let one_line = |error: toml::de::Error| error.to_string().trim_end().replace('\n', " ");
+        let Versioned { version } = toml::from_str(text).map_err(one_line)?;
+        if version != CONFIG_VERSION {
+            return Err(format!(
+                "its version is {version}; this program reads {CONFIG_VERSION}"
+            ));
+        }
+        toml::from_str(text).map_err(one_line)
     }
 
     /// Takes the losses and protocol of `preset`.
@@ -142,18 +159,45 @@ impl TrainConfig {
         };
         require(self.version == CONFIG_VERSION, "version", &self.version, "1")?;
         self.discriminator().check()?;
+        require(
+            self.image_size <= 1024,
+            "image_size",
+            &self.image_size,
+            "at most 1024",
+        )?;
         for (name, value) in [
             ("generator_channels", self.generator_channels),
             ("discriminator_channels", self.discriminator_channels),
-            ("batch_size", self.batch_size),
-            ("workers", self.workers),
-            ("checkpoint_keep", self.checkpoint_keep),
         ] {
-            require(value > 0, name, &value, "at least 1")?;
+            require((1..=1024).contains(&value), name, &value, "1 to 1024")?;
         }
+        require(
+            self.generator_blocks <= 64,
+            "generator_blocks",
+            &self.generator_blocks,
+            "at most 64",
+        )?;
+        require(
+            (1..=4096).contains(&self.batch_size),
+            "batch_size",
+            &self.batch_size,
+            "1 to 4096",
+        )?;
+        require(
+            (1..=256).contains(&self.workers),
+            "workers",
+            &self.workers,
+            "1 to 256",
+        )?;
+        require(
+            self.checkpoint_keep > 0,
+            "checkpoint_keep",
+            &self.checkpoint_keep,
+            "at least 1",
+        )?;
         for (name, value) in [
             ("steps", self.steps.unwrap_or(1)),
-            ("critic_steps", self.critic_steps),
+            ("generator_every", self.generator_every),
             ("checkpoint_every", self.checkpoint_every),
             ("preview_every", self.preview_every),
             ("log_every", self.log_every),
@@ -179,6 +223,15 @@ impl TrainConfig {
             &self.adam.beta_2,
             "0 or more, below 1",
         )?;
+        for (name, value) in [
+            ("loss.aus", self.loss.aus),
+            ("loss.penalty", self.loss.penalty),
+            ("loss.cycle", self.loss.cycle),
+            ("loss.attention", self.loss.attention),
+            ("loss.smoothness", self.loss.smoothness),
+        ] {
+            require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
+        }
         let positive = |value: f64| value.is_finite() && value > 0.0;
         require(positive(self.adam.rate), "rate", &self.adam.rate, "above 0")?;
         require(
@@ -210,6 +263,9 @@ impl TrainConfig {
     }
 
     /// The learning rate by step, for a dataset of `faces` training faces.
+    ///
+    /// # Panics
+    /// If the batch size is 0; [`Self::check`] says so beforehand.
     pub fn schedule(&self, faces: usize) -> Schedule {
         let epoch = (faces / self.batch_size) as u64;
         Schedule {
@@ -247,11 +303,15 @@ mod tests {
         };
         assert_eq!(
             with(|c| c.batch_size = 0),
-            "setting `batch_size` is 0; expected at least 1"
+            "setting `batch_size` is 0; expected 1 to 4096"
         );
         assert_eq!(
             with(|c| c.image_size = 100),
             "image size 100 is not a positive multiple of 64"
+        );
+        assert_eq!(
+            with(|c| c.loss.cycle = f64::NAN),
+            "setting `loss.cycle` is NaN; expected 0 or more"
         );
         assert_eq!(
             with(|c| c.ema_decay = 1.0),

@@ -22,11 +22,14 @@ pub enum Error {
     /// A new run was asked for, but the folder holds one.
     #[error("run {path} exists already", path = .0.display())]
     RunExists(PathBuf),
-    /// A run was to be resumed, but there is none, or none that got as far as a checkpoint.
-    #[error("{path} holds no checkpoint to resume from", path = .0.display())]
+    /// A run was to be resumed, but the folder holds none.
+    #[error("{path} holds no run to resume", path = .0.display())]
     NothingToResume(PathBuf),
+    /// Another process trains in this folder.
+    #[error("run {path} is being trained by another process", path = .0.display())]
+    Busy(PathBuf),
     /// A file or folder of the run could not be written or read.
-    #[error("cannot {action} {path}: {source}", path = path.display())]
+    #[error("cannot {action} {path}", path = path.display())]
     File {
         /// What was tried, as in "cannot *write* …".
         action: &'static str,

@@ -4,6 +4,8 @@
 //! schedule that depends on steps alone, and writes metrics, previews and checkpoints. Nothing here prints: a run tells
 //! its [`Observer`].
 
+#![forbid(unsafe_code)]
+
 mod checkpoint;
 mod config;
 mod error;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
+use ganimation_data::write_whole;
 use serde::Serialize;
 
 use crate::trainer::{CriticReport, GeneratorReport};
@@ -103,14 +104,7 @@ impl Metrics {
         generator: &GeneratorReport,
         at: &Position,
     ) -> Result<Progress> {
-        let read = |term, tensor: &Tensor<1>| match tensor.clone().into_scalar::<f32>() {
-            value if value.is_finite() => Ok(value),
-            value => Err(Error::NotFinite {
-                term,
-                value,
-                step: at.step,
-            }),
-        };
+        let read = |term, tensor| read_finite(term, tensor, at.step);
         let now = Instant::now();
         let seconds = (now - self.last_time).as_secs_f64().max(1e-9);
         let steps = (at.step - self.last_step) as f64;
@@ -144,6 +138,29 @@ impl Metrics {
     }
 }
 
+/// Refuses losses that are no numbers any more: such networks must not replace good checkpoints.
+pub(crate) fn require_finite(
+    critic: &CriticReport,
+    generator: Option<&GeneratorReport>,
+    step: u64,
+) -> Result<()> {
+    read_finite("critic's realness", &critic.realness, step)?;
+    read_finite("critic's action-unit", &critic.aus, step)?;
+    read_finite("penalty", &critic.penalty, step)?;
+    if let Some(generator) = generator {
+        read_finite("generator's realness", &generator.realness, step)?;
+        read_finite("cycle", &generator.cycle, step)?;
+    }
+    Ok(())
+}
+
+fn read_finite(term: &'static str, tensor: &Tensor<1>, step: u64) -> Result<f32> {
+    match tensor.clone().into_scalar::<f32>() {
+        value if value.is_finite() => Ok(value),
+        value => Err(Error::NotFinite { term, value, step }),
+    }
+}
+
 fn drop_lines_after(step: u64, path: &Path) -> Result<()> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -158,7 +175,5 @@ fn drop_lines_after(step: u64, path: &Path) -> Result<()> {
     if kept.len() == text.len() {
         return Ok(());
     }
-    let scratch = path.with_extension("scratch");
-    fs::write(&scratch, kept).map_err(Error::file("write", &scratch))?;
-    fs::rename(&scratch, path).map_err(Error::file("name", path))
+    Ok(write_whole(path, kept.as_bytes())?)
 }

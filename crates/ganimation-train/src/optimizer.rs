@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation_kernels::{AdamStep, Moments, adam_step};
-use ganimation_model::{map_parameters, take_gradients};
+use ganimation_model::{map_parameters, state_dict, take_gradients};
 
 use crate::config::AdamConfig;
 
@@ -27,7 +27,10 @@ impl Adam {
         }
     }
 
-    /// Takes one step down `loss` (shape `[1]`) at `rate`; parameters without a gradient stay.
+    /// Takes one step down `loss` (shape `[1]`) at `rate`.
+    ///
+    /// A parameter that the loss does not reach has a gradient of zero and still moves by its moments, as in the PyTorch
+    /// of the released code.
     pub fn step<M: Module>(&mut self, module: M, loss: &Tensor<1>, rate: f64) -> M {
         let mut gradients = take_gradients(&module, &mut loss.backward());
         self.count += 1;
@@ -45,9 +48,7 @@ impl Adam {
             count: self.count,
         };
         map_parameters(module, |name, values| {
-            let Some(gradient) = gradients.remove(name) else {
-                return values;
-            };
+            let gradient = gradients.remove(name).unwrap_or_else(|| values.zeros_like());
             let moments = self.moments.remove(name).unwrap_or_else(|| Moments {
                 first: gradient.zeros_like(),
                 second: gradient.zeros_like(),
@@ -77,38 +78,39 @@ impl Adam {
             .collect()
     }
 
-    /// The optimiser that had taken `count` steps and had this [`state`](Self::state); the names of tensors that
-    /// belong to no pair are the error.
-    pub(crate) fn from_state(
+    /// The optimiser that had taken `count` steps of `module` and had this [`state`](Self::state); what does not fit
+    /// the module is the error.
+    pub(crate) fn from_state<M: Module>(
         config: AdamConfig,
         count: u32,
         state: Vec<(String, TensorData)>,
+        module: &M,
         device: &Device,
-    ) -> Result<Self, Vec<String>> {
-        let mut halves: BTreeMap<String, TensorData> = state.into_iter().collect();
-        let names: Vec<String> = halves
-            .keys()
-            .filter_map(|key| key.strip_prefix("first/"))
-            .map(str::to_owned)
-            .collect();
+    ) -> Result<Self, String> {
+        let mut state: BTreeMap<String, TensorData> = state.into_iter().collect();
         let mut moments = BTreeMap::new();
-        for name in names {
-            let mut take = |kind| {
-                let data = halves.remove(&format!("{kind}/{name}"))?;
-                Some(Tensor::from_data(data, device))
+        for (name, values) in state_dict(module) {
+            let mut take = |kind: &str| match state.remove(&format!("{kind}/{name}")) {
+                Some(data) if data.num_elements() == values.num_elements() => {
+                    Ok(Tensor::<1>::from_data(data, device))
+                }
+                Some(_) => Err(format!(
+                    "moment {kind}/{name} has another size than the parameter"
+                )),
+                None => Err(format!("moment {kind}/{name} is missing")),
             };
-            if let (Some(first), Some(second)) = (take("first"), take("second")) {
+            if count > 0 {
+                let (first, second) = (take("first")?, take("second")?);
                 moments.insert(name, Moments { first, second });
             }
         }
-        if halves.is_empty() {
-            Ok(Self {
+        match state.into_keys().next() {
+            Some(name) => Err(format!("moment {name} belongs to no parameter")),
+            None => Ok(Self {
                 config,
                 count,
                 moments,
-            })
-        } else {
-            Err(halves.into_keys().collect())
+            }),
         }
     }
 }

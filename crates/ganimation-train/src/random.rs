@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Keeps these draws apart from the data loader's, which start from the same seed.
-const PENALTY: u64 = 0x70656e_616c7479;
+const PENALTY: u64 = 0x70_656e_616c_7479;
 
 /// Where the gradient penalty looks between each real and edited face: `batch` draws in [0, 1).
 pub(crate) fn penalty_alphas(seed: u64, step: u64, batch: usize) -> Vec<f32> {

@@ -1,18 +1,23 @@
 //! A training run: a folder, and the loop that fills it.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, Dataset, Loader, LoaderConfig, Split, save_image};
+use ganimation_data::{ActionUnit, Dataset, Loader, LoaderConfig, Split, save_image, write_whole};
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
 
 use crate::config::TrainConfig;
-use crate::metrics::{Metrics, Position, Progress};
+use crate::metrics::{Metrics, Position, Progress, require_finite};
 use crate::preview::Preview;
-use crate::trainer::{FaceBatch, Trainer};
+use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
 use crate::{Error, Result, checkpoint};
+
+const SETTINGS: &str = "config.toml";
+const CHECKPOINTS: &str = "checkpoints";
+const PREVIEWS: &str = "previews";
+const LOCK: &str = ".lock";
 
 /// Hears how a run gets on. Every method does nothing unless overridden.
 pub trait Observer {
@@ -47,62 +52,70 @@ pub struct Run {
     trainer: Trainer,
     step: u64,
     device: Device,
+    /// Held as long as the run is open, so that two processes do not write into one folder.
+    _lock: File,
 }
 
 impl Run {
-    /// Starts a run in a new folder.
+    /// Starts a run in a new folder, or in one whose run never came to a checkpoint.
     ///
     /// # Errors
-    /// Those of [`TrainConfig::check`], [`Error::RunExists`] if the folder holds a run, [`Error::File`] if it cannot
-    /// be made.
+    /// Those of [`TrainConfig::check`], [`Error::RunExists`] if the folder holds a checkpoint, [`Error::Busy`] if another
+    /// process trains in it, [`Error::File`] or [`Error::Data`] if it cannot be made.
     pub fn start(folder: impl Into<PathBuf>, config: TrainConfig, device: &Device) -> Result<Self> {
         let folder = folder.into();
         config.check()?;
-        let settings = folder.join("config.toml");
-        if settings.exists() {
+        if !checkpoint::list(&folder.join(CHECKPOINTS))?.is_empty() {
             return Err(Error::RunExists(folder));
         }
-        for part in ["previews", "checkpoints"] {
+        for part in [PREVIEWS, CHECKPOINTS] {
             let path = folder.join(part);
             fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         }
+        let lock = lock(&folder)?;
+        let settings = folder.join(SETTINGS);
         let text = toml::to_string(&config).map_err(|error| Error::Damaged {
             path: settings.clone(),
             reason: error.to_string(),
         })?;
-        fs::write(&settings, text).map_err(Error::file("write", &settings))?;
+        write_whole(&settings, text.as_bytes())?;
         Ok(Self {
             folder,
             trainer: Trainer::new(config, device),
             step: 0,
             device: device.clone(),
+            _lock: lock,
         })
     }
 
-    /// Continues the run in `folder` from its newest checkpoint, on the trajectory it was on.
+    /// Continues the run in `folder` from its newest checkpoint, or from its start, on the trajectory it was on.
     ///
     /// # Errors
-    /// [`Error::NothingToResume`] without a checkpoint, [`Error::Damaged`] or [`Error::Model`] if a file of it is not
-    /// what it should be.
+    /// [`Error::NothingToResume`] if the folder holds no run, [`Error::Busy`] if another process trains in it,
+    /// [`Error::Damaged`] if a file of it is not what it should be.
     pub fn resume(folder: impl Into<PathBuf>, device: &Device) -> Result<Self> {
         let folder = folder.into();
-        let settings = folder.join("config.toml");
-        let newest = checkpoint::list(&folder.join("checkpoints"))?.pop();
-        let Some((step, newest)) = newest else {
+        let settings = folder.join(SETTINGS);
+        if !settings.exists() {
             return Err(Error::NothingToResume(folder));
-        };
+        }
+        let lock = lock(&folder)?;
         let text = fs::read_to_string(&settings).map_err(Error::file("read", &settings))?;
-        let config: TrainConfig = toml::from_str(&text).map_err(|error| Error::Damaged {
+        let config = TrainConfig::from_toml(&text).map_err(|reason| Error::Damaged {
             path: settings,
-            reason: error.to_string().trim_end().replace('\n', " "),
+            reason,
         })?;
         config.check()?;
-        let trainer = checkpoint::load(&newest, config, device)?;
+        let (step, trainer) = match checkpoint::list(&folder.join(CHECKPOINTS))?.pop() {
+            Some((step, newest)) => (step, checkpoint::load(&newest, config, device)?),
+            None => (0, Trainer::new(config, device)),
+        };
         Ok(Self {
             folder,
             trainer,
             step,
             device: device.clone(),
+            _lock: lock,
         })
     }
 
@@ -144,48 +157,56 @@ impl Run {
         };
         let preview = Preview::new(shown, config.image_size, &self.device)?;
         let mut metrics = Metrics::open(&self.folder, self.step)?;
-        let mut of_generator = None;
+        let mut latest: Option<(CriticReport, Option<GeneratorReport>)> = None;
+        let (mut saved, mut previewed) = (self.step, self.step);
 
         while self.step < end && !stop.load(Ordering::Relaxed) {
-            let Some(batch) = loader.next().transpose()? else {
-                break;
+            let batch = match loader.next() {
+                Some(Ok(batch)) => batch,
+                Some(Err(error)) => {
+                    // What was learnt before the picture that cannot be read is not lost with it.
+                    self.save(latest.as_ref(), observer)?;
+                    return Err(error.into());
+                }
+                None => break,
             };
             let rate = schedule.rate_at(self.step);
             let batch = FaceBatch::new(batch, &self.device);
             let of_critic = self.trainer.critic_step(&batch, self.step, rate);
             self.step += 1;
-            if self.step.is_multiple_of(config.critic_steps) {
-                of_generator = Some(self.trainer.generator_step(&batch, rate));
-            }
+            let of_generator = if self.step.is_multiple_of(config.generator_every) {
+                Some(self.trainer.generator_step(&batch, rate))
+            } else {
+                latest.take().and_then(|(_, of_generator)| of_generator)
+            };
+            let reports = latest.insert((of_critic, of_generator));
             observer.stepped(self.step, schedule.steps);
             if self.step.is_multiple_of(config.log_every)
-                && let Some(of_generator) = &of_generator
+                && let (of_critic, Some(of_generator)) = &*reports
             {
-                let progress = metrics.measure(
-                    &of_critic,
-                    of_generator,
-                    &Position {
-                        step: self.step,
-                        steps: schedule.steps,
-                        batch: config.batch_size,
-                        batches_per_epoch: loader.batches_per_epoch(),
-                        rate,
-                        waited: loader.waited(),
-                    },
-                )?;
-                observer.measured(&progress);
+                let position = Position {
+                    step: self.step,
+                    steps: schedule.steps,
+                    batch: config.batch_size,
+                    batches_per_epoch: loader.batches_per_epoch(),
+                    rate,
+                    waited: loader.waited(),
+                };
+                observer.measured(&metrics.measure(of_critic, of_generator, &position)?);
+            }
+            if self.step.is_multiple_of(config.checkpoint_every) {
+                self.save(latest.as_ref(), observer)?;
+                saved = self.step;
             }
             if self.step.is_multiple_of(config.preview_every) {
                 self.preview(preview.as_ref(), observer)?;
-            }
-            if self.step.is_multiple_of(config.checkpoint_every) {
-                self.save(observer)?;
+                previewed = self.step;
             }
         }
-        if !self.step.is_multiple_of(config.checkpoint_every) {
-            self.save(observer)?;
+        if self.step > saved {
+            self.save(latest.as_ref(), observer)?;
         }
-        if !self.step.is_multiple_of(config.preview_every) {
+        if self.step > previewed {
             self.preview(preview.as_ref(), observer)?;
         }
         if self.step >= schedule.steps {
@@ -203,17 +224,25 @@ impl Run {
             channels: config.generator_channels,
             blocks: config.generator_blocks,
             action_units: ActionUnit::ALL.map(|unit| u32::from(unit.number())).to_vec(),
-            crop: "seetaface frontal detector, square box at scale 1.0, reflected border, lanczos".to_owned(),
+            crop: "square faces as in the dataset, resized with lanczos".to_owned(),
             training: format!(
                 "{} critic steps of {} faces, one generator step every {}, moving average",
-                self.step, config.batch_size, config.critic_steps
+                self.step, config.batch_size, config.generator_every
             ),
-            license: "research use only".to_owned(),
+            license: "as the dataset's pictures and labels allow".to_owned(),
         }
     }
 
-    fn save(&self, observer: &mut dyn Observer) -> Result<()> {
-        let folder = self.folder.join("checkpoints");
+    /// Saves unless the latest losses, if any, are no numbers.
+    fn save(
+        &self,
+        latest: Option<&(CriticReport, Option<GeneratorReport>)>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        if let Some((critic, generator)) = latest {
+            require_finite(critic, generator.as_ref(), self.step)?;
+        }
+        let folder = self.folder.join(CHECKPOINTS);
         let path = checkpoint::save(&folder, &self.trainer, self.step, self.config().checkpoint_keep)?;
         // Beside it, what a user loads: the averaged generator with its metadata.
         let weights = self.folder.join("generator.safetensors");
@@ -233,11 +262,22 @@ impl Run {
         };
         let path = self
             .folder
-            .join("previews")
+            .join(PREVIEWS)
             .join(format!("step-{:07}.png", self.step));
         save_image(&path, &picture)?;
         observer.previewed(&path);
         Ok(())
+    }
+}
+
+/// Takes the run folder for this process.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(Error::file("create", &path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
+        // Not every file system has locks; a run there is as safe as its user is careful.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The networks in training, and one step of each.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -80,7 +81,13 @@ pub struct Trainer {
 
 impl Trainer {
     /// Fresh networks on `device`, drawn from the settings' seed.
+    ///
+    /// # Panics
+    /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
     pub fn new(config: TrainConfig, device: &Device) -> Self {
+        // Burn's random numbers are the process's: nobody else may draw between seeding and the last weight.
+        static DRAWING: Mutex<()> = Mutex::new(());
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         let device = device.clone().autodiff();
         device.seed(config.seed);
         let generator = config.generator().init(&device);
@@ -97,6 +104,11 @@ impl Trainer {
     /// The moving average of the generator, outside autodiff: what to show, to judge and to ship.
     pub fn average(&self) -> &Generator {
         &self.average
+    }
+
+    /// The discriminator as it is now.
+    pub fn discriminator(&self) -> &Discriminator {
+        &self.discriminator
     }
 
     /// One update of the discriminator at learning rate `rate`. `step` picks the penalty's random points.

@@ -277,6 +277,7 @@ fn train_hint(error: &ganimation_train::Error) -> Option<String> {
         Train::Setting { name, .. } => return Some(setting_hint(name)),
         Train::RunExists(_) => "go on with it with --resume, or choose another --name",
         Train::NothingToResume(_) => "check --name and --runs-dir, or start the run without --resume",
+        Train::Busy(_) => "wait until it ends or stop it, or choose another --name",
         Train::File { .. } => "check that the folder exists, may be written to and has room",
         Train::Damaged { path, .. } if path.file_name() == Some(OsStr::new("config.toml")) => {
             "mend the file, or start again under another --name"
@@ -295,9 +296,8 @@ fn setting_hint(name: &str) -> String {
     let flag = match name {
         "generator_channels" => "channels",
         "discriminator_channels" => "critic-channels",
-        "critic_steps" => "generator-every",
-        "image_size" | "batch_size" | "steps" | "rate" | "balance" | "ema_decay" | "seed" | "workers"
-        | "checkpoint_every" | "preview_every" | "log_every" => name,
+        "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
+        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" => name,
         _ => return format!("change `{name}` in the run's config.toml"),
     };
     let flag = flag.replace('_', "-");

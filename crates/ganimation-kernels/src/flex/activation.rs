@@ -47,7 +47,7 @@ fn scale_negative<E: Real>(output: &FlexTensor, grad: FlexTensor, slope: f64) ->
         .zip(E::elements(&output).par_chunks(CHUNK))
         .for_each(|(grad, output)| {
             for (grad, output) in grad.iter_mut().zip(output) {
-                let factor = if *output < E::default() { slope } else { E::ONE };
+                let factor = if *output > E::default() { E::ONE } else { slope };
                 *grad = *grad * factor;
             }
         });

@@ -18,10 +18,9 @@ pub(super) struct Matrix<'a, E> {
 impl<'a, E> Matrix<'a, E> {
     /// Rows of `columns` adjacent elements, one every `row_stride` elements.
     pub(super) fn new(data: &'a [E], [rows, columns]: [usize; 2], row_stride: usize) -> Self {
-        let extent = extent(rows, columns, row_stride);
         assert!(
-            extent <= data.len(),
-            "a matrix of {extent} elements in a slice of {}",
+            extent(rows, columns, row_stride).is_some_and(|extent| extent <= data.len()),
+            "a matrix of {rows} x {columns} every {row_stride} elements in a slice of {}",
             data.len()
         );
         Self {
@@ -46,6 +45,11 @@ impl<'a, E> Matrix<'a, E> {
 
     /// `count` rows from `first` on.
     fn rows(self, first: usize, count: usize) -> Self {
+        assert!(
+            count <= self.rows && first <= self.rows - count,
+            "rows {first} to {first} + {count} of {}",
+            self.rows
+        );
         Self {
             data: &self.data[first * self.row_stride..],
             rows: count,
@@ -54,12 +58,12 @@ impl<'a, E> Matrix<'a, E> {
     }
 }
 
-/// Elements from the first to the last of a matrix, both included.
-fn extent(rows: usize, columns: usize, row_stride: usize) -> usize {
+/// Elements from the first to the last of a matrix, both included; `None` if no memory could hold them.
+fn extent(rows: usize, columns: usize, row_stride: usize) -> Option<usize> {
     if rows == 0 || columns == 0 {
-        0
+        Some(0)
     } else {
-        (rows - 1) * row_stride + columns
+        (rows - 1).checked_mul(row_stride)?.checked_add(columns)
     }
 }
 
@@ -73,7 +77,7 @@ pub(super) struct Target<'a, E> {
 
 /// `target = left right`, on all threads if `parallel`.
 ///
-/// The threads split the target's rows, never the sums: results do not depend on their number.
+/// The threads split the target's rows, never the sums: the same number of threads gives the same bits.
 pub(super) fn multiply<E: Real>(left: Matrix<E>, right: Matrix<E>, target: Target<E>, parallel: bool) {
     let Target {
         data,
@@ -107,10 +111,11 @@ fn product<E: Real>(
         "a product of {} columns by {} rows",
         left.columns, right.rows
     );
-    let extent = extent(left.rows, right.columns, row_stride);
     assert!(
-        extent <= target.len(),
-        "a product of {extent} elements in a slice of {}",
+        extent(left.rows, right.columns, row_stride).is_some_and(|extent| extent <= target.len()),
+        "a product of {} x {} every {row_stride} elements in a slice of {}",
+        left.rows,
+        right.columns,
         target.len()
     );
     assert!(
@@ -209,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a matrix of 6 elements in a slice of 5")]
+    #[should_panic(expected = "a matrix of 2 x 3 every 3 elements in a slice of 5")]
     fn a_matrix_larger_than_its_slice_panics() {
         let _ = Matrix::new(&[0.0_f32; 5], [2, 3], 3);
     }

@@ -92,7 +92,7 @@ struct Settings {
     critic_channels: usize,
 
     /// Critic steps for one generator step
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().critic_steps)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().generator_every)]
     generator_every: u64,
 
     /// Learning rate of both networks
@@ -170,7 +170,7 @@ impl From<&Settings> for TrainConfig {
         config.image_size = settings.image_size;
         config.generator_channels = settings.channels;
         config.discriminator_channels = settings.critic_channels;
-        config.critic_steps = settings.generator_every;
+        config.generator_every = settings.generator_every;
         config.adam.rate = settings.rate;
         config.balance = settings.balance;
         config.ema_decay = settings.ema_decay;
