@@ -61,7 +61,7 @@ mod tests {
         let plain = DiscriminatorConfig::new(64).with_channels(2).init(device);
         let weights: BTreeMap<String, TensorData> = (0..)
             .zip(state_dict(&plain))
-            .map(|(seed, (name, data))| (name, numbers(seed, &data.shape())))
+            .map(|(seed, (name, data))| (name, numbers(seed, data.shape())))
             .collect();
         let plain = load_state_dict(in_f64(plain), weights).unwrap();
         map_parameters(plain, |_, values| values * 0.2)
