@@ -31,6 +31,7 @@ mod layer;
 mod loss;
 mod parameters;
 mod penalty;
+mod tensors;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig, Judgement};
 pub use edit::{Edit, blend};
@@ -42,6 +43,7 @@ pub use loss::{
 };
 pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients};
 pub use penalty::gradient_penalty;
+pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};
 
 /// Number of action units that the field's networks are conditioned on.
 pub const AU_COUNT: usize = 17;

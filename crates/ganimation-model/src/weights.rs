@@ -8,11 +8,11 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::discriminator::{LAYERS, SIZE_STEP};
 use crate::parameters::{load_state_dict, state_dict};
+use crate::tensors::{tensors_from_bytes, tensors_to_bytes};
 use crate::{Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Result};
 
 /// The version of the metadata block that this crate writes and reads.
@@ -28,16 +28,6 @@ pub enum FloatFormat {
     F16,
     /// Half the size; the range of f32 with 8 bits of precision.
     Bf16,
-}
-
-impl FloatFormat {
-    fn dtype(self) -> DType {
-        match self {
-            Self::F32 => DType::F32,
-            Self::F16 => DType::F16,
-            Self::Bf16 => DType::BF16,
-        }
-    }
 }
 
 /// What a weights file says of itself.
@@ -191,51 +181,14 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: FloatFormat) -> Result<Vec<u8>> {
-    let tensors: Vec<(String, TensorData)> = state_dict(module)
-        .into_iter()
-        .map(|(name, data)| (name, data.convert_dtype(format.dtype())))
-        .collect();
-    let dtype = match format {
-        FloatFormat::F32 => Dtype::F32,
-        FloatFormat::F16 => Dtype::F16,
-        FloatFormat::Bf16 => Dtype::BF16,
-    };
-    let views = tensors
-        .iter()
-        .map(|(name, data)| {
-            let view = TensorView::new(dtype, data.shape().to_vec(), data.as_bytes())?;
-            Ok((name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(
-        views,
-        Some(to_entries(network, metadata)),
-    )?)
+    tensors_to_bytes(state_dict(module), format, Some(to_entries(network, metadata)))
 }
 
 fn decode(bytes: &[u8], network: &'static str) -> Result<(Metadata, BTreeMap<String, TensorData>)> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let metadata = from_entries(network, header.metadata().as_ref())?;
-    let tensors = SafeTensors::deserialize(bytes)?
-        .iter()
-        .map(|(name, view)| {
-            let dtype = match view.dtype() {
-                Dtype::F32 => DType::F32,
-                Dtype::F16 => DType::F16,
-                Dtype::BF16 => DType::BF16,
-                other => {
-                    let found = format!("{other:?}");
-                    return Err(Error::ElementType {
-                        name: name.to_owned(),
-                        found,
-                    });
-                }
-            };
-            let data = TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype);
-            Ok((name.to_owned(), data.convert_dtype(DType::F32)))
-        })
-        .collect::<Result<_>>()?;
-    Ok((metadata, tensors))
+    let (tensors, entries) = tensors_from_bytes(bytes)?;
+    let metadata = from_entries(network, &entries)?;
+    let in_f32 = |(name, data): (String, TensorData)| (name, data.convert_dtype(DType::F32));
+    Ok((metadata, tensors.into_iter().map(in_f32).collect()))
 }
 
 fn expect_shape(tensors: &BTreeMap<String, TensorData>, name: &str, expected: &[usize]) -> Result<()> {
@@ -288,9 +241,9 @@ fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
     )
 }
 
-fn from_entries(network: &'static str, entries: Option<&HashMap<String, String>>) -> Result<Metadata> {
+fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Result<Metadata> {
     let wrong = |key, found: Option<&str>, expected: &str| wrong(key, &found.unwrap_or("missing"), expected);
-    let entry = |key| entries.and_then(|entries| entries.get(key)).map(String::as_str);
+    let entry = |key| entries.get(key).map(String::as_str);
     let expect = |key, expected: &str| match entry(key) {
         Some(found) if found == expected => Ok(()),
         found => Err(wrong(key, found, expected)),

@@ -5,23 +5,21 @@
 //! and scratch and trash that the next one clears away.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, TensorData};
+use burn::tensor::{DType, Device};
 use ganimation_data::write_whole;
-use ganimation_model::{load_state_dict, state_dict};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use ganimation_model::weights::FloatFormat;
+use ganimation_model::{NamedTensors, load_state_dict, state_dict, tensors_from_bytes, tensors_to_bytes};
 
 use crate::config::{AdamConfig, TrainConfig};
 use crate::optimizer::Adam;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
-
-/// Tensors by name.
-type Tensors = Vec<(String, TensorData)>;
 
 const SCRATCH: &str = ".scratch";
 const TRASH: &str = ".trash";
@@ -106,53 +104,29 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-fn write_tensors(path: &Path, tensors: Tensors, count: Option<u32>) -> Result<()> {
-    let damaged = |error: safetensors::SafeTensorError| Error::Damaged {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let tensors: Tensors = tensors
-        .into_iter()
-        .map(|(name, data)| (name, data.convert_dtype(DType::F32)))
-        .collect();
-    let views = tensors
-        .iter()
-        .map(|(name, data)| {
-            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?;
-            Ok((name.as_str(), view))
-        })
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(damaged)?;
-    let metadata = count.map(|count| HashMap::from([(COUNT.to_owned(), count.to_string())]));
-    let bytes = safetensors::serialize(views, metadata).map_err(damaged)?;
+fn write_tensors(path: &Path, tensors: NamedTensors, count: Option<u32>) -> Result<()> {
+    let entries = count.map(|count| HashMap::from([(COUNT.to_owned(), count.to_string())]));
+    let bytes = tensors_to_bytes(tensors, FloatFormat::F32, entries)?;
     Ok(write_whole(path, &bytes)?)
 }
 
-fn read_tensors(path: &Path) -> Result<(Tensors, Option<u32>)> {
+fn read_tensors(path: &Path) -> Result<(NamedTensors, Option<u32>)> {
     let damaged = |reason: String| Error::Damaged {
         path: path.to_owned(),
         reason,
     };
     let bytes = fs::read(path).map_err(Error::file("read", path))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let count = header
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get(COUNT)?.parse().ok());
-    let tensors = SafeTensors::deserialize(&bytes)
-        .map_err(|e| damaged(e.to_string()))?
-        .iter()
-        .map(|(name, view)| match view.dtype() {
-            Dtype::F32 => {
-                let data =
-                    TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), DType::F32);
-                Ok((name.to_owned(), data))
-            }
-            other => Err(damaged(format!(
-                "tensor {name} has element type {other:?}; expected F32"
-            ))),
-        })
-        .collect::<Result<_>>()?;
+    let (tensors, entries) = tensors_from_bytes(&bytes).map_err(|error| match error.source() {
+        Some(source) => damaged(format!("{error}: {source}")),
+        None => damaged(error.to_string()),
+    })?;
+    if let Some((name, data)) = tensors.iter().find(|(_, data)| data.dtype() != DType::F32) {
+        let found = data.dtype();
+        return Err(damaged(format!(
+            "tensor {name} has element type {found:?}; expected F32"
+        )));
+    }
+    let count = entries.get(COUNT).and_then(|count| count.parse().ok());
     Ok((tensors, count))
 }
 
