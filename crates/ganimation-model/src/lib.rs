@@ -21,6 +21,7 @@
 
 pub mod weights;
 
+mod au_reader;
 mod convolution;
 mod discriminator;
 mod edit;
@@ -31,8 +32,10 @@ mod layer;
 mod loss;
 mod parameters;
 mod penalty;
+mod reader;
 mod tensors;
 
+pub use au_reader::AuReader;
 pub use discriminator::{Discriminator, DiscriminatorConfig, Judgement};
 pub use edit::{Edit, blend};
 pub use error::{Error, Result};
@@ -43,6 +46,7 @@ pub use loss::{
 };
 pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients};
 pub use penalty::gradient_penalty;
+pub use reader::{READER_SIZE, Reader, ReaderConfig};
 pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};
 
 /// Number of action units that the field's networks are conditioned on.

@@ -8,12 +8,17 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, TensorData};
+use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use crate::discriminator::{LAYERS, SIZE_STEP};
 use crate::parameters::{load_state_dict, state_dict};
+use crate::reader::READER_SIZE;
 use crate::tensors::{tensors_from_bytes, tensors_to_bytes};
-use crate::{Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Result};
+use crate::{
+    AuReader, Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Reader, ReaderConfig,
+    Result,
+};
 
 /// The version of the metadata block that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -37,7 +42,7 @@ pub struct Metadata {
     pub image_size: usize,
     /// Channels after the first layer.
     pub channels: usize,
-    /// Residual blocks (generator only, 0 otherwise).
+    /// Residual blocks of a generator, 0 otherwise.
     pub blocks: usize,
     /// The action units' numbers, in the order of the network's input.
     pub action_units: Vec<u32>,
@@ -151,6 +156,56 @@ pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discri
     let side = config.image_size / SIZE_STEP;
     expect_shape(&tensors, "conv2.weight", &[config.aus, input, side, side])?;
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
+}
+
+/// Writes a reader's weights as one file.
+///
+/// # Errors
+/// As [`save_generator`].
+pub fn save_reader(path: &Path, reader: &Reader, metadata: &Metadata, format: FloatFormat) -> Result<()> {
+    write(path, &encode(reader, "reader", metadata, format)?)
+}
+
+/// Reads what can read action units from a file: a reader, or a discriminator for its action-unit head.
+///
+/// # Errors
+/// [`Error::Read`] for the file, and those of [`au_reader_from_bytes`].
+pub fn load_au_reader(path: &Path, device: &Device) -> Result<(AuReader, Metadata)> {
+    au_reader_from_bytes(&read(path)?, device)
+}
+
+/// Reads what can read action units from the bytes of a file.
+///
+/// # Errors
+/// As [`discriminator_from_bytes`], of which a file may hold one.
+pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, Metadata)> {
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let network = header
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get("network"));
+    if network.is_some_and(|network| network == "discriminator") {
+        let (discriminator, metadata) = discriminator_from_bytes(bytes, device)?;
+        let reader = AuReader::Critic {
+            discriminator,
+            image_size: metadata.image_size,
+        };
+        return Ok((reader, metadata));
+    }
+    let (metadata, tensors) = decode(bytes, "reader")?;
+    let config = ReaderConfig {
+        channels: metadata.channels,
+        aus: metadata.action_units.len(),
+    };
+    let size = &metadata.image_size;
+    require(*size == READER_SIZE, "image_size", size, "128")?;
+    let c = config.channels;
+    require(c > 0, "channels", &c, "at least 1")?;
+    // As for the other networks: memory is taken only once the file is known to hold what it promises.
+    expect_shape(&tensors, "main.0.weight", &[c, 3, 4, 4])?;
+    expect_shape(&tensors, "head.weight", &[config.aus, 8 * c, 8, 8])?;
+    let reader = load_state_dict(config.init(device), tensors)?;
+    Ok((AuReader::Independent(reader), metadata))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -338,6 +393,34 @@ mod tests {
         let bytes = encode(&saved, "discriminator", &metadata(), FloatFormat::F32).unwrap();
         let (loaded, _) = discriminator_from_bytes(&bytes, &Device::flex()).unwrap();
         assert_eq!(state_dict(&saved), state_dict(&loaded));
+    }
+
+    #[test]
+    fn a_reader_survives_the_file_and_a_critic_reads_as_well() {
+        let device = Device::flex();
+        let saved = ReaderConfig::new().with_channels(2).init(&device);
+        let of_reader = Metadata {
+            image_size: 128,
+            ..metadata()
+        };
+        let bytes = encode(&saved, "reader", &of_reader, FloatFormat::F32).unwrap();
+        let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
+        let AuReader::Independent(loaded) = loaded else {
+            panic!("a reader was loaded as {loaded:?}")
+        };
+        assert_eq!(state_dict(&saved), state_dict(&loaded));
+
+        let critic = DiscriminatorConfig::new(64).with_channels(2).init(&device);
+        let bytes = encode(&critic, "discriminator", &metadata(), FloatFormat::F32).unwrap();
+        let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
+        assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
+
+        let neither = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
+        let error = au_reader_from_bytes(&neither, &device).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "weights metadata `network` is generator; expected reader"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod inputs;
 mod output;
 mod progress;
 mod train;
+mod train_reader;
 
 use std::error::Error as _;
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ enum Command {
     Animate(animate::Animate),
     Edit(edit::Edit),
     Train(train::Train),
+    TrainReader(train_reader::TrainReader),
     Export(export::Export),
     Devices(devices::Devices),
 }
@@ -49,6 +51,7 @@ pub(crate) fn run() -> ExitCode {
             Command::Animate(command) => command.run(),
             Command::Edit(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::TrainReader(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Devices(command) => command.run(),
         },

@@ -255,8 +255,8 @@ fn absolute(folder: &Path) -> Result<PathBuf> {
     })
 }
 
-/// The first Ctrl-C lets the step in hand end and saves; the second one leaves at once.
-fn stop_on_interrupt(stop: &Arc<AtomicBool>, bar: ProgressBar) {
+/// The first Ctrl-C lets the step in hand end; the second one leaves at once.
+pub(super) fn stop_on_interrupt(stop: &Arc<AtomicBool>, bar: ProgressBar) {
     let stop = Arc::clone(stop);
     let installed = ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {

@@ -1,0 +1,105 @@
+//! The reader: which action units a face shows, judged by a network that no generator was trained against.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::Relu;
+use burn::tensor::{Device, Tensor};
+
+use crate::AU_COUNT;
+use crate::convolution::Conv2d;
+use crate::instance_norm::InstanceNorm;
+use crate::layer::{Layer, ResidualBlock, run};
+
+/// Side of the faces that a reader looks at, in pixels.
+pub const READER_SIZE: usize = 128;
+
+/// Side of a reader's last feature map, in pixels, and of the kernel of its head.
+const TOP: usize = READER_SIZE / 16;
+
+/// Shape of a [`Reader`]. The defaults have 1.5 million parameters.
+#[derive(Config, Debug, PartialEq, Eq)]
+pub struct ReaderConfig {
+    /// Channels after the first layer; each further strided layer doubles them.
+    #[config(default = 24)]
+    pub channels: usize,
+    /// Action units it reads.
+    #[config(default = "AU_COUNT")]
+    pub aus: usize,
+}
+
+impl ReaderConfig {
+    /// Draws fresh weights on `device` (convolutions from N(0, 0.02), norms at scale 1 and shift 0, bias 0).
+    pub fn init(&self, device: &Device) -> Reader {
+        let c = self.channels;
+        let down = |input, output| {
+            [
+                Layer::Conv(Conv2d::new([input, output], 4, [2, 1], device)),
+                Layer::InstanceNorm(InstanceNorm::new(output, device)),
+                Layer::Relu(Relu::new()),
+            ]
+        };
+        let mut main = Vec::from(down(3, c));
+        for width in [c, 2 * c, 4 * c] {
+            main.extend(down(width, 2 * width));
+            main.push(Layer::Residual(ResidualBlock::new(2 * width, device)));
+        }
+        Reader {
+            main,
+            head: Conv2d::new([8 * c, self.aus], TOP, [1, 0], device).with_bias(device),
+        }
+    }
+}
+
+/// Reads action units from faces.
+///
+/// The critic's head reads them too, but generators learn to please it. A network of its own is what may judge them.
+#[derive(Module, Debug)]
+pub struct Reader {
+    main: Vec<Layer>,
+    head: Conv2d,
+}
+
+impl Reader {
+    /// The action units of a batch of faces.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, 3, 128, 128]`, in [-1, 1]
+    /// - returns `[batch, aus]`, OpenFace intensity / 5, unbounded
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        // The head sums over all positions of the map; dividing by their number lets a fresh reader start near 0, and an
+        // optimiser's steps be small ones.
+        let features = run(&self.main, images) / (TOP * TOP) as f64;
+        self.head.forward(features).flatten(1, 3)
+    }
+
+    /// What the reader sees before it decides, averaged over the face: for distances between sets of faces.
+    ///
+    /// # Shapes
+    /// - `images`: as [`Reader::forward`]
+    /// - returns `[batch, 8 channels]`
+    pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
+        run(&self.main, images).mean_dims(&[2, 3]).flatten(1, 3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_has_one_value_for_each_action_unit() {
+        let device = Device::flex();
+        let reader = ReaderConfig::new().with_channels(2).init(&device);
+        let faces = Tensor::random([3, 3, 128, 128], Distribution::Uniform(-1.0, 1.0), &device);
+        assert_eq!(reader.forward(faces.clone()).dims(), [3, AU_COUNT]);
+        assert_eq!(reader.features(faces).dims(), [3, 16]);
+    }
+
+    #[test]
+    fn the_default_reader_has_1_5_million_parameters() {
+        let reader = ReaderConfig::new().init(&Device::flex());
+        assert_eq!(reader.num_params(), 1_470_113);
+    }
+}

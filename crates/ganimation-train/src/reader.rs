@@ -1,0 +1,180 @@
+//! Training a reader: a network that says which action units a face shows.
+
+mod jitter;
+mod score;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
+use ganimation_data::{AU_COUNT, Dataset, Face, Loader, LoaderConfig, Split};
+use ganimation_model::{AuReader, READER_SIZE, Reader, ReaderConfig};
+
+use crate::config::AdamConfig;
+use crate::optimizer::Adam;
+use crate::random::jitter_stream;
+use crate::{Error, Result};
+use jitter::jitter;
+
+pub use score::{ReaderScore, correlation, score_reader};
+
+/// Steps between looks at the loss.
+const LOOK_EVERY: u64 = 20;
+
+/// Settings of a reader's training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReaderTraining {
+    /// Channels after the first layer.
+    pub channels: usize,
+    /// Faces a batch.
+    pub batch_size: usize,
+    /// Passes through the training faces.
+    pub epochs: u64,
+    /// Adam's learning rate at the start; it falls along half a cosine to 0.
+    pub rate: f64,
+    /// Start of every random stream.
+    pub seed: u64,
+    /// Threads that decode pictures.
+    pub workers: usize,
+}
+
+impl Default for ReaderTraining {
+    fn default() -> Self {
+        Self {
+            channels: 24,
+            batch_size: 32,
+            epochs: 12,
+            rate: 1e-3,
+            seed: 0,
+            workers: 2,
+        }
+    }
+}
+
+impl ReaderTraining {
+    /// Checks every setting before work starts.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first one that cannot work.
+    pub fn check(&self) -> Result<()> {
+        let require = |holds: bool, name, found: &dyn std::fmt::Display, expected| {
+            if holds {
+                return Ok(());
+            }
+            let found = found.to_string();
+            Err(Error::Setting {
+                name,
+                found,
+                expected,
+            })
+        };
+        let Self {
+            channels,
+            batch_size,
+            workers,
+            epochs,
+            rate,
+            ..
+        } = self;
+        require((1..=256).contains(channels), "channels", channels, "1 to 256")?;
+        require(
+            (1..=4096).contains(batch_size),
+            "batch_size",
+            batch_size,
+            "1 to 4096",
+        )?;
+        require((1..=256).contains(workers), "workers", workers, "1 to 256")?;
+        require(*epochs > 0, "epochs", epochs, "at least 1")?;
+        require(rate.is_finite() && *rate > 0.0, "rate", rate, "above 0")
+    }
+}
+
+/// Trains a reader on the training faces of `dataset` and scores it on the test faces.
+///
+/// The error of each action unit is divided by its variance among the training faces, so that rare ones count as much as
+/// common ones. Faces are mirrored, shifted, and changed in contrast and brightness; half of the batches are blurred to
+/// half the resolution, for a reader has to judge what small networks paint. `step` is told (steps taken, steps in all,
+/// loss now and then) after each step; where `stop` is set, training ends early and the reader is what it is by then.
+///
+/// # Errors
+/// [`Error::Setting`], [`Error::Data`] from the dataset, [`Error::NotFinite`] if the loss stops being a number.
+pub fn train_reader(
+    dataset: &Dataset,
+    training: &ReaderTraining,
+    device: &Device,
+    step: &mut dyn FnMut(u64, u64, Option<f32>),
+    stop: &AtomicBool,
+) -> Result<(Reader, ReaderScore)> {
+    training.check()?;
+    let faces = dataset.split(Split::Train);
+    let loader = Loader::new(
+        faces.to_vec(),
+        LoaderConfig {
+            batch_size: training.batch_size,
+            image_size: READER_SIZE,
+            seed: training.seed,
+            workers: training.workers,
+            ..LoaderConfig::default()
+        },
+        0,
+    )?;
+    let steps = training.epochs * loader.batches_per_epoch();
+    let inverse_variance = tensor_from_aus(inverse_variance(faces).to_vec(), device).autodiff();
+    let autodiff = device.clone().autodiff();
+    autodiff.seed(training.seed);
+    let mut reader = ReaderConfig::new()
+        .with_channels(training.channels)
+        .init(&autodiff);
+    let mut adam = Adam::new(AdamConfig {
+        rate: training.rate,
+        beta_1: 0.9,
+        ..AdamConfig::default()
+    });
+    for (taken, batch) in (0..steps).zip(loader) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let batch = batch?;
+        let images = tensor_from_bytes(batch.pixels, [batch.batch, READER_SIZE, READER_SIZE], device);
+        let images = jitter(images, &mut jitter_stream(training.seed, taken)).autodiff();
+        let labels = tensor_from_aus(batch.aus, device).autodiff();
+        let error = (reader.forward(images) - labels).square() * inverse_variance.clone();
+        let loss = error.mean();
+        reader = adam.step(reader, &loss, rate_at(training.rate, taken, steps));
+        let shown = taken
+            .is_multiple_of(LOOK_EVERY)
+            .then(|| loss.into_scalar::<f32>());
+        if let Some(value) = shown.filter(|value| !value.is_finite()) {
+            return Err(Error::NotFinite {
+                term: "reader's",
+                value,
+                step: taken,
+            });
+        }
+        step(taken + 1, steps, shown);
+    }
+    let reader = reader.valid();
+    let judge = AuReader::Independent(reader.clone());
+    let score = score_reader(&judge, dataset.split(Split::Test), device)?;
+    Ok((reader, score))
+}
+
+fn inverse_variance(faces: &[Face]) -> [f32; AU_COUNT] {
+    let count = faces.len().max(1) as f32;
+    let mut mean = [0.0; AU_COUNT];
+    let mut square = [0.0; AU_COUNT];
+    for face in faces {
+        for (unit, value) in face.intensities.normalized().into_iter().enumerate() {
+            mean[unit] += value / count;
+            square[unit] += value * value / count;
+        }
+    }
+    // No unit counts more than one of a standard deviation of 0.1 in OpenFace intensity.
+    std::array::from_fn(|unit| 1.0 / (square[unit] - mean[unit] * mean[unit]).max(4e-4))
+}
+
+fn rate_at(rate: f64, step: u64, steps: u64) -> f64 {
+    let share = step as f64 / steps as f64;
+    rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+}
