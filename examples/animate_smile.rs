@@ -9,13 +9,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ganimation::{Animator, Sweep, contact_sheet, device};
+use ganimation::{ActionUnit, Animator, Ease, Expression, PhotoOptions, Timeline, contact_sheet, device};
 use ganimation_data::{save_image, write_gif};
 
 /// Frames there and back.
 const FRAMES: usize = 24;
-/// How long each is shown.
-const FRAME_TIME: Duration = Duration::from_millis(80);
+/// Length of the film.
+const SECONDS: f32 = 1.92;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
@@ -24,34 +24,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("network on {device:?}: {:.1} s", start.elapsed().as_secs_f64());
 
     let portrait = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/grace_hopper.jpg");
-    let face = animator.open(&portrait)?;
+    let photo = animator.open(&portrait, &PhotoOptions::new())?;
     println!(
         "face of {0} x {0} pixels: {1:.1} s",
-        face.face().size,
+        photo.faces()[0].bounds().size,
         start.elapsed().as_secs_f64()
     );
 
     // A felt smile raises the cheeks (AU06), tightens the lids (AU07), pulls the mouth's corners (AU12) and parts the
     // lips (AU25).
     // Intensities are OpenFace's, 0 to 5.
-    let smile = Sweep::new(&[
-        "6=0..3".parse()?,
-        "7=0..3".parse()?,
-        "12=0..4".parse()?,
-        "25=0..3".parse()?,
-    ])?;
-    let expressions = smile.there_and_back(FRAMES);
-    let targets: Vec<_> = expressions
-        .iter()
-        .map(|expression| animator.target(&face, expression))
-        .collect();
-    let frames = animator.animate(&face, &targets);
+    let smile = Expression::neutral()
+        .with(ActionUnit::CheekRaiser, 3.0)?
+        .with(ActionUnit::LidTightener, 3.0)?
+        .with(ActionUnit::LipCornerPuller, 4.0)?
+        .with(ActionUnit::LipsPart, 3.0)?;
+    let film = Timeline::there_and_back(Expression::neutral(), smile, SECONDS, Ease::InOut);
+    let expressions = film.frames(FRAMES as f32 / SECONDS);
+    let frames: Vec<_> = animator.frames(&photo, &expressions).collect();
     println!("{FRAMES} frames: {:.1} s", start.elapsed().as_secs_f64());
 
     fs::create_dir_all("out")?;
     let photos: Vec<_> = frames.iter().map(|frame| frame.photo.clone()).collect();
-    write_gif("out/animate_smile.gif", &photos, FRAME_TIME)?;
-    save_image("out/animate_smile.png", &contact_sheet(&face, &frames))?;
+    write_gif(
+        "out/animate_smile.gif",
+        &photos,
+        Duration::from_secs_f32(SECONDS / FRAMES as f32),
+    )?;
+    save_image("out/animate_smile.png", &contact_sheet(&photo, &frames))?;
     println!("wrote out/animate_smile.gif, and out/animate_smile.png with, from top to bottom:");
     println!("the result; the face; the attention A, where white keeps the input; the painted colours C");
     println!(

@@ -1,21 +1,21 @@
-//! One photo in, frames of the same face out.
+//! One photo in, frames of the same faces out.
 
 use std::path::Path;
-use std::slice;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels};
 use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{Edit, Generator};
 use image::{GrayImage, RgbImage};
 
-use crate::compose::Canvas;
+use crate::compose::paint;
+use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, whole};
 use crate::{Error, Expression, Result};
 
 /// The weights that come with this crate.
 const BUNDLED: &[u8] = include_bytes!("../../../assets/weights/generator.safetensors");
 
-/// Frames that go through the network at once: enough to keep a device busy, few enough for any memory.
+/// Faces that go through the network at once: enough to keep a device busy, few enough for any memory.
 const BATCH: usize = 8;
 
 /// Largest face that weights may be for, in pixels: a frame of it takes some gigabytes.
@@ -26,15 +26,18 @@ const MAX_FACE: u32 = 4096;
 
 /// A trained generator and a face detector, ready for photos.
 ///
-/// ```
-/// use ganimation::{ActionUnit, Animator, Expression, device};
+/// Loading takes longer than a frame: make one, and use it for every photo. It may be shared between threads.
 ///
-/// # let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
+/// ```
+/// use ganimation::{ActionUnit, Animator, Expression, PhotoOptions, device};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
 /// let animator = Animator::bundled(&device::resolve("auto".parse()?)?)?;
-/// let face = animator.open(photo.as_ref())?;
+/// let photo = animator.open(path.as_ref(), &PhotoOptions::new())?;
 /// let smile = Expression::new().with(ActionUnit::LipCornerPuller, 3.0)?;
-/// let frames = animator.animate(&face, &[animator.target(&face, &smile)]);
-/// assert_eq!(frames[0].photo.dimensions(), (512, 600));
+/// let smiling = animator.edit(&photo, &smile);
+/// assert_eq!(smiling.photo.dimensions(), (512, 600));
+/// assert_eq!(smiling.faces[0].target.get(ActionUnit::LipCornerPuller), 3.0);
 /// # Ok::<(), ganimation::Error>(())
 /// ```
 #[derive(Debug)]
@@ -47,42 +50,25 @@ pub struct Animator {
     device: Device,
 }
 
-/// A photo and the face in it.
-#[derive(Clone, Debug)]
-pub struct FacePhoto {
-    photo: RgbImage,
-    face: FaceBox,
-    /// The face as the network sees it.
-    crop: RgbImage,
-}
-
-impl FacePhoto {
-    /// The whole photo, as it came.
-    pub fn photo(&self) -> &RgbImage {
-        &self.photo
-    }
-
-    /// The square around the face, in the photo's pixels; it may overhang the photo.
-    pub fn face(&self) -> FaceBox {
-        self.face
-    }
-
-    /// The face alone at the network's size.
-    pub fn crop(&self) -> &RgbImage {
-        &self.crop
-    }
-}
-
-/// One edited photo, and what the network made of its face.
+/// One edited photo, and what the network made of its faces.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The whole photo; pixels outside the face box are the original's, bit for bit.
+    /// The whole photo; pixels outside the faces' boxes are the original's, bit for bit.
     pub photo: RgbImage,
-    /// The edited face at the network's size, as the edit equation gives it.
-    pub face: RgbImage,
-    /// How much of the input is kept, at the network's size: **white keeps the input**, black takes the colour.
+    /// What was painted, in the order of [`FacePhoto::faces`].
+    pub faces: Vec<EditedFace>,
+}
+
+/// One edited face at the network's size.
+#[derive(Clone, Debug)]
+pub struct EditedFace {
+    /// The intensities that were asked for.
+    pub target: Intensities,
+    /// The face as the edit equation gives it.
+    pub image: RgbImage,
+    /// How much of the input is kept: **white keeps the input**, black takes the colour.
     pub attention: GrayImage,
-    /// The painted colours at the network's size.
+    /// The painted colours.
     pub color: RgbImage,
 }
 
@@ -118,12 +104,11 @@ impl Animator {
             found: metadata.image_size,
             limit: MAX_NETWORK_SIZE,
         })?;
-        let detector = FaceDetector::new()?;
         Ok(Self {
             generator,
             metadata,
             crop_size,
-            detector,
+            detector: FaceDetector::new()?,
             device: device.clone(),
         })
     }
@@ -133,101 +118,165 @@ impl Animator {
         &self.metadata
     }
 
-    /// Reads a photo and finds the largest face in it.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the file cannot be read or decoded, and those of
-    /// [`Animator::face`].
-    pub fn open(&self, path: &Path) -> Result<FacePhoto> {
-        self.face(decode_photo(path)?)
-            .map_err(|error| error.in_photo(path))
+    /// Side of the faces that go through the network, in pixels.
+    pub fn network_size(&self) -> u32 {
+        self.crop_size
     }
 
-    /// Finds the largest face in a photo of any size.
+    /// Reads a photo upright and finds the faces in it.
     ///
     /// # Errors
-    /// [`Error::NoFace`] if there is none, [`Error::FaceTooLarge`] if it is wider than 4,096 pixels.
-    pub fn face(&self, photo: RgbImage) -> Result<FacePhoto> {
-        match self.detector.detect(&photo).first() {
-            Some(&largest) => self.face_at(photo, largest),
-            None => Err(Error::NoFace {
-                path: None,
-                width: photo.width(),
-                height: photo.height(),
-            }),
-        }
+    /// [`Error::Data`] if the file cannot be read or decoded, and those of [`Animator::photo`].
+    pub fn open(&self, path: &Path, options: &PhotoOptions) -> Result<FacePhoto> {
+        self.photo(decode_photo(path)?, options)
+            .map_err(|error| error.in_file(path))
     }
 
-    /// Takes the caller's word for where the face is.
+    /// Finds the faces in a photo of any size.
     ///
     /// # Errors
-    /// [`Error::FaceTooLarge`] if the box is wider than 4,096 pixels.
+    /// [`Error::NoFace`] if there is none, [`Error::NoSuchFace`] if there is not the one asked for,
+    /// [`Error::FaceTooLarge`] if one is wider than 4,096 pixels.
     ///
     /// # Panics
-    /// If the photo or the box is empty.
-    pub fn face_at(&self, photo: RgbImage, face: FaceBox) -> Result<FacePhoto> {
-        if face.size > MAX_FACE {
+    /// If the photo is empty.
+    pub fn photo(&self, photo: RgbImage, options: &PhotoOptions) -> Result<FacePhoto> {
+        let photo = options.resized(photo);
+        let mut found = match options.crop {
+            CropMode::Face => self.detector.detect(&photo),
+            CropMode::None => vec![whole(&photo)],
+        };
+        if found.is_empty() {
+            return Err(Error::NoFace {
+                width: photo.width(),
+                height: photo.height(),
+            });
+        }
+        if let FaceChoice::Number(number) = options.faces {
+            let one = number.checked_sub(1).and_then(|index| found.get(index));
+            found = vec![*one.ok_or(Error::NoSuchFace {
+                number,
+                found: found.len(),
+            })?];
+        }
+        self.photo_with(photo, &found, options.crop == CropMode::Face)
+    }
+
+    /// Takes the caller's word for where the faces are.
+    ///
+    /// # Errors
+    /// [`Error::FaceTooLarge`] if a box is wider than 4,096 pixels.
+    ///
+    /// # Panics
+    /// If the photo, a box or the list of boxes is empty.
+    pub fn photo_at(&self, photo: RgbImage, faces: &[FaceBox]) -> Result<FacePhoto> {
+        self.photo_with(photo, faces, true)
+    }
+
+    fn photo_with(&self, photo: RgbImage, boxes: &[FaceBox], feather: bool) -> Result<FacePhoto> {
+        assert!(!boxes.is_empty(), "a photo with 0 faces");
+        if let Some(large) = boxes.iter().find(|face| face.size > MAX_FACE) {
             return Err(Error::FaceTooLarge {
-                found: face.size,
+                found: large.size,
                 limit: MAX_FACE,
             });
         }
-        let crop = crop(&photo, face, self.crop_size);
-        Ok(FacePhoto { photo, face, crop })
-    }
-
-    /// The intensities that ask `face` for an expression.
-    ///
-    /// Action units that the expression does not name are asked to be absent, which relaxes what the face shows.
-    pub fn target(&self, _face: &FacePhoto, expression: &Expression) -> Intensities {
-        expression.over(&Intensities::default())
-    }
-
-    /// Edits the face once for each target, in order.
-    pub fn animate(&self, photo: &FacePhoto, targets: &[Intensities]) -> Vec<Frame> {
-        self.frames(photo, targets).collect()
-    }
-
-    /// As [`Animator::animate`], but a few frames at a time as they are asked for.
-    pub fn frames(&self, photo: &FacePhoto, targets: &[Intensities]) -> impl Iterator<Item = Frame> {
-        let input = pixels::tensor_from_images(slice::from_ref(&photo.crop), &self.device);
-        let canvas = Canvas::new(&photo.photo, photo.face, &self.device);
-        targets.chunks(BATCH).flat_map(move |targets| {
-            let edit = self.edit(input.clone(), targets);
-            frames_of(&canvas, edit)
-        })
-    }
-
-    /// One pass of the network: a face of `[1, 3, size, size]` and B targets to B edits.
-    fn edit(&self, face: Tensor<4>, targets: &[Intensities]) -> Edit {
-        let aus = pixels::tensor_from_intensities(targets, &self.device);
-        self.generator.edit(face.repeat_dim(0, targets.len()), aus)
-    }
-}
-
-fn frames_of(canvas: &Canvas<'_>, edit: Edit) -> Vec<Frame> {
-    let [batch, ..] = edit.image.dims();
-    let photos: Vec<_> = (0..batch)
-        .map(|frame| {
-            canvas.paint(
-                edit.attention.clone().narrow(0, frame, 1),
-                edit.color.clone().narrow(0, frame, 1),
-            )
-        })
-        .collect();
-    let faces = pixels::images_from_tensor(edit.image);
-    let masks = pixels::gray_from_tensor(edit.attention);
-    let colors = pixels::images_from_tensor(edit.color);
-    photos
-        .into_iter()
-        .zip(faces)
-        .zip(masks)
-        .zip(colors)
-        .map(|(((photo, face), attention), color)| Frame {
+        let crops: Vec<_> = boxes
+            .iter()
+            .map(|&face| crop(&photo, face, self.crop_size))
+            .collect();
+        let shown = self.read(&crops);
+        let faces = boxes.iter().zip(crops).enumerate();
+        let faces = faces.map(|(at, (&bounds, crop))| PhotoFace {
+            bounds,
+            crop,
+            shown: shown.as_ref().map(|shown| shown[at]),
+        });
+        Ok(FacePhoto {
+            faces: faces.collect(),
             photo,
-            face,
-            attention,
-            color,
+            feather,
         })
-        .collect()
+    }
+
+    /// What faces show, each a square crop of [`Animator::network_size`] pixels; nothing without a reader.
+    fn read(&self, _crops: &[RgbImage]) -> Option<Vec<Intensities>> {
+        None
+    }
+
+    /// Edits the photo's faces towards an expression.
+    pub fn edit(&self, photo: &FacePhoto, expression: &Expression) -> Frame {
+        let targets: Vec<_> = photo.faces.iter().map(|face| face.target(expression)).collect();
+        self.paint(photo, self.edits(photo, &targets), &targets)
+    }
+
+    /// Edits the photo's faces towards each expression, in order, a few frames at a time as they are asked for.
+    pub fn frames(&self, photo: &FacePhoto, expressions: &[Expression]) -> impl Iterator<Item = Frame> {
+        let together = (BATCH / photo.faces.len()).max(1);
+        expressions.chunks(together).flat_map(move |expressions| {
+            let faces = || photo.faces.iter();
+            let targets: Vec<_> = expressions
+                .iter()
+                .flat_map(|expression| faces().map(|face| face.target(expression)))
+                .collect();
+            let mut edits = self.edits(photo, &targets).into_iter();
+            let count = photo.faces.len();
+            targets
+                .chunks(count)
+                .map(|targets| self.paint(photo, edits.by_ref().take(count).collect(), targets))
+                .collect::<Vec<_>>()
+        })
+    }
+
+    /// Sends the photo's faces through the network, again from the first one as long as there are targets.
+    fn edits(&self, photo: &FacePhoto, targets: &[Intensities]) -> Vec<Edit> {
+        let crops: Vec<_> = photo
+            .faces
+            .iter()
+            .map(|face| &face.crop)
+            .cycle()
+            .take(targets.len())
+            .collect();
+        let passes = crops.chunks(BATCH).zip(targets.chunks(BATCH));
+        let edits = passes.flat_map(|(crops, targets)| {
+            let crops: Vec<_> = crops.iter().copied().cloned().collect();
+            let faces = pixels::tensor_from_images(&crops, &self.device);
+            let aus = pixels::tensor_from_intensities(targets, &self.device);
+            let Edit {
+                image,
+                attention,
+                color,
+            } = self.generator.edit(faces, aus);
+            (0..targets.len()).map(move |at| Edit {
+                image: image.clone().narrow(0, at, 1),
+                attention: attention.clone().narrow(0, at, 1),
+                color: color.clone().narrow(0, at, 1),
+            })
+        });
+        edits.collect()
+    }
+
+    /// One frame from the edits of its faces.
+    fn paint(&self, photo: &FacePhoto, edits: Vec<Edit>, targets: &[Intensities]) -> Frame {
+        let mut painted = photo.photo.clone();
+        let faces = photo.faces.iter().zip(edits).zip(targets);
+        let faces = faces.flat_map(|((face, edit), &target)| {
+            paint(&mut painted, face.bounds, &edit, photo.feather);
+            let images = pixels::images_from_tensor(edit.image).into_iter();
+            let masks = pixels::gray_from_tensor(edit.attention).into_iter();
+            let colors = pixels::images_from_tensor(edit.color).into_iter();
+            let parts = images.zip(masks).zip(colors);
+            parts.map(move |((image, attention), color)| EditedFace {
+                target,
+                image,
+                attention,
+                color,
+            })
+        });
+        let faces = faces.collect();
+        Frame {
+            photo: painted,
+            faces,
+        }
+    }
 }

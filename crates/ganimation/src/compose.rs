@@ -4,49 +4,32 @@ use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation_data::{FaceBox, crop, pixels};
-use ganimation_model::blend;
+use ganimation_model::{Edit, blend};
 use image::RgbImage;
 
 /// Share of the box, at each side, over which the edit fades in.
 const FADE: f32 = 0.1;
 
-/// A photo and the box of it that is repainted, ready on the device.
-pub(crate) struct Canvas<'a> {
-    photo: &'a RgbImage,
-    face: FaceBox,
-    /// The box in original pixels, `[1, 3, size, size]`, in [-1, 1].
-    original: Tensor<4>,
-    /// How much of an edit may show, `[1, 1, size, size]`: 1 inside, 0 along the border.
-    window: Tensor<4>,
-}
-
-impl<'a> Canvas<'a> {
-    pub(crate) fn new(photo: &'a RgbImage, face: FaceBox, device: &Device) -> Self {
-        let original = crop(photo, face, face.size);
-        Self {
-            photo,
-            face,
-            original: pixels::tensor_from_images(&[original], device),
-            window: window(face.size as usize, device),
-        }
+/// Enlarges one edit to the face's box, blends it with the photo's own pixels and puts it back.
+///
+/// With `feather`, the edit fades out towards the border of the box: every pixel on it and outside is that of the photo,
+/// bit for bit. Without, the box is blended up to its border.
+///
+/// # Shapes
+/// - `edit.attention`: `[1, 1, height, width]`, in [0, 1], 1 keeps the photo
+/// - `edit.color`: `[1, 3, height, width]`, in [-1, 1]
+pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: bool) {
+    let device = edit.color.device();
+    let size = face.size as usize;
+    // Cut from the photo as it is by now: the boxes of two faces may overlap.
+    let original = pixels::tensor_from_images(&[crop(photo, face, face.size)], &device);
+    let mut attention = enlarge(edit.attention.clone(), size).clamp(0.0, 1.0);
+    if feather {
+        attention = (attention.neg() + 1.0).mul(window(size, &device)).neg() + 1.0;
     }
-
-    /// Enlarges one edit to the box, blends it with the original pixels and returns the whole photo.
-    ///
-    /// Every pixel outside the box, and on its border, is that of the photo, bit for bit.
-    ///
-    /// # Shapes
-    /// - `attention`: `[1, 1, height, width]`, in [0, 1], 1 keeps the photo
-    /// - `color`: `[1, 3, height, width]`, in [-1, 1]
-    pub(crate) fn paint(&self, attention: Tensor<4>, color: Tensor<4>) -> RgbImage {
-        let size = self.face.size as usize;
-        let shown = (enlarge(attention, size).clamp(0.0, 1.0).neg() + 1.0) * self.window.clone();
-        let blended = blend(self.original.clone(), shown.neg() + 1.0, enlarge(color, size));
-        let mut photo = self.photo.clone();
-        for painted in pixels::images_from_tensor(blended) {
-            paste(&mut photo, &painted, self.face);
-        }
-        photo
+    let blended = blend(original, attention, enlarge(edit.color.clone(), size));
+    for painted in pixels::images_from_tensor(blended) {
+        paste(photo, &painted, face);
     }
 }
 
@@ -101,11 +84,20 @@ mod tests {
         })
     }
 
-    fn painted(face: FaceBox, attention: f32) -> RgbImage {
+    /// White painted over the photo.
+    fn edit(attention: f32) -> Edit {
         let device = Device::flex();
-        let photo = photo();
-        let attention = Tensor::full([1, 1, 16, 16], attention, &device);
-        Canvas::new(&photo, face, &device).paint(attention, Tensor::ones([1, 3, 16, 16], &device))
+        Edit {
+            image: Tensor::ones([1, 3, 16, 16], &device),
+            attention: Tensor::full([1, 1, 16, 16], attention, &device),
+            color: Tensor::ones([1, 3, 16, 16], &device),
+        }
+    }
+
+    fn painted(face: FaceBox, attention: f32) -> RgbImage {
+        let mut photo = photo();
+        paint(&mut photo, face, &edit(attention), true);
+        photo
     }
 
     fn face(x: i32, y: i32, size: u32) -> FaceBox {
@@ -163,6 +155,24 @@ mod tests {
             }
             assert!(count > 100, "only {count} pixels changed for {overhanging:?}");
         }
+    }
+
+    #[test]
+    fn without_feather_the_border_is_painted_too() {
+        let mut photo = photo();
+        paint(&mut photo, face(10, 5, 37), &edit(0.0), false);
+        assert_eq!(*photo.get_pixel(10, 5), Rgb([255; 3]));
+        assert_eq!(*photo.get_pixel(46, 41), Rgb([255; 3]));
+        assert_eq!(photo.get_pixel(47, 41), self::photo().get_pixel(47, 41));
+    }
+
+    #[test]
+    fn a_face_over_another_face_keeps_what_was_painted_there() {
+        let mut photo = photo();
+        paint(&mut photo, face(0, 0, 40), &edit(0.0), true);
+        let first = photo.clone();
+        paint(&mut photo, face(20, 10, 40), &edit(1.0), true);
+        assert_eq!(photo, first);
     }
 
     #[test]

@@ -18,20 +18,24 @@ const STEPS: usize = 6;
 /// Steps are spread evenly from the first frame to the middle one. The rows: the photo around the face; the face
 /// alone, as the network gives it; the attention mask A, in which **white keeps the input**; the painted colours C.
 /// The face alone is `A * input + (1 - A) * C`.
+///
+/// Of several faces the first one is shown.
 pub fn contact_sheet(input: &FacePhoto, film: &[Frame]) -> RgbImage {
-    let around = surroundings(input.face());
+    let face = &input.faces()[0];
+    let around = surroundings(face.bounds());
     let mut columns = vec!["input".to_owned()];
     let mut results = vec![crop(input.photo(), around, TILE)];
-    let mut faces = vec![input.crop().clone()];
+    let mut faces = vec![face.crop().clone()];
     let mut masks = vec![RgbImage::from_pixel(TILE, TILE, Rgb([255; 3]))]; // the input keeps itself
     let mut colors = vec![RgbImage::from_pixel(TILE, TILE, Rgb([119; 3]))]; // and nothing is painted
     for step in steps(film.len()) {
         let frame = &film[step];
+        let edited = &frame.faces[0];
         columns.push(format!("frame {}", step + 1));
         results.push(crop(&frame.photo, around, TILE));
-        faces.push(frame.face.clone());
-        masks.push(DynamicImage::from(frame.attention.clone()).into_rgb8());
-        colors.push(frame.color.clone());
+        faces.push(edited.image.clone());
+        masks.push(DynamicImage::from(edited.attention.clone()).into_rgb8());
+        colors.push(edited.color.clone());
     }
     let mut sheet = Sheet::new(TILE).with_columns(columns);
     sheet.push_row("result", results);

@@ -1,11 +1,11 @@
 //! What can go wrong between a photo and its frames, and what a person can do about it.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ganimation_data::ActionUnit;
 
+use crate::Emotion;
 use crate::device::Backend;
 
 /// Result of this crate.
@@ -54,12 +54,82 @@ pub enum Error {
     },
 
     /// An intensity outside OpenFace's scale.
-    #[error("intensity {found} of {unit} is outside 0 to 5")]
+    #[error("intensity {found} of {unit} is outside {lowest} to 5")]
     Intensity {
         /// The action unit.
         unit: ActionUnit,
-        /// The intensity as it was given.
+        /// The intensity, or difference of intensities, as it was given.
         found: f32,
+        /// The lowest that is accepted: 0, or -5 for a difference.
+        lowest: f32,
+    },
+
+    /// An emotion that has no set of action units.
+    #[error("unknown emotion `{found}`")]
+    UnknownEmotion {
+        /// The text as it was given.
+        found: String,
+    },
+
+    /// A command for an emotion that cannot be read.
+    #[error("cannot read emotion command `{found}`")]
+    EmotionCommand {
+        /// The text as it was given.
+        found: String,
+    },
+
+    /// A strength of an emotion that is no share.
+    #[error("strength {found} of {emotion} is outside 0 to 1")]
+    Strength {
+        /// The emotion.
+        emotion: Emotion,
+        /// The strength as it was given.
+        found: f32,
+    },
+
+    /// A curve that does not exist.
+    #[error("unknown ease `{found}`")]
+    UnknownEase {
+        /// The text as it was given.
+        found: String,
+    },
+
+    /// Keys that make no film.
+    #[error("{}", match found {
+        Some(time) => format!("key {number} is at {time} s, expected later than the one before and within an hour"),
+        None => "there is no key".to_owned(),
+    })]
+    Keys {
+        /// The key, counted from 1.
+        number: usize,
+        /// Its time in seconds, if there is one.
+        found: Option<f32>,
+    },
+
+    /// A table of OpenFace in which no frame has a face.
+    #[error("{} holds no frame in which a face was tracked", path.display())]
+    EmptySequence {
+        /// The table.
+        path: PathBuf,
+    },
+
+    /// A file of expressions or keys that is no TOML, or holds something else.
+    #[error("{} is not as expected", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with the line.
+        source: Box<toml::de::Error>,
+    },
+
+    /// What is wrong with a file.
+    #[error("{}: {error}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        error: Box<Error>,
     },
 
     /// An action unit that was named twice.
@@ -69,22 +139,29 @@ pub enum Error {
         unit: ActionUnit,
     },
 
-    /// An action unit that shall move where only one picture is made.
-    #[error("{unit} moves between two intensities, but one picture shows one")]
-    MovingUnit {
-        /// The action unit.
-        unit: ActionUnit,
+    /// A movement where only one picture is made.
+    #[error("{what} moves from one value to another, but one picture shows one")]
+    Moving {
+        /// The action unit or the emotion.
+        what: String,
     },
 
     /// A photo in which the detector finds no face.
-    #[error("no face found in {} ({width} x {height} pixels)", path.as_ref().map_or("the photo".into(), |path| path.display().to_string()))]
+    #[error("no face found ({width} x {height} pixels)")]
     NoFace {
-        /// The photo's file, if it came from one.
-        path: Option<PathBuf>,
         /// The photo's width in pixels.
         width: u32,
         /// The photo's height in pixels.
         height: u32,
+    },
+
+    /// A face that is asked for by a number that no face of the photo has.
+    #[error("no face {number}: {found} found")]
+    NoSuchFace {
+        /// The number asked for; the first is 1.
+        number: usize,
+        /// How many faces there are.
+        found: usize,
     },
 
     /// Weights of a network that is conditioned on other action units.
@@ -179,127 +256,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Says which file the photo came from, in errors about the photo.
+    /// Says which file an error is about, where that was not known when it arose.
     #[must_use]
-    pub fn in_photo(self, file: &Path) -> Self {
-        match self {
-            Self::NoFace { width, height, .. } => Self::NoFace {
-                path: Some(file.to_owned()),
-                width,
-                height,
-            },
-            other => other,
+    pub fn in_file(self, path: &Path) -> Self {
+        Self::InFile {
+            path: path.to_owned(),
+            error: Box::new(self),
         }
     }
-
-    /// What the person in front of the program can do, where that is known; one line.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::UnknownDevice { .. } => {
-                "accepted: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray; \
-                 `ganimation devices` lists those present"
-                    .to_owned()
-            }
-            Self::DeviceCompiledOut { backend } => format!("build with `--features {backend}`"),
-            Self::DeviceAbsent {
-                backend, present: 0, ..
-            } => {
-                format!(
-                    "{backend} needs {}; `--device auto` takes what is there",
-                    backend.needs()
-                )
-            }
-            Self::DeviceAbsent { .. } => "`ganimation devices` lists those present".to_owned(),
-            Self::NoDevice => "build with a backend, for example `--features flex`".to_owned(),
-            Self::AuCommand { .. } => {
-                "write UNIT=INTENSITY as in 12=3, or UNIT=FROM..TO as in 12=0..4".to_owned()
-            }
-            Self::Intensity { .. } => "intensities are OpenFace's: 0 is absent, 5 is maximal".to_owned(),
-            Self::RepeatedUnit { .. } => "give each action unit once".to_owned(),
-            Self::MovingUnit { .. } => {
-                "write a single intensity as in 12=3, or use `ganimation animate`".to_owned()
-            }
-            Self::NoFace { .. } => {
-                "the face has to look at the camera and be at least 60 pixels wide".to_owned()
-            }
-            Self::OtherActionUnits { .. } | Self::NetworkSize { .. } => {
-                "use the bundled weights, or weights that `ganimation train` wrote".to_owned()
-            }
-            Self::OutputFormat { accepted, .. } => format!("use one of: {}", accepted.join(", ")),
-            Self::FaceTooLarge { .. } => "make the picture smaller first".to_owned(),
-            Self::OutputIsFolder { .. } => "name a file in it".to_owned(),
-            Self::SameOutput { .. } => "give each output its own name".to_owned(),
-            Self::OutputIsInput { .. } => "write to another file".to_owned(),
-            Self::RunName { .. } => {
-                "choose a name such as experiment_1; --runs-dir says where runs are kept".to_owned()
-            }
-            Self::Stdout { .. } => "send the output elsewhere".to_owned(),
-            Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
-            Self::Data(error) => return data_hint(error).map(str::to_owned),
-            Self::Model(error) => return model_hint(error).map(str::to_owned),
-            Self::Train(error) => return train_hint(error),
-        };
-        Some(hint)
-    }
-}
-
-fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
-    use ganimation_data::Error as Data;
-    match error {
-        Data::UnknownActionUnit { .. } => Some("for example 12=3, AU12=3 or lip-corner-puller=3"),
-        Data::Picture { .. } => Some("jpg, png and webp pictures can be read"),
-        Data::PictureTooLarge { .. } => Some("make the picture smaller first"),
-        Data::Read { .. } => Some("check the path"),
-        Data::Write { .. } => Some("check that the folder exists and may be written to"),
-        Data::NoLabels { .. } => Some(
-            "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
-        ),
-        Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
-        Data::TooFewFaces { .. } => Some("lower --batch-size"),
-        Data::LoaderThread { .. } => Some("lower --workers"),
-        _ => None,
-    }
-}
-
-fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
-    use ganimation_model::Error as Model;
-    match error {
-        Model::Read { .. } => Some("check the path"),
-        Model::Write { .. } => Some("check that the folder exists and may be written to"),
-        Model::ImageSize { .. } => Some("choose an --image-size of 64, 128, 192, …"),
-        _ => Some("weights are safetensors files written by `ganimation train`"),
-    }
-}
-
-fn train_hint(error: &ganimation_train::Error) -> Option<String> {
-    use ganimation_train::Error as Train;
-    let hint = match error {
-        Train::Setting { name, .. } => return Some(setting_hint(name)),
-        Train::RunExists(_) => "go on with it with --resume, or choose another --name",
-        Train::NothingToResume(_) => "check --name and --runs-dir, or start the run without --resume",
-        Train::Busy(_) => "wait until it ends or stop it, or choose another --name",
-        Train::File { .. } => "check that the folder exists, may be written to and has room",
-        Train::Damaged { path, .. } if path.file_name() == Some(OsStr::new("config.toml")) => {
-            "mend the file, or start again under another --name"
-        }
-        Train::Damaged { .. } => "remove the newest folder in checkpoints/ to go on from the one before",
-        Train::NotFinite { .. } => "lower `rate` in the run's config.toml, then go on with --resume",
-        Train::Data(error) => data_hint(error)?,
-        Train::Model(error) => model_hint(error)?,
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}
-
-/// Where a person gives the setting of that name in `config.toml`.
-fn setting_hint(name: &str) -> String {
-    let flag = match name {
-        "generator_channels" => "channels",
-        "discriminator_channels" => "critic-channels",
-        "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
-        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" => name,
-        _ => return format!("change `{name}` in the run's config.toml"),
-    };
-    let flag = flag.replace('_', "-");
-    format!("give another --{flag}; a run that is resumed has it in config.toml")
 }

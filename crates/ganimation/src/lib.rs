@@ -1,16 +1,18 @@
 //! Animate a face from one photo by naming its muscles: photo in, frames out.
 //!
 //! ```
-//! use ganimation::{Animator, Sweep, device};
+//! use ganimation::{Animator, Ease, Emotion, Expression, PhotoOptions, Timeline, device};
 //!
-//! # let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
-//! let device = device::resolve("auto".parse()?)?;
-//! let animator = Animator::bundled(&device)?;
-//! let face = animator.open(photo.as_ref())?;
-//! let smile = Sweep::new(&["6=0..3".parse()?, "12=0..4".parse()?, "25=0..3".parse()?])?;
-//! let targets: Vec<_> = smile.there_and_back(4).iter().map(|e| animator.target(&face, e)).collect();
-//! let frames = animator.animate(&face, &targets);
-//! assert_eq!(frames[2].photo.dimensions(), face.photo().dimensions());
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
+//! let animator = Animator::bundled(&device::resolve("auto".parse()?)?)?;
+//! let photo = animator.open(path.as_ref(), &PhotoOptions::new())?;
+//!
+//! let happy = Expression::new().with_emotion(Emotion::Happiness, 0.8)?;
+//! let smiling = animator.edit(&photo, &happy);
+//! assert_eq!(smiling.photo.dimensions(), photo.photo().dimensions());
+//!
+//! let film = Timeline::there_and_back(Expression::new(), happy, 0.5, Ease::InOut);
+//! assert_eq!(animator.frames(&photo, &film.frames(8.0)).count(), 4);
 //! # Ok::<(), ganimation::Error>(())
 //! ```
 //!
@@ -25,12 +27,17 @@ mod compose;
 mod contact_sheet;
 mod error;
 mod expression;
+mod hint;
+mod motion;
+mod photo;
 
-pub use animator::{Animator, FacePhoto, Frame};
+pub use animator::{Animator, EditedFace, Frame};
 pub use contact_sheet::contact_sheet;
 pub use error::{Error, Result};
-pub use expression::{AuCommand, Expression, Sweep, there_and_back};
+pub use expression::{AuCommand, Change, Emotion, EmotionCommand, Expression};
 pub use ganimation_data::{ActionUnit, FaceBox, Intensities};
+pub use motion::{Ease, Key, Timeline, follow, read_sequence};
+pub use photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

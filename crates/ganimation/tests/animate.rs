@@ -8,39 +8,42 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use ganimation::{Animator, FacePhoto, Frame, Sweep, device};
-use ganimation_data::{decode_photo, write_gif};
+use ganimation::{ActionUnit, Animator, Ease, Expression, FacePhoto, Frame, PhotoOptions, Timeline, device};
+use ganimation_data::write_gif;
 use gif::{ColorOutput, DecodeOptions};
 use image::{Rgb, RgbImage};
 
 struct Film {
     animator: Animator,
-    face: FacePhoto,
+    photo: FacePhoto,
     frames: Vec<Frame>,
 }
 
 /// Grace Hopper's smile in 8 frames, made once for all tests.
 static FILM: LazyLock<Film> = LazyLock::new(|| {
     let animator = Animator::bundled(&device::resolve("flex".parse().unwrap()).unwrap()).unwrap();
-    let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/grace_hopper.jpg");
-    let face = animator.face(decode_photo(photo).unwrap()).unwrap();
-    let smile = ["6=0..3", "12=0..4", "25=0..3"].map(|au| au.parse().unwrap());
-    let expressions = Sweep::new(&smile).unwrap().there_and_back(8);
-    let targets: Vec<_> = expressions
-        .iter()
-        .map(|expression| animator.target(&face, expression))
-        .collect();
-    let frames = animator.animate(&face, &targets);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/grace_hopper.jpg");
+    let photo = animator.open(&path, &PhotoOptions::new()).unwrap();
+    let film = Timeline::there_and_back(smile(0.0), smile(1.0), 1.0, Ease::InOut);
+    let frames = animator.frames(&photo, &film.frames(8.0)).collect();
     Film {
         animator,
-        face,
+        photo,
         frames,
     }
 });
 
+fn smile(share: f32) -> Expression {
+    let smile = Expression::neutral()
+        .with(ActionUnit::CheekRaiser, 3.0 * share)
+        .and_then(|smile| smile.with(ActionUnit::LipCornerPuller, 4.0 * share))
+        .and_then(|smile| smile.with(ActionUnit::LipsPart, 3.0 * share));
+    smile.unwrap()
+}
+
 /// Whether a pixel of the photo lies in a part of the face's box, given as shares of its width and height.
 fn in_part(across: Range<f32>, down: Range<f32>, x: u32, y: u32) -> bool {
-    let face = FILM.face.face();
+    let face = FILM.photo.faces()[0].bounds();
     let share = |at: u32, start: i32| (at as f32 - start as f32) / face.size as f32;
     across.contains(&share(x, face.x)) && down.contains(&share(y, face.y))
 }
@@ -105,7 +108,7 @@ fn the_mouth_moves_over_the_frames() {
 #[test]
 fn outside_the_face_box_not_one_pixel_changes() {
     for frame in &FILM.frames {
-        for ((x, y, before), after) in FILM.face.photo().enumerate_pixels().zip(frame.photo.pixels()) {
+        for ((x, y, before), after) in FILM.photo.photo().enumerate_pixels().zip(frame.photo.pixels()) {
             assert!(
                 in_face(x, y) || before == after,
                 "pixel {x}, {y} changed from {before:?} to {after:?}"
@@ -159,11 +162,10 @@ fn decoded(path: &Path) -> Vec<RgbImage> {
 #[test]
 fn a_photo_gives_the_same_frames_one_by_one_and_together() {
     let film = &*FILM;
-    let smile = Sweep::new(&["12=0..4".parse().unwrap()]).unwrap();
-    let targets = [0.0, 0.5, 1.0].map(|share| film.animator.target(&film.face, &smile.at(share)));
-    let together = film.animator.animate(&film.face, &targets);
-    for (target, frame) in targets.iter().zip(&together) {
-        let alone = &film.animator.animate(&film.face, &[*target])[0];
+    let expressions = [0.0, 0.5, 1.0].map(smile);
+    let together = film.animator.frames(&film.photo, &expressions);
+    for (expression, frame) in expressions.iter().zip(together) {
+        let alone = film.animator.edit(&film.photo, expression);
         let change = difference(&alone.photo, &frame.photo, in_face);
         assert!(change < 0.05, "{change} levels");
     }
@@ -171,10 +173,10 @@ fn a_photo_gives_the_same_frames_one_by_one_and_together() {
 
 #[test]
 fn frames_hold_what_the_network_painted_at_its_own_size() {
-    let frame = &FILM.frames[4];
-    let size = u32::try_from(FILM.animator.metadata().image_size).unwrap();
-    assert_eq!(frame.face.dimensions(), (size, size));
+    let frame = &FILM.frames[4].faces[0];
+    let size = FILM.animator.network_size();
+    assert_eq!(frame.image.dimensions(), (size, size));
     assert_eq!(frame.attention.dimensions(), (size, size));
     assert_eq!(frame.color.dimensions(), (size, size));
-    assert_eq!(FILM.face.crop().dimensions(), (size, size));
+    assert_eq!(FILM.photo.faces()[0].crop().dimensions(), (size, size));
 }

@@ -75,11 +75,11 @@ fn edit<'a>(photo: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 fn a_photo_without_a_face() {
     Desk::new().refuses(
         &edit("sky.png", &["--au", "12=3"]),
-        "no face found in sky.png (200 x 160 pixels)",
+        "sky.png: no face found (200 x 160 pixels)",
     );
     Desk::new().refuses(
         &["animate", "sky.png", "--au", "12=0..3", "-o", "a.gif"],
-        "no face found in sky.png",
+        "sky.png: no face found",
     );
 }
 
@@ -106,8 +106,8 @@ fn an_intensity_outside_0_to_5() {
         "intensity 7 of AU12 is outside 0 to 5",
     );
     Desk::new().refuses(
-        &edit(HOPPER, &["--au", "12=-1"]),
-        "intensity -1 of AU12 is outside 0 to 5",
+        &edit(HOPPER, &["--au", "12=-6"]),
+        "intensity -6 of AU12 is outside -5 to 5",
     );
     Desk::new().refuses(&edit(HOPPER, &["--au", "12=NaN"]), "outside 0 to 5");
 }
@@ -124,7 +124,7 @@ fn a_command_that_cannot_be_read() {
     );
     Desk::new().refuses(
         &edit(HOPPER, &["--au", "12=0..2"]),
-        "AU12 moves between two intensities",
+        "AU12 moves from one value to another",
     );
 }
 

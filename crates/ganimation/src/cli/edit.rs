@@ -3,139 +3,83 @@
 use std::path::PathBuf;
 use std::slice;
 
-use clap::{Args, ValueEnum};
-use ganimation::{AuCommand, Error, Expression, FaceBox, Result, Sweep, contact_sheet};
-use ganimation_data::{decode_photo, save_image};
-use image::RgbImage;
+use clap::Args;
+use ganimation::{Result, contact_sheet};
+use ganimation_data::save_image;
 
-use super::inputs::{Network, PICTURES, check_outputs};
+use super::inputs::{Network, PICTURES, Photo, check_outputs};
 use super::output::say;
+use super::wanted::Wanted;
 
 const EXAMPLES: &str = "Examples:
-  A smile:
+  A smile, and one only a little stronger than the photo's own:
     ganimation edit me.jpg --au 6=2 --au 12=3 -o smiling.png
+    ganimation edit me.jpg --au 12=+1 -o happier.png
 
-  Raised brows, in a picture that is a face crop already:
-    ganimation edit face.png --crop none --au inner-brow-raiser=3 -o brows.png";
+  An emotion, at eight tenths of its strength, on the largest face alone:
+    ganimation edit us.jpg --emotion happy=0.8 --face 1 -o happy.jpg
 
-/// Change the expression of the face in a photo
+  Everything but a raised brow relaxed, with a strip of what the network painted:
+    ganimation edit me.jpg --absolute --au inner-brow-raiser=3 -o brows.png --strip strip.png
+
+  Say it once, use it often:
+    ganimation edit me.jpg --emotion sad=0.5 --au 25=1 --save mood.toml -o a.png
+    ganimation edit you.jpg --from mood.toml -o b.png
+
+  A picture that is a face crop already:
+    ganimation edit face.png --crop none --au 12=3 -o out.png";
+
+/// Change the expression of the faces in a photo
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Edit {
-    /// Photo with a face (jpg, png, webp); the largest face is edited
-    photo: PathBuf,
+    #[command(flatten)]
+    photo: Photo,
 
-    /// Action unit and intensity, as 12=3 or lip-corner-puller=3; may be repeated
-    #[arg(long = "au", value_name = "UNIT=INTENSITY", required = true)]
-    au: Vec<AuCommand>,
+    #[command(flatten)]
+    wanted: Wanted,
 
-    /// The photo to write (png, jpg, webp)
+    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Where the face is
-    #[arg(long, value_enum, default_value_t)]
-    crop: Crop,
+    /// Make a photo with a longer side than this smaller first, in pixels
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
+    max_side: Option<u32>,
 
-    /// Also write a strip: input, result, attention and colours (png, jpg, webp)
-    #[arg(long, alias = "strip", value_name = "FILE")]
-    sheet: Option<PathBuf>,
+    /// Also write a strip of the first face: input, result, attention and colours (png, jpg, webp)
+    #[arg(long, alias = "sheet", value_name = "FILE")]
+    strip: Option<PathBuf>,
+
+    /// Also write the expression to a file, for --from (toml)
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
 
     #[command(flatten)]
     network: Network,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Crop {
-    /// Where the detector finds it
-    #[default]
-    Auto,
-    /// Everywhere: the photo is a face crop already
-    None,
-}
-
 impl Edit {
     pub(super) fn run(self) -> Result<()> {
-        let sheet = self.sheet.iter().map(|sheet| (sheet.as_path(), PICTURES));
-        check_outputs(&self.photo, sheet.chain([(self.output.as_path(), PICTURES)]))?;
-        let expression = held(&self.au)?;
-        let photo = decode_photo(&self.photo)?;
+        let strip = self.strip.iter().map(|strip| (strip.as_path(), PICTURES));
+        let save = self.save.iter().map(|save| (save.as_path(), &["toml"][..]));
+        let outputs = strip.chain(save).chain([(self.output.as_path(), PICTURES)]);
+        check_outputs(self.photo.path(), outputs)?;
+        let expression = self.wanted.held()?;
         let animator = self.network.load()?;
-        let face = match self.crop {
-            Crop::Auto => animator
-                .face(photo)
-                .map_err(|error| error.in_photo(&self.photo))?,
-            Crop::None => {
-                let whole = whole(&photo);
-                animator.face_at(photo, whole)?
-            }
-        };
+        let photo = self.photo.open(&animator, self.max_side)?;
 
-        let target = animator.target(&face, &expression);
-        for frame in animator.frames(&face, &[target]) {
-            save_image(&self.output, &frame.photo)?;
-            say(self.output.display())?;
-            if let Some(sheet) = &self.sheet {
-                save_image(sheet, &contact_sheet(&face, slice::from_ref(&frame)))?;
-                say(sheet.display())?;
-            }
+        let frame = animator.edit(&photo, &expression);
+        save_image(&self.output, &frame.photo)?;
+        say(self.output.display())?;
+        if let Some(strip) = &self.strip {
+            save_image(strip, &contact_sheet(&photo, slice::from_ref(&frame)))?;
+            say(strip.display())?;
+        }
+        if let Some(save) = &self.save {
+            expression.save(save)?;
+            say(save.display())?;
         }
         Ok(())
-    }
-}
-
-/// The one expression that commands without movement ask for.
-fn held(commands: &[AuCommand]) -> Result<Expression> {
-    let sweep = Sweep::new(commands)?;
-    if let Some(moving) = commands.iter().find(|command| command.from != command.to) {
-        return Err(Error::MovingUnit { unit: moving.unit });
-    }
-    Ok(sweep.at(0.0))
-}
-
-/// The centred square that holds the whole picture.
-fn whole(photo: &RgbImage) -> FaceBox {
-    let (width, height) = photo.dimensions();
-    let size = width.max(height);
-    let before = |side: u32| -i32::try_from((size - side) / 2).unwrap_or_default();
-    FaceBox {
-        x: before(width),
-        y: before(height),
-        size,
-        score: 0.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_whole_picture_is_a_box_that_overhangs_the_shorter_side() {
-        assert_eq!(
-            whole(&RgbImage::new(80, 128)),
-            FaceBox {
-                x: -24,
-                y: 0,
-                size: 128,
-                score: 0.0
-            }
-        );
-        assert_eq!(
-            whole(&RgbImage::new(128, 128)),
-            FaceBox {
-                x: 0,
-                y: 0,
-                size: 128,
-                score: 0.0
-            }
-        );
-    }
-
-    #[test]
-    fn a_movement_is_no_edit() {
-        let commands = ["12=3".parse().unwrap(), "6=0..2".parse().unwrap()];
-        assert!(matches!(held(&commands), Err(Error::MovingUnit { .. })));
-        assert!(held(&commands[..1]).is_ok());
     }
 }

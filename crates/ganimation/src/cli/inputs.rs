@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
-use ganimation::{Animator, Error, Result};
+use ganimation::{Animator, CropMode, Error, FaceChoice, FacePhoto, PhotoOptions, Result};
 
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
@@ -30,6 +30,50 @@ impl Network {
             Some(path) => Animator::load(path, &device),
             None => Animator::bundled(&device),
         }
+    }
+}
+
+/// The photo, and which faces of it count.
+#[derive(Debug, Args)]
+pub(super) struct Photo {
+    /// Photo with faces (jpg, png, webp)
+    photo: PathBuf,
+
+    /// Which face to edit, from 1, the largest first; all of them if not said
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    face: Option<usize>,
+
+    /// Where the faces are
+    #[arg(long, value_enum, default_value_t)]
+    crop: Crop,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Crop {
+    /// Where the detector finds them
+    #[default]
+    Face,
+    /// Everywhere: the picture is a face crop already
+    None,
+}
+
+impl Photo {
+    pub(super) fn path(&self) -> &Path {
+        &self.photo
+    }
+
+    /// Reads the photo, makes it smaller than `max_side` pixels if asked to, and finds the faces.
+    pub(super) fn open(&self, animator: &Animator, max_side: Option<u32>) -> Result<FacePhoto> {
+        let crop = match self.crop {
+            Crop::Face => CropMode::Face,
+            Crop::None => CropMode::None,
+        };
+        let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
+        let mut options = PhotoOptions::new().with_crop(crop).with_faces(faces);
+        if let Some(side) = max_side {
+            options = options.with_max_side(side);
+        }
+        animator.open(&self.photo, &options)
     }
 }
 

@@ -9,6 +9,7 @@ mod output;
 mod progress;
 mod train;
 mod train_reader;
+mod wanted;
 
 use std::error::Error as _;
 use std::process::ExitCode;

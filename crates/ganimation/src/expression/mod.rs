@@ -1,0 +1,262 @@
+//! What a face is asked to do: action units, each to an intensity or by a difference.
+
+mod command;
+mod emotion;
+mod file;
+
+use std::fmt;
+use std::str::FromStr;
+
+use ganimation_data::au::MAX_INTENSITY;
+use ganimation_data::{AU_COUNT, ActionUnit, Intensities};
+
+use crate::{Error, Result};
+
+pub use command::{AuCommand, EmotionCommand};
+pub use emotion::Emotion;
+pub(crate) use file::{ExpressionFile, read_toml};
+
+/// What one action unit shall do.
+///
+/// People write the first as `3`, the second as `+1` or `-0.5`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Have this intensity, 0 to 5, whatever the photo shows.
+    To(f32),
+    /// Have so much more than the photo shows, -5 to 5; the result stays within 0 to 5.
+    By(f32),
+}
+
+impl Change {
+    fn checked(self, unit: ActionUnit) -> Result<Self> {
+        let (found, lowest) = match self {
+            Self::To(intensity) => (intensity, 0.0),
+            Self::By(difference) => (difference, -MAX_INTENSITY),
+        };
+        if (lowest..=MAX_INTENSITY).contains(&found) {
+            Ok(self)
+        } else {
+            Err(Error::Intensity { unit, found, lowest })
+        }
+    }
+}
+
+impl From<f32> for Change {
+    fn from(intensity: f32) -> Self {
+        Self::To(intensity)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::To(intensity) => write!(f, "{intensity}"),
+            Self::By(difference) => write!(f, "{difference:+}"),
+        }
+    }
+}
+
+impl FromStr for Change {
+    type Err = std::num::ParseFloatError;
+
+    /// Reads `3` and `+1`; a sign makes it a difference.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let number = text.parse()?;
+        Ok(if text.starts_with(['+', '-']) {
+            Self::By(number)
+        } else {
+            Self::To(number)
+        })
+    }
+}
+
+/// Some action units and what they shall do; the others keep what the photo shows.
+///
+/// ```
+/// use ganimation::{ActionUnit, Change, Expression, Intensities};
+///
+/// let mut shown = Intensities::default();
+/// shown.set(ActionUnit::CheekRaiser, 0.5);
+/// shown.set(ActionUnit::Blink, 2.0);
+///
+/// let smile = Expression::new()
+///     .with(ActionUnit::LipCornerPuller, 3.0)?
+///     .with(ActionUnit::CheekRaiser, Change::By(1.0))?;
+/// let target = smile.over(&shown);
+/// assert_eq!(target.get(ActionUnit::LipCornerPuller), 3.0);
+/// assert_eq!(target.get(ActionUnit::CheekRaiser), 1.5);
+/// assert_eq!(target.get(ActionUnit::Blink), 2.0);
+/// # Ok::<(), ganimation::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Expression {
+    // A target is `keep * shown + add`. Between two expressions it is so again, which no list of changes would be.
+    keep: [f32; AU_COUNT],
+    add: [f32; AU_COUNT],
+}
+
+impl Expression {
+    /// The expression that the photo shows.
+    pub const fn new() -> Self {
+        Self {
+            keep: [1.0; AU_COUNT],
+            add: [0.0; AU_COUNT],
+        }
+    }
+
+    /// A face at rest: every action unit absent, whatever the photo shows.
+    pub const fn neutral() -> Self {
+        Self {
+            keep: [0.0; AU_COUNT],
+            add: [0.0; AU_COUNT],
+        }
+    }
+
+    /// Says what `unit` shall do, replacing what was said of it before.
+    ///
+    /// # Errors
+    /// [`Error::Intensity`] unless an intensity lies in 0 to 5 and a difference in -5 to 5 (a NaN does not).
+    pub fn with(mut self, unit: ActionUnit, change: impl Into<Change>) -> Result<Self> {
+        let (keep, add) = match change.into().checked(unit)? {
+            Change::To(intensity) => (0.0, intensity),
+            Change::By(difference) => (1.0, difference),
+        };
+        self.keep[unit.index()] = keep;
+        self.add[unit.index()] = add;
+        Ok(self)
+    }
+
+    /// Adds an emotion of some strength, 0 to 1; where two emotions share an action unit, the stronger one counts.
+    ///
+    /// # Errors
+    /// [`Error::Strength`] unless `strength` lies in 0 to 1.
+    pub fn with_emotion(self, emotion: Emotion, strength: f32) -> Result<Self> {
+        let units = emotion.at(strength)?;
+        units.into_iter().try_fold(self, |expression, (unit, intensity)| {
+            let so_far = match expression.change(unit) {
+                Some(Change::To(intensity)) => intensity,
+                _ => 0.0,
+            };
+            expression.with(unit, intensity.max(so_far))
+        })
+    }
+
+    /// What `unit` was told to do; nothing if it keeps what the photo shows.
+    pub fn change(&self, unit: ActionUnit) -> Option<Change> {
+        match (self.keep[unit.index()], self.add[unit.index()]) {
+            (1.0, 0.0) => None,
+            (0.0, intensity) => Some(Change::To(intensity)),
+            (_, difference) => Some(Change::By(difference)),
+        }
+    }
+
+    /// The intensities to ask for where a face shows `shown`; within 0 to 5.
+    pub fn over(&self, shown: &Intensities) -> Intensities {
+        let target = |unit: ActionUnit| {
+            let (keep, add) = (self.keep[unit.index()], self.add[unit.index()]);
+            (keep * shown.get(unit) + add).clamp(0.0, MAX_INTENSITY)
+        };
+        Intensities::new(ActionUnit::ALL.map(target))
+    }
+
+    /// The expression at `share` of the way to `other`: 0 is this one, 1 the other.
+    #[must_use]
+    pub fn towards(&self, other: &Self, share: f32) -> Self {
+        let between = |a: &[f32; AU_COUNT], b: &[f32; AU_COUNT]| {
+            std::array::from_fn(|unit| a[unit] * (1.0 - share) + b[unit] * share)
+        };
+        Self {
+            keep: between(&self.keep, &other.keep),
+            add: between(&self.add, &other.add),
+        }
+    }
+}
+
+impl Default for Expression {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The very intensities, whatever the photo shows.
+impl From<Intensities> for Expression {
+    fn from(intensities: Intensities) -> Self {
+        Self {
+            keep: [0.0; AU_COUNT],
+            add: *intensities.as_array(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMILE: ActionUnit = ActionUnit::LipCornerPuller;
+
+    fn shown(intensity: f32) -> Intensities {
+        Intensities::new([intensity; AU_COUNT])
+    }
+
+    #[test]
+    fn unnamed_units_keep_what_the_face_shows() {
+        let target = Expression::new().with(SMILE, 4.0).unwrap().over(&shown(2.0));
+        assert_eq!((target.get(ActionUnit::Blink), target.get(SMILE)), (2.0, 4.0));
+        let target = Expression::neutral().with(SMILE, 4.0).unwrap().over(&shown(2.0));
+        assert_eq!((target.get(ActionUnit::Blink), target.get(SMILE)), (0.0, 4.0));
+    }
+
+    #[test]
+    fn differences_are_added_and_stay_within_the_scale() {
+        let by = |difference| Expression::new().with(SMILE, Change::By(difference)).unwrap();
+        assert_eq!(by(1.0).over(&shown(2.0)).get(SMILE), 3.0);
+        assert_eq!(by(4.0).over(&shown(2.0)).get(SMILE), 5.0);
+        assert_eq!(by(-3.0).over(&shown(2.0)).get(SMILE), 0.0);
+    }
+
+    #[test]
+    fn what_leaves_the_scale_is_refused() {
+        for change in [
+            Change::To(5.01),
+            Change::To(-0.1),
+            Change::To(f32::NAN),
+            Change::By(5.5),
+        ] {
+            let error = Expression::new().with(SMILE, change).unwrap_err();
+            assert!(matches!(error, Error::Intensity { unit: SMILE, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn halfway_from_the_photo_to_an_expression_is_the_mean_of_both_targets() {
+        let smile = Expression::new().with(SMILE, 4.0).unwrap();
+        let halfway = Expression::new().towards(&smile, 0.5);
+        assert_eq!(halfway.over(&shown(1.0)).get(SMILE), 2.5);
+        assert_eq!(halfway.over(&shown(1.0)).get(ActionUnit::Blink), 1.0);
+        assert_eq!(Expression::new().towards(&smile, 1.0), smile);
+    }
+
+    #[test]
+    fn emotions_join_by_the_stronger_unit() {
+        let both = Expression::new()
+            .with_emotion(Emotion::Surprise, 0.5)
+            .and_then(|half| half.with_emotion(Emotion::Fear, 1.0))
+            .unwrap();
+        let alone = |emotion| {
+            Expression::new()
+                .with_emotion(emotion, 1.0)
+                .unwrap()
+                .change(ActionUnit::JawDrop)
+        };
+        assert_eq!(both.change(ActionUnit::JawDrop), alone(Emotion::Fear));
+        assert!(Expression::new().with_emotion(Emotion::Fear, 1.5).is_err());
+    }
+
+    #[test]
+    fn changes_read_back_as_they_are_written() {
+        for text in ["3", "0.5", "+1", "-0.5", "+0"] {
+            assert_eq!(text.parse::<Change>().unwrap().to_string(), text);
+        }
+    }
+}

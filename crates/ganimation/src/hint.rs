@@ -1,0 +1,137 @@
+//! What helps against each mistake, as far as that is known.
+
+use std::ffi::OsStr;
+
+use crate::{Ease, Emotion, Error};
+
+impl Error {
+    /// What the person in front of the program can do, where that is known; one line.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::UnknownDevice { .. } => {
+                "accepted: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray; \
+                 `ganimation devices` lists those present"
+                    .to_owned()
+            }
+            Self::DeviceCompiledOut { backend } => format!("build with `--features {backend}`"),
+            Self::DeviceAbsent {
+                backend, present: 0, ..
+            } => {
+                format!(
+                    "{backend} needs {}; `--device auto` takes what is there",
+                    backend.needs()
+                )
+            }
+            Self::DeviceAbsent { .. } => "`ganimation devices` lists those present".to_owned(),
+            Self::NoDevice => "build with a backend, for example `--features flex`".to_owned(),
+            Self::AuCommand { .. } => {
+                "write 12=3 for an intensity, 12=+1 for one more than the photo shows, 12=0..4 for a movement"
+                    .to_owned()
+            }
+            Self::Intensity { .. } => "intensities are OpenFace's: 0 is absent, 5 is maximal".to_owned(),
+            Self::RepeatedUnit { .. } => "give each action unit once".to_owned(),
+            Self::Moving { .. } => "write a single value as in 12=3, or use `ganimation animate`".to_owned(),
+            Self::UnknownEmotion { .. } => {
+                format!("use one of: {}", Emotion::ALL.map(Emotion::name).join(", "))
+            }
+            Self::EmotionCommand { .. } => {
+                "write EMOTION, EMOTION=STRENGTH as in happy=0.8, or EMOTION=FROM..TO as in happy=0..1"
+                    .to_owned()
+            }
+            Self::Strength { .. } => "strengths are shares: 0.5 is half of the full expression".to_owned(),
+            Self::UnknownEase { .. } => format!("use one of: {}", Ease::ALL.map(Ease::name).join(", ")),
+            Self::Keys { .. } => "write each key as [[key]] with its time, in order".to_owned(),
+            Self::EmptySequence { .. } => {
+                "OpenFace's FeatureExtraction writes such tables from videos".to_owned()
+            }
+            Self::Toml { .. } => {
+                "the documentation of `Expression::load` and `Timeline::load` shows such files".to_owned()
+            }
+            Self::InFile { error, .. } => return error.hint(),
+            Self::NoSuchFace { .. } => {
+                "faces are counted from 1, the largest first; `ganimation read` lists them".to_owned()
+            }
+            Self::NoFace { .. } => {
+                "the face has to look at the camera and be at least 60 pixels wide".to_owned()
+            }
+            Self::OtherActionUnits { .. } | Self::NetworkSize { .. } => {
+                "use the bundled weights, or weights that `ganimation train` wrote".to_owned()
+            }
+            Self::OutputFormat { accepted, .. } => format!("use one of: {}", accepted.join(", ")),
+            Self::FaceTooLarge { .. } => "make the picture smaller first".to_owned(),
+            Self::OutputIsFolder { .. } => "name a file in it".to_owned(),
+            Self::SameOutput { .. } => "give each output its own name".to_owned(),
+            Self::OutputIsInput { .. } => "write to another file".to_owned(),
+            Self::RunName { .. } => {
+                "choose a name such as experiment_1; --runs-dir says where runs are kept".to_owned()
+            }
+            Self::Stdout { .. } => "send the output elsewhere".to_owned(),
+            Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
+            Self::Data(error) => return data_hint(error).map(str::to_owned),
+            Self::Model(error) => return model_hint(error).map(str::to_owned),
+            Self::Train(error) => return train_hint(error),
+        };
+        Some(hint)
+    }
+}
+
+fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
+    use ganimation_data::Error as Data;
+    match error {
+        Data::UnknownActionUnit { .. } => Some("for example 12=3, AU12=3 or lip-corner-puller=3"),
+        Data::Picture { .. } => Some("jpg, png and webp pictures can be read"),
+        Data::PictureTooLarge { .. } => Some("make the picture smaller first"),
+        Data::Read { .. } => Some("check the path"),
+        Data::Write { .. } => Some("check that the folder exists and may be written to"),
+        Data::NoLabels { .. } => Some(
+            "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
+        ),
+        Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
+        Data::TooFewFaces { .. } => Some("lower --batch-size"),
+        Data::LoaderThread { .. } => Some("lower --workers"),
+        _ => None,
+    }
+}
+
+fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
+    use ganimation_model::Error as Model;
+    match error {
+        Model::Read { .. } => Some("check the path"),
+        Model::Write { .. } => Some("check that the folder exists and may be written to"),
+        Model::ImageSize { .. } => Some("choose an --image-size of 64, 128, 192, …"),
+        _ => Some("weights are safetensors files written by `ganimation train`"),
+    }
+}
+
+fn train_hint(error: &ganimation_train::Error) -> Option<String> {
+    use ganimation_train::Error as Train;
+    let hint = match error {
+        Train::Setting { name, .. } => return Some(setting_hint(name)),
+        Train::RunExists(_) => "go on with it with --resume, or choose another --name",
+        Train::NothingToResume(_) => "check --name and --runs-dir, or start the run without --resume",
+        Train::Busy(_) => "wait until it ends or stop it, or choose another --name",
+        Train::File { .. } => "check that the folder exists, may be written to and has room",
+        Train::Damaged { path, .. } if path.file_name() == Some(OsStr::new("config.toml")) => {
+            "mend the file, or start again under another --name"
+        }
+        Train::Damaged { .. } => "remove the newest folder in checkpoints/ to go on from the one before",
+        Train::NotFinite { .. } => "lower `rate` in the run's config.toml, then go on with --resume",
+        Train::Data(error) => data_hint(error)?,
+        Train::Model(error) => model_hint(error)?,
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Where a person gives the setting of that name in `config.toml`.
+fn setting_hint(name: &str) -> String {
+    let flag = match name {
+        "generator_channels" => "channels",
+        "discriminator_channels" => "critic-channels",
+        "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
+        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" => name,
+        _ => return format!("change `{name}` in the run's config.toml"),
+    };
+    let flag = flag.replace('_', "-");
+    format!("give another --{flag}; a run that is resumed has it in config.toml")
+}
