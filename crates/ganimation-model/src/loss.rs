@@ -18,10 +18,21 @@ pub enum AuTerm {
 }
 
 impl AuTerm {
-    /// `read` and `asked`: `[batch, aus]`, OpenFace intensity / 5. Returns `[1]`.
-    fn measure(self, read: Tensor<2>, asked: Tensor<2>) -> Tensor<1> {
+    /// `read` and `asked`: `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action unit, or none for 1.
+    /// Returns `[1]`.
+    ///
+    /// # Panics
+    /// If there are factors, but not one for each action unit.
+    fn measure(self, read: Tensor<2>, asked: Tensor<2>, factors: &[f64]) -> Tensor<1> {
         let [batch, aus] = read.dims();
-        let mean = (read - asked).square().mean();
+        let mut error = (read - asked).square();
+        if !factors.is_empty() {
+            let count = factors.len();
+            assert_eq!(count, aus, "{count} factors for {aus} action units");
+            error =
+                error.clone() * Tensor::<1>::from_data(factors, (&error.device(), error.dtype())).unsqueeze();
+        }
+        let mean = error.mean();
         match self {
             Self::Mean => mean,
             Self::MeanDividedByBatch => mean / scalar(batch),
@@ -113,6 +124,9 @@ pub struct LossWeights {
     pub aus: f64,
     /// How that error is measured.
     pub au_term: AuTerm,
+    /// Factor of each action unit's squared error, in label order, both networks; empty means 1 for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub au_factors: Vec<f64>,
     /// Weight of the gradient penalty.
     pub penalty: f64,
     /// Weight of the cycle error.
@@ -134,6 +148,7 @@ impl From<Preset> for LossWeights {
         let default = Self {
             aus: 160.0,
             au_term: AuTerm::Mean,
+            au_factors: Vec::new(),
             penalty: 10.0,
             cycle: 10.0,
             attention: 0.1,
@@ -208,7 +223,9 @@ pub fn critic_loss(
     let realness_fake = both.realness.narrow(0, batch, batch).mean();
     CriticLoss {
         realness: realness_fake - realness_real,
-        aus: weights.au_term.measure(both.aus.narrow(0, 0, batch), aus),
+        aus: weights
+            .au_term
+            .measure(both.aus.narrow(0, 0, batch), aus, &weights.au_factors),
     }
 }
 
@@ -263,7 +280,9 @@ pub fn generator_loss(
     };
     GeneratorLoss {
         realness: judgement.realness.mean().neg(),
-        aus: weights.au_term.measure(judgement.aus, targets),
+        aus: weights
+            .au_term
+            .measure(judgement.aus, targets, &weights.au_factors),
         cycle: (back.image - real).abs().mean(),
         attention: both_passes(&|mask| weights.attention_term.measure(mask)),
         smoothness: both_passes(&|mask| weights.smoothness_term.measure(mask)),
@@ -312,9 +331,17 @@ mod tests {
         let read = || Tensor::<2>::from_data([[0.0, 0.5, 1.0], [1.0, 0.0, 0.0]], &device);
         let asked = || Tensor::<2>::from_data([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], &device);
         // Squared errors 0, 0.25, 1 and 1, 0, 1: they sum to 3.25.
-        close(AuTerm::Mean.measure(read(), asked()), 3.25 / 6.0);
-        close(AuTerm::MeanDividedByBatch.measure(read(), asked()), 3.25 / 12.0);
-        close(AuTerm::SquaredNorm.measure(read(), asked()), 3.25 / 2.0);
+        close(AuTerm::Mean.measure(read(), asked(), &[]), 3.25 / 6.0);
+        close(
+            AuTerm::MeanDividedByBatch.measure(read(), asked(), &[]),
+            3.25 / 12.0,
+        );
+        close(AuTerm::SquaredNorm.measure(read(), asked(), &[]), 3.25 / 2.0);
+        // Unit by unit they sum to 1, 0.25 and 2.
+        close(
+            AuTerm::Mean.measure(read(), asked(), &[2.0, 4.0, 0.5]),
+            (2.0 + 1.0 + 1.0) / 6.0,
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ganimation_data::{AU_COUNT, Face};
 use ganimation_model::{DiscriminatorConfig, GeneratorConfig, LossWeights, Preset};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,9 @@ pub struct TrainConfig {
     pub target_noise: f32,
     /// Keep shifted targets within 0..1.
     pub clamp_targets: bool,
+    /// Share of targets that are the face's own action units with a few of them changed, in place of another face's.
+    #[serde(default)]
+    pub target_edits: f32,
     /// How strongly faces with rare action units are favoured; 0 draws all alike.
     pub balance: f32,
     /// Decay of the generator's moving average, which is what previews, evaluation and users get.
@@ -105,6 +109,7 @@ impl TrainConfig {
             flip: true,
             target_noise: 0.1,
             clamp_targets: true,
+            target_edits: 0.0,
             balance: 0.0,
             ema_decay: 0.999,
             workers: 2,
@@ -139,6 +144,16 @@ impl TrainConfig {
     pub fn with_preset(mut self, preset: Preset) -> Self {
         self.loss = preset.into();
         self.clamp_targets = preset != Preset::Released;
+        self
+    }
+
+    /// Lets action units that hardly vary among `faces` count for more in both losses: each squared error is multiplied by
+    /// `variance^-balance`, scaled to a mean factor of 1. `balance` is 0 (all alike) to 1 (all units' deviations count
+    /// the same).
+    pub fn with_balanced_aus(mut self, faces: &[Face], balance: f32) -> Self {
+        let factors = variances(faces).map(|variance| f64::from(variance).powf(-f64::from(balance)));
+        let mean = factors.iter().sum::<f64>() / AU_COUNT as f64;
+        self.loss.au_factors = factors.iter().map(|factor| factor / mean).collect();
         self
     }
 
@@ -242,6 +257,19 @@ impl TrainConfig {
         )?;
         let noise = self.target_noise;
         require((0.0..=1.0).contains(&noise), "target_noise", &noise, "0 to 1")?;
+        let edits = self.target_edits;
+        require((0.0..=1.0).contains(&edits), "target_edits", &edits, "0 to 1")?;
+        let factors = &self.loss.au_factors;
+        require(
+            factors.is_empty() || factors.len() == AU_COUNT,
+            "loss.au_factors",
+            &format_args!("{} numbers", factors.len()),
+            "17 numbers, or none",
+        )?;
+        for factor in factors {
+            let holds = factor.is_finite() && *factor >= 0.0;
+            require(holds, "loss.au_factors", factor, "0 or more")?;
+        }
         require(
             (0.0..=1.0).contains(&self.balance),
             "balance",
@@ -275,8 +303,24 @@ impl TrainConfig {
     }
 }
 
+/// Variance of each action unit among `faces`, in (intensity / 5)²; at least that of a deviation of 0.1 in intensity.
+pub(crate) fn variances(faces: &[Face]) -> [f32; AU_COUNT] {
+    let count = faces.len().max(1) as f32;
+    let mut mean = [0.0; AU_COUNT];
+    let mut square = [0.0; AU_COUNT];
+    for face in faces {
+        for (unit, value) in face.intensities.normalized().into_iter().enumerate() {
+            mean[unit] += value / count;
+            square[unit] += value * value / count;
+        }
+    }
+    std::array::from_fn(|unit| (square[unit] - mean[unit] * mean[unit]).max(4e-4))
+}
+
 #[cfg(test)]
 mod tests {
+    use ganimation_data::{ActionUnit, Intensities};
+
     use super::*;
 
     #[test]
@@ -321,6 +365,27 @@ mod tests {
             with(|c| c.adam.rate = f64::NAN),
             "setting `rate` is NaN; expected above 0"
         );
+    }
+
+    #[test]
+    fn balanced_units_count_the_same_in_deviations() {
+        let face = |index: usize| {
+            let mut intensities = Intensities::default();
+            intensities.set(ActionUnit::LipCornerPuller, index as f32);
+            intensities.set(ActionUnit::Blink, index as f32 / 2.0);
+            Face {
+                id: index.to_string(),
+                path: PathBuf::new(),
+                intensities,
+            }
+        };
+        let faces: Vec<_> = (0..5).map(face).collect();
+        let config = TrainConfig::new("faces").with_balanced_aus(&faces, 1.0);
+        config.check().unwrap();
+        let factor = |unit: ActionUnit| config.loss.au_factors[unit.index()];
+        let ratio = factor(ActionUnit::Blink) / factor(ActionUnit::LipCornerPuller);
+        assert!((ratio - 4.0).abs() < 1e-3, "{ratio}");
+        assert!((config.loss.au_factors.iter().sum::<f64>() - 17.0).abs() < 1e-9);
     }
 
     #[test]

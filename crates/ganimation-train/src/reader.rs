@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::module::Module;
 use burn::tensor::Device;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
-use ganimation_data::{AU_COUNT, Dataset, Face, Loader, LoaderConfig, Split};
+use ganimation_data::{Dataset, Loader, LoaderConfig, Split};
 use ganimation_model::{AuReader, READER_SIZE, Reader, ReaderConfig};
 
-use crate::config::AdamConfig;
+use crate::config::{AdamConfig, variances};
 use crate::optimizer::Adam;
 use crate::random::jitter_stream;
 use crate::{Error, Result};
@@ -120,7 +120,7 @@ pub fn train_reader(
         0,
     )?;
     let steps = training.epochs * loader.batches_per_epoch();
-    let inverse_variance = tensor_from_aus(inverse_variance(faces).to_vec(), device).autodiff();
+    let inverse_variance = tensor_from_aus(variances(faces).map(f32::recip).to_vec(), device).autodiff();
     let autodiff = device.clone().autodiff();
     autodiff.seed(training.seed);
     let mut reader = ReaderConfig::new()
@@ -158,20 +158,6 @@ pub fn train_reader(
     let judge = AuReader::Independent(reader.clone());
     let score = score_reader(&judge, dataset.split(Split::Test), device)?;
     Ok((reader, score))
-}
-
-fn inverse_variance(faces: &[Face]) -> [f32; AU_COUNT] {
-    let count = faces.len().max(1) as f32;
-    let mut mean = [0.0; AU_COUNT];
-    let mut square = [0.0; AU_COUNT];
-    for face in faces {
-        for (unit, value) in face.intensities.normalized().into_iter().enumerate() {
-            mean[unit] += value / count;
-            square[unit] += value * value / count;
-        }
-    }
-    // No unit counts more than one of a standard deviation of 0.1 in OpenFace intensity.
-    std::array::from_fn(|unit| 1.0 / (square[unit] - mean[unit] * mean[unit]).max(4e-4))
 }
 
 fn rate_at(rate: f64, step: u64, steps: u64) -> f64 {

@@ -291,6 +291,7 @@ fn loader_config(config: &TrainConfig) -> LoaderConfig {
         queue: 2 * config.workers,
         target_noise: config.target_noise,
         clamp_targets: config.clamp_targets,
+        target_edits: config.target_edits,
         cache: config.cache,
         balance: config.balance,
     }

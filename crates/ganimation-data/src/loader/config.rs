@@ -21,6 +21,9 @@ pub struct LoaderConfig {
     pub target_noise: f32,
     /// Keep targets in `[0, 1]`; the released code of 2018 does not.
     pub clamp_targets: bool,
+    /// Share of targets that are not another face's action units but the face's own with 0 to 3 units, drawn at random,
+    /// set to U(0, 0.8). Other faces' units come in the combinations that faces show; these teach each unit alone.
+    pub target_edits: f32,
     /// Keep decoded faces in memory: `faces * image_size² * 3` bytes, 158 MB for 12,848 faces of 64 px.
     pub cache: bool,
     /// How strongly faces with rare action units are preferred, 0 (not at all, the default) to 1.
@@ -43,6 +46,7 @@ impl Default for LoaderConfig {
             queue: 4,
             target_noise: 0.1,
             clamp_targets: true,
+            target_edits: 0.0,
             cache: true,
             balance: 0.0,
         }
@@ -71,6 +75,7 @@ impl LoaderConfig {
             }),
         };
         between("target_noise", self.target_noise)?;
+        between("target_edits", self.target_edits)?;
         between("balance", self.balance)
     }
 }

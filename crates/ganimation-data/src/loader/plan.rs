@@ -16,6 +16,12 @@ const ACTIVE: f32 = 1.5;
 /// No face is preferred more than this many times to one that shows nothing.
 const MAX_WEIGHT: f64 = 10.0;
 
+/// Most action units that an edited target changes.
+const MAX_EDITS: u32 = 3;
+
+/// Upper end of what an edited target asks of a unit, in intensity / 5: beyond it faces are too rare to learn from.
+const EDIT_TO: f32 = 0.8;
+
 /// One face of a batch.
 pub(super) struct Sample {
     pub(super) face: usize,
@@ -59,6 +65,7 @@ pub(super) struct Plan {
     flip: bool,
     noise: f32,
     clamp: bool,
+    edits: f32,
     /// Running sums of the faces' weights, if faces are drawn by weight.
     weights: Option<Vec<f64>>,
 }
@@ -80,6 +87,7 @@ impl Plan {
             flip: config.flip,
             noise: config.target_noise,
             clamp: config.clamp_targets,
+            edits: config.target_edits,
             weights,
         }
     }
@@ -123,10 +131,16 @@ impl Plan {
             let noisy = value + (random.random::<f32>() * 2.0 - 1.0) * self.noise;
             if self.clamp { noisy.clamp(0.0, 1.0) } else { noisy }
         });
+        let aus = self.faces[face].intensities.normalized();
+        let target = if self.edits > 0.0 && random.random::<f32>() < self.edits {
+            edited(aus, random)
+        } else {
+            target
+        };
         Sample {
             face,
             flip: self.flip && heads,
-            aus: self.faces[face].intensities.normalized(),
+            aus,
             target,
         }
     }
@@ -143,6 +157,17 @@ impl Plan {
             }
         }
     }
+}
+
+/// A face's own action units with a few of them set anew.
+fn edited(mut aus: [f32; AU_COUNT], random: &mut ChaCha8Rng) -> [f32; AU_COUNT] {
+    for _ in 0..random.random_range(0..=MAX_EDITS) {
+        let unit = random.random_range(0..AU_COUNT as u64);
+        if let Some(value) = usize::try_from(unit).ok().and_then(|unit| aus.get_mut(unit)) {
+            *value = random.random::<f32>() * EDIT_TO;
+        }
+    }
+    aus
 }
 
 /// Draws a place by its weight.

@@ -107,6 +107,14 @@ struct Settings {
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().balance)]
     balance: f32,
 
+    /// Share of targets that are the face's own action units with up to three of them changed, 0 to 1
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().target_edits)]
+    target_edits: f32,
+
+    /// How much more the error of an action unit counts that hardly varies among the faces, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    au_balance: f32,
+
     /// Decay of the generator's moving average
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().ema_decay)]
     ema_decay: f64,
@@ -173,6 +181,7 @@ impl From<&Settings> for TrainConfig {
         config.generator_every = settings.generator_every;
         config.adam.rate = settings.rate;
         config.balance = settings.balance;
+        config.target_edits = settings.target_edits;
         config.ema_decay = settings.ema_decay;
         config.seed = settings.seed;
         config.workers = settings.workers;
@@ -204,6 +213,9 @@ impl Train {
             // What the run stores holds from any folder, and for a dataset that grows.
             config.data = absolute(&config.data)?;
             config.steps = Some(config.schedule(faces).steps);
+            if self.settings.au_balance > 0.0 {
+                config = config.with_balanced_aus(dataset.split(Split::Train), self.settings.au_balance);
+            }
             (Run::start(&folder, config, &device)?, dataset)
         };
 
@@ -234,6 +246,14 @@ impl Train {
             note(format_args!("left out: {} faces in all", problems.len()));
         }
         Ok(dataset)
+    }
+}
+
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 

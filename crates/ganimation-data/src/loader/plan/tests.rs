@@ -122,3 +122,26 @@ fn a_step_depends_on_the_seed_and_the_step_alone() {
         assert_ne!(chosen(&plan, 3), chosen(&other, 3));
     }
 }
+
+#[test]
+fn edited_targets_keep_most_of_the_faces_own_units() {
+    let config = LoaderConfig {
+        target_edits: 1.0,
+        ..config()
+    };
+    let plan = Plan::new(faces(8, |i| [i as f32 * 0.5; AU_COUNT]), &config);
+    let mut changes = Vec::new();
+    for step in 0..40 {
+        for sample in plan.samples(step, &mut Order::default()) {
+            let changed = sample
+                .aus
+                .iter()
+                .zip(sample.target)
+                .filter(|(own, asked)| *own != asked);
+            changes.push(changed.count());
+            assert!(sample.target.iter().all(|asked| (0.0..=0.8).contains(asked)));
+        }
+    }
+    assert!(changes.iter().all(|&count| count <= 3), "{changes:?}");
+    assert!((0..=3).all(|count| changes.contains(&count)), "{changes:?}");
+}
