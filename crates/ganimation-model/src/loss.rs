@@ -35,7 +35,7 @@ impl AuTerm {
         let mean = error.mean();
         match self {
             Self::Mean => mean,
-            Self::MeanDividedByBatch => mean / scalar(batch),
+            Self::MeanDividedByBatch => mean * share_of(batch),
             Self::SquaredNorm => mean * scalar(aus),
         }
     }
@@ -86,10 +86,10 @@ impl SmoothnessTerm {
         match self {
             // A step from row to row is a piece of outline one pixel wide, and the other way round.
             Self::Outline => {
-                (down.abs().sum() / scalar(width) + across.abs().sum() / scalar(height)) / scalar(batch)
+                (down.abs().sum() * share_of(width) + across.abs().sum() * share_of(height)) * share_of(batch)
             }
             Self::Sum => down.abs().sum() + across.abs().sum(),
-            Self::SquaredSum => (down.square().sum() + across.square().sum()) / scalar(batch),
+            Self::SquaredSum => (down.square().sum() + across.square().sum()) * share_of(batch),
         }
     }
 }
@@ -296,6 +296,11 @@ pub fn generator_loss(
 )]
 fn scalar(count: usize) -> f64 {
     count as f64
+}
+
+/// `1 / count`. Losses multiply by it, for Burn takes the gradient of a division by a number through f32.
+fn share_of(count: usize) -> f64 {
+    scalar(count).recip()
 }
 
 #[cfg(test)]

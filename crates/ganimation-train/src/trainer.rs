@@ -91,14 +91,27 @@ impl Trainer {
         let device = device.clone().autodiff();
         device.seed(config.seed);
         let generator = config.generator().init(&device);
+        let discriminator = config.discriminator().init(&device);
+        Self::from_networks(config, generator, discriminator)
+    }
+
+    /// Goes on from networks that are there already, with optimisers that have taken no step yet.
+    ///
+    /// Networks and batches may be in any float type, the same for all; both networks must be on an autodiff device.
+    pub fn from_networks(config: TrainConfig, generator: Generator, discriminator: Discriminator) -> Self {
         Self {
-            discriminator: config.discriminator().init(&device),
+            discriminator,
             average: generator.valid(),
             generator,
             generator_adam: Adam::new(config.adam),
             discriminator_adam: Adam::new(config.adam),
             config,
         }
+    }
+
+    /// The generator as it is now; its [`average`](Self::average) is what to use.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
     }
 
     /// The moving average of the generator, outside autodiff: what to show, to judge and to ship.
@@ -113,10 +126,19 @@ impl Trainer {
 
     /// One update of the discriminator at learning rate `rate`. `step` picks the penalty's random points.
     pub fn critic_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> CriticReport {
-        let weights = self.config.loss.clone();
         let [batch, ..] = faces.images.dims();
         let alphas = penalty_alphas(self.config.seed, step, batch);
-        let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device()).autodiff();
+        let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device());
+        self.critic_step_at(faces, alpha, rate)
+    }
+
+    /// [`Self::critic_step`] with the penalty's points given: `alpha` of a face, in [0, 1], is the share of the real one.
+    ///
+    /// # Shapes
+    /// - `alpha`: `[batch]`
+    pub fn critic_step_at(&mut self, faces: &FaceBatch, alpha: Tensor<1>, rate: f64) -> CriticReport {
+        let weights = self.config.loss.clone();
+        let alpha = alpha.autodiff();
         let real = faces.images.clone().autodiff();
         let edit = self
             .generator

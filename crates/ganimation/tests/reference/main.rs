@@ -1,0 +1,268 @@
+//! This is GANimation: networks, losses, gradients and training steps give the numbers of a PyTorch implementation,
+//! stored in `assets/reference/` by the script beside them.
+//!
+//! In f64 on the CPU up to 1e-9, in f32 on every device that is compiled in and present. Build with the backends to be
+//! checked, for example `cargo test --release -p ganimation --features wgpu,ndarray --test reference`.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod numbers;
+
+use burn::module::Module;
+use burn::tensor::{DType, Tensor};
+use ganimation::device;
+use ganimation_model::{
+    LossWeights, Preset, critic_loss, generator_loss, gradient_penalty, state_dict, take_gradients,
+};
+use ganimation_train::{Schedule, TrainConfig, Trainer};
+
+use numbers::{Inputs, Numbers, agree, moved, stored, under};
+
+const PRESETS: [(&str, Preset); 3] = [
+    ("default", Preset::Default),
+    ("released", Preset::Released),
+    ("paper", Preset::Paper),
+];
+
+/// How far numbers may be from the reference, as a share of their tensor's norm.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    outputs: f64,
+    gradients: f64,
+    /// Of what Adam's steps change; they amplify what the smallest gradients lack.
+    steps: f64,
+}
+
+const F64: Tolerance = Tolerance {
+    outputs: 1e-9,
+    gradients: 1e-9,
+    steps: 1e-9,
+};
+const F32: Tolerance = Tolerance {
+    outputs: 1e-4,
+    gradients: 1e-3,
+    steps: 5e-2,
+};
+
+/// Runs `check` in f64 on the CPU and in f32 on every device.
+fn everywhere(check: impl Fn(&Inputs, Tolerance)) {
+    let cpu = device::resolve("flex".parse().unwrap()).unwrap();
+    println!("f64 on the CPU");
+    check(&Inputs::new(&cpu, DType::F64), F64);
+    for found in device::devices() {
+        println!("f32 on {}: {:?}", found.choice(), found.device);
+        check(&Inputs::new(&found.device, DType::F32), F32);
+    }
+}
+
+#[test]
+fn the_generator_gives_the_reference_edits() {
+    let expected = stored("networks");
+    everywhere(|inputs, tolerance| {
+        let faces = inputs.faces();
+        let corner = faces.images.slice([0..3, 0..3, 0..16, 0..24]);
+        let edit = inputs.generator().valid().edit(corner, faces.targets);
+        let found = [
+            ("image", edit.image),
+            ("attention", edit.attention),
+            ("color", edit.color),
+        ];
+        agree(
+            "edit",
+            &only(&expected, &["image", "attention", "color"]),
+            named(found),
+            tolerance.outputs,
+        );
+    });
+}
+
+#[test]
+fn the_discriminator_gives_the_reference_judgements() {
+    let expected = stored("networks");
+    everywhere(|inputs, tolerance| {
+        let judgement = inputs.discriminator().valid().forward(inputs.faces().images);
+        let found = [
+            ("realness".to_owned(), judgement.realness.into_data()),
+            ("aus".to_owned(), judgement.aus.into_data()),
+        ];
+        agree(
+            "judgement",
+            &only(&expected, &["realness", "aus"]),
+            found.into(),
+            tolerance.outputs,
+        );
+    });
+}
+
+#[test]
+fn the_penalty_and_its_gradients_are_those_of_double_backward() {
+    let expected = stored("networks");
+    everywhere(|inputs, tolerance| {
+        let discriminator = inputs.discriminator();
+        let real = inputs.faces().images.autodiff();
+        let alpha = inputs.alpha(0).autodiff();
+        let penalty = gradient_penalty(&discriminator, real, edited(inputs), alpha);
+        let found = named([("penalty", penalty.clone())]);
+        agree(
+            "penalty",
+            &only(&expected, &["penalty"]),
+            found,
+            tolerance.outputs,
+        );
+        let found = gradients(&discriminator, &penalty);
+        agree(
+            "penalty",
+            &under(&expected, "penalty"),
+            found,
+            tolerance.gradients,
+        );
+    });
+}
+
+#[test]
+fn the_critics_losses_and_gradients_are_the_references() {
+    for (name, preset) in PRESETS {
+        let expected = stored(name);
+        let weights = LossWeights::from(preset);
+        everywhere(|inputs, tolerance| {
+            let discriminator = inputs.discriminator();
+            let faces = inputs.faces();
+            let (real, aus) = (faces.images.autodiff(), faces.aus.autodiff());
+            let loss = critic_loss(&discriminator, real, aus, edited(inputs), &weights);
+            let total = loss.total(&weights);
+            let found = [
+                ("realness", loss.realness),
+                ("aus", loss.aus),
+                ("total", total.clone()),
+            ];
+            agree(name, &under(&expected, "critic"), named(found), tolerance.outputs);
+            let found = gradients(&discriminator, &total);
+            agree(
+                name,
+                &under(&expected, "critic_gradient"),
+                found,
+                tolerance.gradients,
+            );
+        });
+    }
+}
+
+#[test]
+fn the_generators_losses_and_gradients_are_the_references() {
+    for (name, preset) in PRESETS {
+        let expected = stored(name);
+        let weights = LossWeights::from(preset);
+        everywhere(|inputs, tolerance| {
+            let (generator, faces) = (inputs.generator(), inputs.faces());
+            let loss = generator_loss(
+                &generator,
+                &inputs.discriminator().no_grad(),
+                faces.images.autodiff(),
+                faces.aus.autodiff(),
+                faces.targets.autodiff(),
+                &weights,
+            );
+            let total = loss.total(&weights);
+            let found = [
+                ("realness", loss.realness),
+                ("aus", loss.aus),
+                ("cycle", loss.cycle),
+                ("attention", loss.attention),
+                ("smoothness", loss.smoothness),
+                ("total", total.clone()),
+            ];
+            agree(
+                name,
+                &under(&expected, "generator"),
+                named(found),
+                tolerance.outputs,
+            );
+            let found = gradients(&generator, &total);
+            agree(
+                name,
+                &under(&expected, "generator_gradient"),
+                found,
+                tolerance.gradients,
+            );
+        });
+    }
+}
+
+#[test]
+fn ten_alternating_steps_lead_to_the_reference_weights() {
+    for (name, preset) in PRESETS {
+        let expected = stored(name);
+        everywhere(|inputs, tolerance| {
+            let config = TrainConfig::new("").with_preset(preset);
+            let schedule = Schedule {
+                rate: config.adam.rate,
+                steps: 10,
+            };
+            let mut trainer = Trainer::from_networks(config, inputs.generator(), inputs.discriminator());
+            let faces = inputs.faces();
+            for (step, rate) in (0..10).zip(inputs.rates()) {
+                let ours = schedule.rate_at(step as u64);
+                assert!(
+                    (ours - rate).abs() <= 1e-12 * rate,
+                    "step {step}: rate {ours}, not {rate}"
+                );
+                trainer.critic_step_at(&faces, inputs.alpha(step), ours);
+                let count = step + 1;
+                if count % 2 == 0 {
+                    trainer.generator_step(&faces, ours);
+                }
+                let compare = |network: &str, weights: Numbers, start: &str| {
+                    let after = under(&expected, &format!("after_{count}/{network}"));
+                    if !after.is_empty() {
+                        let start = inputs.weights(start);
+                        let what = format!("{name}, {network} after {count}");
+                        agree(
+                            &what,
+                            &moved(&start, &after),
+                            moved(&start, &weights),
+                            tolerance.steps,
+                        );
+                    }
+                };
+                compare("discriminator", weights(trainer.discriminator()), "discriminator");
+                compare("generator", weights(trainer.generator()), "generator");
+                compare("average", weights(trainer.average()), "generator");
+            }
+        });
+    }
+}
+
+/// What the generator makes of the faces, as the critic's step sees it.
+fn edited(inputs: &Inputs) -> Tensor<4> {
+    let faces = inputs.faces();
+    inputs
+        .generator()
+        .valid()
+        .edit(faces.images, faces.targets)
+        .image
+        .autodiff()
+}
+
+fn weights<M: Module>(network: &M) -> Numbers {
+    state_dict(network).into_iter().collect()
+}
+
+fn gradients<M: Module>(network: &M, loss: &Tensor<1>) -> Numbers {
+    take_gradients(network, &mut loss.backward())
+        .into_iter()
+        .map(|(name, gradient)| (name, gradient.into_data()))
+        .collect()
+}
+
+fn named<const D: usize, const N: usize>(tensors: [(&str, Tensor<D>); N]) -> Numbers {
+    tensors
+        .map(|(name, tensor)| (name.to_owned(), tensor.into_data()))
+        .into()
+}
+
+fn only(numbers: &Numbers, names: &[&str]) -> Numbers {
+    names
+        .iter()
+        .map(|&name| (name.to_owned(), numbers[name].clone()))
+        .collect()
+}

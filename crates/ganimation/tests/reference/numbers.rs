@@ -1,0 +1,175 @@
+//! The stored reference numbers, and how far others may be from them.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use ganimation_model::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_state_dict};
+use ganimation_train::FaceBatch;
+use safetensors::{Dtype, SafeTensors};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/reference");
+
+/// Tensors by name.
+pub(crate) type Numbers = BTreeMap<String, TensorData>;
+
+/// Reads one of the files that `reference.py` wrote; bytes become f64.
+pub(crate) fn stored(name: &str) -> Numbers {
+    let bytes = fs::read(format!("{FOLDER}/{name}.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    file.iter()
+        .map(|(name, view)| {
+            let dtype = match view.dtype() {
+                Dtype::F64 => DType::F64,
+                Dtype::U8 => DType::U8,
+                other => panic!("{name} is stored as {other:?}"),
+            };
+            let data = TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype);
+            (name.to_owned(), data.convert_dtype(DType::F64))
+        })
+        .collect()
+}
+
+/// The entries under `prefix/`, without it.
+pub(crate) fn under(numbers: &Numbers, prefix: &str) -> Numbers {
+    numbers
+        .iter()
+        .filter_map(|(name, data)| {
+            let rest = name.strip_prefix(prefix)?.strip_prefix('/')?;
+            Some((rest.to_owned(), data.clone()))
+        })
+        .collect()
+}
+
+/// What everything is computed from, on one device in one float type.
+pub(crate) struct Inputs {
+    stored: Numbers,
+    device: Device,
+    dtype: DType,
+}
+
+impl Inputs {
+    pub(crate) fn new(device: &Device, dtype: DType) -> Self {
+        Self {
+            stored: stored("inputs"),
+            device: device.clone(),
+            dtype,
+        }
+    }
+
+    fn tensor<const D: usize>(&self, name: &str) -> Tensor<D> {
+        Tensor::from_data(self.stored[name].clone(), (&self.device, self.dtype))
+    }
+
+    /// Three faces of 128 x 192 pixels with what they show and what they are asked for.
+    pub(crate) fn faces(&self) -> FaceBatch {
+        FaceBatch {
+            images: self.tensor::<4>("pixels") / 127.5 - 1.0,
+            aus: self.tensor("aus"),
+            targets: self.tensor("targets"),
+        }
+    }
+
+    /// The penalty's points of critic step `step`.
+    pub(crate) fn alpha(&self, step: usize) -> Tensor<1> {
+        self.tensor::<2>("alphas").narrow(0, step, 1).flatten(0, 1)
+    }
+
+    /// Learning rate of each step.
+    pub(crate) fn rates(&self) -> Vec<f64> {
+        self.stored["rates"].try_to_vec().unwrap()
+    }
+
+    pub(crate) fn generator(&self) -> Generator {
+        let fresh = GeneratorConfig {
+            channels: 2,
+            blocks: 1,
+            aus: 17,
+        }
+        .init(&self.device.clone().autodiff());
+        self.filled(fresh, "generator")
+    }
+
+    pub(crate) fn discriminator(&self) -> Discriminator {
+        let fresh = DiscriminatorConfig::new(128)
+            .with_channels(1)
+            .init(&self.device.clone().autodiff());
+        self.filled(fresh, "discriminator")
+    }
+
+    /// The stored weights of a network, under its name.
+    pub(crate) fn weights(&self, network: &str) -> Numbers {
+        under(&self.stored, network)
+    }
+
+    fn filled<M: Module>(&self, fresh: M, network: &str) -> M {
+        struct Cast(DType);
+        impl ModuleMapper for Cast {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                param.map(|tensor| tensor.inner().cast(self.0).autodiff().require_grad())
+            }
+        }
+        load_state_dict(fresh.map(&mut Cast(self.dtype)), self.weights(network)).unwrap()
+    }
+}
+
+/// Checks that `found` is the reference up to `tolerance` times the reference tensor's norm, every tensor of it.
+#[track_caller]
+pub(crate) fn agree(what: &str, expected: &Numbers, found: Numbers, tolerance: f64) {
+    let names = |numbers: &Numbers| numbers.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(expected), names(&found), "{what}");
+    let mut worst = 0.0_f64;
+    for (name, expected) in expected {
+        let (expected, found) = (wide(expected), wide(&found[name]));
+        assert_eq!(expected.len(), found.len(), "{what}: {name}");
+        let distance = norm(expected.iter().zip(&found).map(|(e, f)| e - f));
+        let share = distance / norm(expected.iter().copied());
+        // A NaN must fail too.
+        assert!(
+            share <= tolerance,
+            "{what}: {name} is off by {share:.1e} of its norm, {tolerance:.0e} is allowed"
+        );
+        worst = worst.max(share);
+    }
+    println!(
+        "{what}: {} tensors, off by {worst:.1e} of their norms at most",
+        expected.len()
+    );
+}
+
+/// `after - before` of every tensor, so that steps are compared and not what they started from.
+///
+/// The middle taps of the first layer over the action units' planes are left out. What they add is the same at every
+/// pixel, which the norm behind cancels: their true gradient is zero, and Adam makes steps of its rounding errors.
+pub(crate) fn moved(before: &Numbers, after: &Numbers) -> Numbers {
+    const FIRST: &str = "main.0.weight";
+    let cancelled = |name: &str, shape: &[usize], index: usize| {
+        let &[_, inputs, height, width] = shape else {
+            return false;
+        };
+        let (plane, tap) = (index / (height * width), index % (height * width));
+        name == FIRST && inputs > 3 && plane % inputs >= 3 && tap == height * width / 2
+    };
+    let changes = |(name, after): (&String, &TensorData)| {
+        let shape = after.shape().to_vec();
+        let pairs = wide(&before[name]).into_iter().zip(wide(after));
+        let moved: Vec<f64> = pairs
+            .enumerate()
+            .map(|(index, (before, after))| match cancelled(name, &shape, index) {
+                true => 0.0,
+                false => after - before,
+            })
+            .collect();
+        (name.clone(), TensorData::new(moved, shape))
+    };
+    after.iter().map(changes).collect()
+}
+
+fn wide(data: &TensorData) -> Vec<f64> {
+    data.iter::<f64>().collect()
+}
+
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|value| value * value).sum::<f64>().sqrt()
+}
