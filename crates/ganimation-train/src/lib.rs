@@ -6,9 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod evaluate;
+
 mod checkpoint;
 mod config;
 mod error;
+mod expressions;
 mod metrics;
 mod optimizer;
 mod preview;

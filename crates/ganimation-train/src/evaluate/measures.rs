@@ -1,0 +1,293 @@
+//! One function a score: what is asked of which faces, and what is made of the answers.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+use ganimation_data::pixels::tensor_from_intensities;
+use ganimation_data::{ActionUnit, Intensities};
+use ganimation_model::Edit;
+
+use super::frechet::frechet_distance;
+use super::regions::{Area, Region};
+use super::scorecard::{
+    Agreement, AskScore, AttentionScore, FrechetScore, SelfEditScore, SweepScore, UnitAgreement, UnitSweep,
+};
+use super::statistics::{mean, pearson, spearman};
+use super::subject::{Ask, Subject, values};
+use crate::expressions::SMILE;
+
+/// The intensity asked for where one is asked.
+const ASKED: f32 = 3.0;
+/// A face whose label is below this does not show the action unit.
+const ABSENT: f32 = 0.5;
+/// A rise of this much counts.
+const RISEN: f64 = 0.5;
+/// A mask whose `1 - A` stays below this paints nothing that one could see.
+const PAINTED: f64 = 0.1;
+
+/// What [`asks`] asks for, one line at a time.
+const ASKS: [&[ActionUnit]; 6] = [
+    &[ActionUnit::LipCornerPuller],
+    &[ActionUnit::LipsPart],
+    &[ActionUnit::CheekRaiser],
+    &[ActionUnit::UpperLipRaiser],
+    &[ActionUnit::InnerBrowRaiser, ActionUnit::OuterBrowRaiser],
+    &[ActionUnit::BrowLowerer],
+];
+
+/// The intensities of a sweep.
+const SWEEP: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+
+/// What the judge makes of the faces as they are.
+pub(super) struct Before {
+    pub(super) read: Vec<Intensities>,
+    pub(super) features: Vec<Vec<f32>>,
+}
+
+pub(super) fn before(subject: &mut Subject<'_>) -> Before {
+    let (mut read, mut features) = (Vec::new(), Vec::new());
+    subject.each_face(|subject, images| {
+        read.extend(subject.read(images.clone()));
+        features.extend(subject.features(images));
+    });
+    Before { read, features }
+}
+
+/// Agreement of `second` with `first`, action unit by action unit.
+pub(super) fn agreement(first: &[Intensities], second: &[Intensities]) -> Agreement {
+    let column = |faces: &[Intensities], unit| -> Vec<f64> {
+        faces.iter().map(|face| f64::from(face.get(unit))).collect()
+    };
+    let units: BTreeMap<_, _> = ActionUnit::ALL
+        .into_iter()
+        .map(|unit| {
+            let (first, second) = (column(first, unit), column(second, unit));
+            let middle = mean(first.iter().copied());
+            let agreement = UnitAgreement {
+                correlation: pearson(&first, &second),
+                error: mean(first.iter().zip(&second).map(|(a, b)| (a - b).abs())),
+                deviation: mean(first.iter().map(|value| (value - middle).abs())),
+            };
+            (unit.code(), agreement)
+        })
+        .collect();
+    Agreement {
+        mean_correlation: mean(units.values().map(|unit| unit.correlation)),
+        mean_error: mean(units.values().map(|unit| unit.error)),
+        units,
+    }
+}
+
+/// How many edits [`asks`] makes.
+pub(super) fn ask_count(labels: &[Intensities]) -> usize {
+    ASKS.iter().map(|units| absent(labels, units).count()).sum()
+}
+
+fn absent(labels: &[Intensities], units: &[ActionUnit]) -> impl Iterator<Item = usize> {
+    (0..labels.len()).filter(|&face| units.iter().all(|&unit| labels[face].get(unit) < ABSENT))
+}
+
+pub(super) fn asks(subject: &mut Subject<'_>, before: &Before) -> Vec<AskScore> {
+    ASKS.iter()
+        .map(|units| {
+            let asks: Vec<Ask> = absent(subject.labels(), units)
+                .map(|face| Ask {
+                    face,
+                    target: with(subject.labels()[face], units, ASKED),
+                })
+                .collect();
+            let (mut rises, mut leaks) = (Vec::new(), Vec::new());
+            subject.each_edit(&asks, |subject, asks, _, edit| {
+                for (ask, after) in asks.iter().zip(subject.read(edit.image)) {
+                    let before = &before.read[ask.face];
+                    let rise = |&unit| f64::from(after.get(unit) - before.get(unit));
+                    rises.push(mean(units.iter().map(rise)));
+                    leaks.push(leakage(before, &after, units));
+                }
+            });
+            AskScore {
+                units: units.iter().map(|unit| unit.code()).collect(),
+                intensity: ASKED,
+                faces: asks.len(),
+                mean_rise: mean(rises.iter().copied()),
+                share_risen: mean(rises.iter().map(|rise| f64::from(u8::from(*rise >= RISEN)))),
+                leakage: mean(leaks),
+            }
+        })
+        .collect()
+}
+
+fn with(mut face: Intensities, units: &[ActionUnit], intensity: f32) -> Intensities {
+    for &unit in units {
+        face.set(unit, intensity);
+    }
+    face
+}
+
+/// Mean absolute change of the action units that were not asked for.
+fn leakage(before: &Intensities, after: &Intensities, asked: &[ActionUnit]) -> f64 {
+    let others = ActionUnit::ALL.into_iter().filter(|unit| !asked.contains(unit));
+    mean(others.map(|unit| f64::from((after.get(unit) - before.get(unit)).abs())))
+}
+
+/// How many edits [`sweep`] makes of `faces` faces.
+pub(super) fn sweep_count(faces: usize) -> usize {
+    faces * ActionUnit::ALL.len() * SWEEP.len()
+}
+
+pub(super) fn sweep(subject: &mut Subject<'_>, before: &Before, faces: &[usize]) -> SweepScore {
+    let units: BTreeMap<_, _> = ActionUnit::ALL
+        .into_iter()
+        .map(|unit| (unit.code(), sweep_of(unit, subject, before, faces)))
+        .collect();
+    SweepScore {
+        faces: faces.len(),
+        intensities: SWEEP.to_vec(),
+        mean_pooled_correlation: mean(units.values().map(|unit| unit.pooled_correlation)),
+        mean_face_correlation: mean(units.values().map(|unit| unit.face_correlation)),
+        units,
+    }
+}
+
+fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, before: &Before, faces: &[usize]) -> UnitSweep {
+    let asks: Vec<Ask> = faces
+        .iter()
+        .flat_map(|&face| SWEEP.map(|intensity| (face, intensity)))
+        .map(|(face, intensity)| Ask {
+            face,
+            target: with(subject.labels()[face], &[unit], intensity),
+        })
+        .collect();
+    let (mut read, mut leaks) = (Vec::new(), Vec::new());
+    subject.each_edit(&asks, |subject, asks, _, edit| {
+        for (ask, after) in asks.iter().zip(subject.read(edit.image)) {
+            // Rounding in the arithmetic is no response: what differs by less than a thousandth is equal.
+            read.push((f64::from(after.get(unit)) * 1e3).round() / 1e3);
+            if ask.target.get(unit) == ASKED {
+                leaks.push(leakage(&before.read[ask.face], &after, &[unit]));
+            }
+        }
+    });
+    let asked: Vec<f64> = asks.iter().map(|ask| f64::from(ask.target.get(unit))).collect();
+    let of_each_face = read
+        .chunks_exact(SWEEP.len())
+        .zip(asked.chunks_exact(SWEEP.len()));
+    UnitSweep {
+        pooled_correlation: spearman(&asked, &read),
+        face_correlation: mean(of_each_face.map(|(read, asked)| spearman(asked, read))),
+        read: (0..SWEEP.len())
+            .map(|at| mean(read.iter().skip(at).step_by(SWEEP.len()).copied()))
+            .collect(),
+        leakage: mean(leaks),
+    }
+}
+
+pub(super) fn self_edit(subject: &mut Subject<'_>, before: &Before) -> SelfEditScore {
+    let asks = subject.ask_all(|_, own| own);
+    let (mut errors, mut changes) = (Vec::new(), Vec::new());
+    subject.each_edit(&asks, |subject, asks, images, edit| {
+        errors.extend(face_means(pixel_change(edit.image.clone(), images)));
+        for (ask, after) in asks.iter().zip(subject.read(edit.image)) {
+            changes.push(leakage(&before.read[ask.face], &after, &[]));
+        }
+    });
+    SelfEditScore {
+        pixel_error: mean(errors),
+        reading_change: mean(changes),
+    }
+}
+
+/// What comes of edits to targets of other faces.
+pub(super) struct Targets {
+    pub(super) agreement: Agreement,
+    pub(super) cycle_error: f64,
+    pub(super) outside: f64,
+    pub(super) inside: f64,
+    pub(super) frechet: FrechetScore,
+}
+
+/// `others[face]` is the face whose label is asked of `face`.
+pub(super) fn targets(subject: &mut Subject<'_>, before: &Before, others: &[usize]) -> Targets {
+    let size = subject.trial.image_size;
+    let moving = [Region::MOUTH, Region::BROWS];
+    let inside = Area::inside(&moving, size, subject.trial.device);
+    let outside = Area::outside(&moving, size, subject.trial.device);
+    let asks = subject.ask_all(|face, _| subject.labels()[others[face]]);
+    let (mut read, mut features) = (Vec::new(), Vec::new());
+    let [mut cycles, mut changed_inside, mut changed_outside] = [const { Vec::new() }; 3];
+    subject.each_edit(&asks, |subject, asks, images, edit| {
+        let own: Vec<Intensities> = asks.iter().map(|ask| subject.labels()[ask.face]).collect();
+        let own = tensor_from_intensities(&own, subject.trial.device);
+        let back = subject.trial.editor.edit(edit.image.clone(), own).image;
+        cycles.extend(face_means(pixel_change(back, images.clone())));
+        let change = pixel_change(edit.image.clone(), images);
+        changed_inside.extend(values(inside.mean(change.clone())));
+        changed_outside.extend(values(outside.mean(change)));
+        read.extend(subject.read(edit.image.clone()));
+        features.extend(subject.features(edit.image));
+    });
+    let asked: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
+    let (even, odd) = halves(&before.features);
+    Targets {
+        agreement: agreement(&asked, &read),
+        cycle_error: mean(cycles),
+        outside: mean(changed_outside),
+        inside: mean(changed_inside),
+        frechet: FrechetScore {
+            distance: frechet_distance(&before.features, &features),
+            real_halves: frechet_distance(&even, &odd),
+            features: features.first().map_or(0, Vec::len),
+        },
+    }
+}
+
+fn halves(vectors: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let half = |first| vectors.iter().skip(first).step_by(2).cloned().collect();
+    (half(0), half(1))
+}
+
+/// The mask's part and what it leaves alone, when a smile is asked of every face.
+pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
+    let size = subject.trial.image_size;
+    let mouth = Area::inside(&[Region::MOUTH], size, subject.trial.device);
+    let corners = Area::inside(&Region::CORNERS, size, subject.trial.device);
+    let outside = Area::outside(&[Region::MOUTH, Region::BROWS], size, subject.trial.device);
+    let asks = subject.ask_all(|_, _| SMILE.target());
+    let [
+        mut all,
+        mut at_mouth,
+        mut at_corners,
+        mut covered,
+        mut dead,
+        mut changed,
+    ] = [const { Vec::new() }; 6];
+    subject.each_edit(&asks, |_, _, images, Edit { image, attention, .. }| {
+        let painted = attention.neg() + 1.0;
+        let covers = painted.clone().greater_elem(PAINTED).float();
+        all.extend(face_means(painted.clone()));
+        covered.extend(face_means(covers.clone()));
+        let alive: Tensor<2> = covers.flatten::<2>(1, 3).max_dim(1);
+        dead.extend(values(alive.neg().flatten(0, 1) + 1.0));
+        at_mouth.extend(values(mouth.mean(painted.clone())));
+        at_corners.extend(values(corners.mean(painted)));
+        changed.extend(values(outside.mean(pixel_change(image, images))));
+    });
+    let attention = AttentionScore {
+        mean: mean(all),
+        mouth: mean(at_mouth),
+        corners: mean(at_corners),
+        coverage: mean(covered),
+        dead: mean(dead),
+    };
+    (attention, mean(changed))
+}
+
+/// Absolute difference as a share of the range of 2, mean over the colours: `[batch, 1, size, size]`.
+fn pixel_change(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    (a - b).abs().mean_dim(1) / 2.0
+}
+
+/// The mean of each face of a batch.
+fn face_means(values_of: Tensor<4>) -> Vec<f64> {
+    values(values_of.mean_dims(&[1, 2, 3]).flatten(0, 3))
+}

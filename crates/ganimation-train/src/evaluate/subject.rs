@@ -1,0 +1,145 @@
+//! Faces before an editor and a judge, batch by batch.
+
+use burn::tensor::Tensor;
+use ganimation_data::au::MAX_INTENSITY;
+use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
+use ganimation_data::{AU_COUNT, Face, Intensities, picture};
+use ganimation_model::Edit;
+use image::RgbImage;
+
+use super::Trial;
+use crate::Result;
+
+/// A face and what is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    /// Its place among the faces.
+    pub(super) face: usize,
+    /// All 17 action units.
+    pub(super) target: Intensities,
+}
+
+/// Faces of one size, and what is tried with them.
+pub(super) struct Subject<'a> {
+    pub(super) trial: Trial<'a>,
+    batch_size: usize,
+    labels: Vec<Intensities>,
+    pictures: Vec<RgbImage>,
+    done: usize,
+    total: usize,
+    progress: &'a mut dyn FnMut(usize, usize),
+}
+
+impl<'a> Subject<'a> {
+    /// Decodes the faces.
+    pub(super) fn new(
+        trial: Trial<'a>,
+        faces: &[&Face],
+        batch_size: usize,
+        progress: &'a mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
+        let size = u32::try_from(trial.image_size).unwrap_or(u32::MAX);
+        let pictures = faces
+            .iter()
+            .map(|face| Ok(picture::read_face(&face.path, size)?.0))
+            .collect::<Result<_>>()?;
+        // Labels of other tools may stray beyond the scale; nobody may ask for that.
+        let within = |face: &&Face| {
+            face.intensities
+                .as_array()
+                .map(|value| value.clamp(0.0, MAX_INTENSITY))
+        };
+        Ok(Self {
+            trial,
+            batch_size,
+            labels: faces.iter().map(within).map(Intensities::new).collect(),
+            pictures,
+            done: 0,
+            total: 0,
+            progress,
+        })
+    }
+
+    /// Says how many looks at faces are to come.
+    pub(super) fn expect(&mut self, total: usize) {
+        self.total = total;
+    }
+
+    /// What the faces show by their labels, within 0 to 5.
+    pub(super) fn labels(&self) -> &[Intensities] {
+        &self.labels
+    }
+
+    pub(super) fn picture(&self, face: usize) -> &RgbImage {
+        &self.pictures[face]
+    }
+
+    /// Every face with what `target` makes of its place and label.
+    pub(super) fn ask_all(&self, target: impl Fn(usize, Intensities) -> Intensities) -> Vec<Ask> {
+        let ask = |(face, label)| Ask {
+            face,
+            target: target(face, label),
+        };
+        self.labels.iter().copied().enumerate().map(ask).collect()
+    }
+
+    /// Hands every face to `look`, batch by batch: `[batch, 3, size, size]`.
+    pub(super) fn each_face(&mut self, mut look: impl FnMut(&Self, Tensor<4>)) {
+        let mut start = 0;
+        while start < self.pictures.len() {
+            let end = (start + self.batch_size).min(self.pictures.len());
+            let images = tensor_from_images(&self.pictures[start..end], self.trial.device);
+            look(self, images);
+            self.advance(end - start);
+            start = end;
+        }
+    }
+
+    /// Edits as asked and hands each batch to `look`: what was asked, the faces, their edits.
+    pub(super) fn each_edit(&mut self, asks: &[Ask], mut look: impl FnMut(&Self, &[Ask], Tensor<4>, Edit)) {
+        for asks in asks.chunks(self.batch_size) {
+            let pictures: Vec<RgbImage> = asks.iter().map(|ask| self.pictures[ask.face].clone()).collect();
+            let targets: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
+            let images = tensor_from_images(&pictures, self.trial.device);
+            let aus = tensor_from_intensities(&targets, self.trial.device);
+            let edit = self.trial.editor.edit(images.clone(), aus);
+            look(self, asks, images, edit);
+            self.advance(asks.len());
+        }
+    }
+
+    /// What the judge reads, OpenFace intensities.
+    pub(super) fn read(&self, images: Tensor<4>) -> Vec<Intensities> {
+        rows(self.trial.judge.read(images))
+            .iter()
+            .filter_map(|row| <[f32; AU_COUNT]>::try_from(row.as_slice()).ok())
+            .map(Intensities::from_normalized)
+            .collect()
+    }
+
+    /// How the judge describes each face; empty for a judge that does not.
+    pub(super) fn features(&self, images: Tensor<4>) -> Vec<Vec<f32>> {
+        self.trial.judge.features(images).map(rows).unwrap_or_default()
+    }
+
+    fn advance(&mut self, looks: usize) {
+        self.done += looks;
+        (self.progress)(self.done, self.total);
+    }
+}
+
+/// The rows of a tensor, in main memory.
+fn rows(tensor: Tensor<2>) -> Vec<Vec<f32>> {
+    let [_, width] = tensor.dims();
+    let values: Vec<f32> = tensor.into_data_as::<f32>().iter::<f32>().collect();
+    values.chunks_exact(width).map(<[f32]>::to_vec).collect()
+}
+
+/// The values of a tensor, in main memory.
+pub(super) fn values(tensor: Tensor<1>) -> Vec<f64> {
+    tensor
+        .into_data_as::<f32>()
+        .iter::<f32>()
+        .map(f64::from)
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! Expressions that previews and scorecards show, always the same, so that networks can be compared by eye.
+
+use ganimation_data::{ActionUnit, Intensities};
+
+/// A name and what it asks for, in OpenFace intensities; every other action unit is asked to be absent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expression {
+    /// What to call it under a picture.
+    pub(crate) name: &'static str,
+    asked: &'static [(ActionUnit, f32)],
+}
+
+impl Expression {
+    /// The complete target.
+    pub(crate) fn target(self) -> Intensities {
+        let mut target = Intensities::default();
+        for &(unit, intensity) in self.asked {
+            target.set(unit, intensity);
+        }
+        target
+    }
+}
+
+/// Nothing moves.
+pub(crate) const NEUTRAL: Expression = Expression {
+    name: "neutral",
+    asked: &[],
+};
+
+/// The mouth's corners rise a little, and the cheeks.
+pub(crate) const SLIGHT_SMILE: Expression = Expression {
+    name: "slight smile",
+    asked: &[(ActionUnit::CheekRaiser, 1.0), (ActionUnit::LipCornerPuller, 2.0)],
+};
+
+/// A smile that shows teeth.
+pub(crate) const SMILE: Expression = Expression {
+    name: "smile",
+    asked: &[
+        (ActionUnit::CheekRaiser, 3.0),
+        (ActionUnit::LipCornerPuller, 4.0),
+        (ActionUnit::LipsPart, 3.0),
+    ],
+};
+
+/// Raised brows, wide eyes, open mouth.
+pub(crate) const SURPRISE: Expression = Expression {
+    name: "surprise",
+    asked: &[
+        (ActionUnit::InnerBrowRaiser, 3.5),
+        (ActionUnit::OuterBrowRaiser, 3.5),
+        (ActionUnit::UpperLidRaiser, 2.5),
+        (ActionUnit::JawDrop, 3.0),
+        (ActionUnit::LipsPart, 3.0),
+    ],
+};
+
+/// Lowered brows, narrow lids and lips.
+pub(crate) const ANGER: Expression = Expression {
+    name: "anger",
+    asked: &[
+        (ActionUnit::BrowLowerer, 4.0),
+        (ActionUnit::LidTightener, 3.0),
+        (ActionUnit::LipTightener, 2.0),
+    ],
+};
+
+/// Inner brows up and together, the mouth's corners down.
+pub(crate) const SADNESS: Expression = Expression {
+    name: "sadness",
+    asked: &[
+        (ActionUnit::InnerBrowRaiser, 3.0),
+        (ActionUnit::BrowLowerer, 2.5),
+        (ActionUnit::LipCornerDepressor, 3.0),
+        (ActionUnit::ChinRaiser, 2.0),
+    ],
+};
+
+/// Wrinkled nose, raised upper lip.
+pub(crate) const DISGUST: Expression = Expression {
+    name: "disgust",
+    asked: &[
+        (ActionUnit::NoseWrinkler, 3.0),
+        (ActionUnit::UpperLipRaiser, 3.5),
+        (ActionUnit::BrowLowerer, 2.0),
+    ],
+};
+
+/// Closed eyes.
+pub(crate) const BLINK: Expression = Expression {
+    name: "blink",
+    asked: &[(ActionUnit::Blink, 5.0)],
+};
