@@ -113,6 +113,11 @@ impl Animator {
         })
     }
 
+    /// The network, for work on tensors.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
     /// What the weights say of themselves.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata

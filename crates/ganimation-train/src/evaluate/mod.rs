@@ -11,7 +11,7 @@ mod subject;
 
 use burn::tensor::{Device, Tensor};
 use ganimation_data::Face;
-use ganimation_model::{Edit, Generator};
+use ganimation_model::{AuReader, Edit, Generator};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +33,16 @@ pub trait Judge {
 
     /// A description of each face, `[batch, features]`, for distances between sets of faces; not every judge has one.
     fn features(&self, images: Tensor<4>) -> Option<Tensor<2>>;
+}
+
+impl Judge for AuReader {
+    fn read(&self, images: Tensor<4>) -> Tensor<2> {
+        Self::read(self, images)
+    }
+
+    fn features(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Self::features(self, images)
+    }
 }
 
 /// What a scorecard judges: faces and wishes in, edited faces out.

@@ -1,10 +1,12 @@
 //! A scorecard for people: as a web page with pictures, and as Markdown for a model card.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::fs;
 use std::path::Path;
 
 use ganimation_data::{save_image, write_whole};
+use serde::Serialize;
 
 use super::{Evaluation, Region, Scorecard};
 use crate::{Error, Result};
@@ -25,13 +27,32 @@ impl Evaluation {
     /// [`Error::File`] or [`Error::Data`] if they cannot be written.
     pub fn save(&self, folder: &Path, about: &[(&str, String)]) -> Result<()> {
         fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-        self.scorecard.save(&folder.join("scorecard.json"))?;
+        self.save_json(&folder.join("scorecard.json"), about)?;
         save_image(folder.join("edits.png"), &self.pictures.edits)?;
         save_image(folder.join("painted.png"), &self.pictures.painted)?;
         let tables = tables(&self.scorecard);
         write_whole(&folder.join("scorecard.md"), markdown(&tables).as_bytes())?;
         write_whole(&folder.join("index.html"), page(&tables, about).as_bytes())?;
         Ok(())
+    }
+
+    fn save_json(&self, path: &Path, about: &[(&str, String)]) -> Result<()> {
+        #[derive(Serialize)]
+        struct File<'a> {
+            about: BTreeMap<&'a str, &'a str>,
+            #[serde(flatten)]
+            scorecard: &'a Scorecard,
+        }
+        let file = File {
+            about: about.iter().map(|(what, text)| (*what, text.as_str())).collect(),
+            scorecard: &self.scorecard,
+        };
+        let mut text = serde_json::to_string_pretty(&file).map_err(|error| Error::Damaged {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        text.push('\n');
+        Ok(write_whole(path, text.as_bytes())?)
     }
 }
 

@@ -1,13 +1,10 @@
 //! The numbers that say whether a generator is good. A mean of nothing is NaN here and `null` in JSON.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use ganimation_data::write_whole;
 use serde::Serialize;
 
 use super::regions::Region;
-use crate::{Error, Result};
 
 /// Version of `scorecard.json`.
 pub const SCORECARD_VERSION: u32 = 1;
@@ -173,19 +170,4 @@ impl Regions {
         brows: Region::BROWS,
         corners: Region::CORNERS,
     };
-}
-
-impl Scorecard {
-    /// Writes it as JSON.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::Damaged {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        text.push('\n');
-        Ok(write_whole(path, text.as_bytes())?)
-    }
 }

@@ -15,11 +15,11 @@ pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
 pub(super) struct Network {
     /// Weights to use in place of the bundled ones (safetensors)
     #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
+    pub(super) weights: Option<PathBuf>,
 
     /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
     #[arg(long, value_name = "DEVICE", default_value_t)]
-    device: DeviceChoice,
+    pub(super) device: DeviceChoice,
 }
 
 impl Network {

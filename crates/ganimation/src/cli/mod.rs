@@ -3,6 +3,7 @@
 mod animate;
 mod devices;
 mod edit;
+mod evaluate;
 mod export;
 mod inputs;
 mod output;
@@ -41,6 +42,7 @@ enum Command {
     Edit(edit::Edit),
     Train(train::Train),
     TrainReader(train_reader::TrainReader),
+    Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Devices(devices::Devices),
 }
@@ -53,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
             Command::Edit(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::TrainReader(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Devices(command) => command.run(),
         },
