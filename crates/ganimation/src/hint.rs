@@ -126,6 +126,7 @@ fn train_hint(error: &ganimation_train::Error) -> Option<String> {
 /// Where a person gives the setting of that name in `config.toml`.
 fn setting_hint(name: &str) -> String {
     let flag = match name {
+        "faces" => return "look at more --faces, or list more of them in test_ids.csv".to_owned(),
         "generator_channels" => "channels",
         "discriminator_channels" => "critic-channels",
         "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"

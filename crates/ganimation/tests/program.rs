@@ -155,6 +155,41 @@ fn a_run_without_a_length_stores_that_of_thirty_epochs() {
 }
 
 #[test]
+fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
+    let desk = Desk::new();
+    let reader = ganimation_model::ReaderConfig::new().with_channels(1);
+    let metadata = ganimation_model::weights::Metadata {
+        image_size: ganimation_model::READER_SIZE,
+        channels: 1,
+        blocks: 0,
+        action_units: ganimation::ActionUnit::ALL
+            .map(|unit| unit.number().into())
+            .to_vec(),
+        crop: String::new(),
+        training: "none at all".to_owned(),
+        license: String::new(),
+    };
+    let reader = reader.init(&burn::tensor::Device::flex());
+    let path = desk.path("reader.safetensors");
+    ganimation_model::weights::save_reader(&path, &reader, &metadata, Default::default()).unwrap();
+
+    let data = format!("{ASSETS}/sample_dataset");
+    let arguments = ["evaluate", "--data", &data, "--reader", "reader.safetensors"];
+    let told = desk.run(&[&arguments[..], &["--sweep-faces", "1", "-o", "card"]].concat());
+    assert_eq!(told.last().unwrap(), "card/index.html");
+    let card = fs::read_to_string(desk.path("card/scorecard.json")).unwrap();
+    assert!(
+        card.contains("\"faces\": 4") && card.contains("none at all"),
+        "{card}"
+    );
+
+    let too_few = [&arguments[..], &["--faces", "1"]].concat();
+    let refused = desk.command(desk.0.path(), &too_few).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("`faces` is 1; expected at least 2"), "{told}");
+}
+
+#[test]
 fn exported_halves_are_half_the_size_and_still_edit() {
     let desk = Desk::new();
     let bundled = format!("{ASSETS}/weights/generator.safetensors");
