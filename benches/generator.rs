@@ -2,12 +2,11 @@
 //!
 //!     cargo bench --bench generator
 
-use burn::tensor::{Distribution, Tensor};
+mod work;
+
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ganimation::device::{PresentDevice, devices};
-use ganimation_data::AU_COUNT;
-use ganimation_model::GeneratorConfig;
 
 fn main() {
     divan::main();
@@ -25,15 +24,8 @@ fn batch_8(bencher: Bencher<'_, '_>, on: &PresentDevice) {
     forward(bencher, on, 8);
 }
 
-fn forward(bencher: Bencher<'_, '_>, PresentDevice { device, .. }: &PresentDevice, batch: usize) {
-    let generator = GeneratorConfig::new().init(device);
-    let faces = Tensor::<4>::random([batch, 3, 128, 128], Distribution::Uniform(-1.0, 1.0), device);
-    let aus = Tensor::<2>::random([batch, AU_COUNT], Distribution::Uniform(0.0, 1.0), device);
-    let edit = || {
-        let edit = generator.edit(faces.clone(), aus.clone());
-        assert!(device.sync().is_ok(), "{device:?} failed"); // tensors are lazy: wait for the result
-        edit
-    };
-    edit(); // kernels are compiled and tuned on first use
-    bencher.counter(ItemsCount::new(batch)).bench_local(edit);
+fn forward(bencher: Bencher<'_, '_>, on: &PresentDevice, batch: usize) {
+    bencher
+        .counter(ItemsCount::new(batch))
+        .bench_local(work::generator(&on.device, batch));
 }

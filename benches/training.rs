@@ -2,14 +2,15 @@
 //!
 //!     cargo bench --bench training
 
-use burn::tensor::{Distribution, Tensor};
+mod work;
+
 use divan::Bencher;
+use divan::counter::ItemsCount;
 use ganimation::device::{PresentDevice, devices};
-use ganimation_data::AU_COUNT;
-use ganimation_train::{FaceBatch, TrainConfig, Trainer};
+
+use work::Training;
 
 const BATCH: usize = 4;
-const RATE: f64 = 1e-4;
 
 fn main() {
     divan::main();
@@ -18,39 +19,19 @@ fn main() {
 /// Judgements of real and edited faces, the gradient penalty, one step of Adam.
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
 fn critic_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
-    step(bencher, on, |trainer, faces| {
-        trainer.critic_step(faces, 0, RATE);
-    });
+    step(bencher, on, Training::critic_step);
 }
 
 /// Edit there and back, all of the generator's losses, one step of Adam, the moving average.
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
 fn generator_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
-    step(bencher, on, |trainer, faces| {
-        trainer.generator_step(faces, RATE);
-    });
+    step(bencher, on, Training::generator_step);
 }
 
-fn step(
-    bencher: Bencher<'_, '_>,
-    PresentDevice { device, .. }: &PresentDevice,
-    step: impl Fn(&mut Trainer, &FaceBatch),
-) {
-    let config = TrainConfig {
-        batch_size: BATCH,
-        ..TrainConfig::new("")
-    };
-    let labels = || Tensor::random([BATCH, AU_COUNT], Distribution::Uniform(0.0, 1.0), device);
-    let faces = FaceBatch {
-        images: Tensor::random([BATCH, 3, 128, 128], Distribution::Uniform(-1.0, 1.0), device),
-        aus: labels(),
-        targets: labels(),
-    };
-    let mut trainer = Trainer::new(config, device);
-    let mut step = || {
-        step(&mut trainer, &faces);
-        assert!(device.sync().is_ok(), "{device:?} failed"); // tensors are lazy: wait for the weights
-    };
-    step(); // kernels are compiled and tuned on first use
-    bencher.bench_local(step);
+fn step(bencher: Bencher<'_, '_>, on: &PresentDevice, step: fn(&mut Training)) {
+    let mut training = Training::new(&on.device, BATCH);
+    step(&mut training); // kernels are compiled and tuned on first use
+    bencher
+        .counter(ItemsCount::new(BATCH))
+        .bench_local(|| step(&mut training));
 }

@@ -1,0 +1,126 @@
+//! Our side of the comparison with PyTorch: prepares a case, says `ready`, and answers every line on stdin with the
+//! seconds of one turn. `benches/pytorch/compare` runs it beside PyTorch's side, which speaks the same way.
+//!
+//!     cargo bench --bench ours -- generator-b1-f32 flex     # then press Enter for a figure
+//!     cargo bench --bench ours -- face me.jpg               # x, y and size of the box around the face
+
+mod work;
+
+use std::error::Error;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use ganimation::device;
+use ganimation_data::{FaceDetector, decode_photo};
+
+/// A turn lasts at least this long, so that what is quick is measured more than once.
+const TURN: Duration = Duration::from_millis(400);
+
+/// The loader's turn: so many batches of 25 faces, after as many that empty the queue.
+const BATCHES: usize = 40;
+const BATCH: usize = 25;
+
+/// Measures one turn, in seconds.
+type Turn = Box<dyn FnMut() -> f64>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["face", photo, ..] => face(photo),
+        [case, rest @ ..] if !case.starts_with('-') => match prepare(case, rest)? {
+            Some(turn) => serve(turn),
+            None => say("skip this precision is not offered"),
+        },
+        // `cargo bench` runs every bench; this one waits for a partner.
+        _ => say("the comparison with PyTorch is run by benches/pytorch/compare"),
+    }
+}
+
+/// What one turn of a case is; `None` where this project does not offer it.
+fn prepare(case: &str, rest: &[&str]) -> Result<Option<Turn>, Box<dyn Error>> {
+    let unknown = || format!("unknown case {case}");
+    let parts: Vec<&str> = case.split('-').collect();
+    Ok(match parts.as_slice() {
+        ["loader", workers] => {
+            let workers = workers.trim_start_matches('w').parse()?;
+            let folder = rest.get(1).map_or_else(work::sample_dataset, Into::into);
+            Some(Box::new(move || load(&folder, workers)))
+        }
+        [_, _, "bf16"] => None,
+        [kind, batch, "f32"] => {
+            let batch = batch.trim_start_matches('b').parse()?;
+            let device = device::resolve(rest.first().unwrap_or(&"auto").parse()?)?;
+            match *kind {
+                "generator" => Some(generator(&device, batch)),
+                "train" => Some(training(&device, batch)),
+                _ => return Err(unknown().into()),
+            }
+        }
+        _ => return Err(unknown().into()),
+    })
+}
+
+/// Median time of a pass over a turn.
+fn generator(device: &Device, batch: usize) -> Turn {
+    let edit = work::generator(device, batch);
+    Box::new(move || {
+        let start = Instant::now();
+        let mut passes = Vec::new();
+        while start.elapsed() < TURN {
+            passes.push(timed(|| drop(edit())));
+        }
+        passes.sort_by(f64::total_cmp);
+        passes[passes.len() / 2]
+    })
+}
+
+/// A critic step and a fifth of a generator step, as the schedule has them.
+fn training(device: &Device, batch: usize) -> Turn {
+    let mut training = work::Training::new(device, batch);
+    let mut turn = move || timed(|| training.critic_step()) + timed(|| training.generator_step()) / 5.0;
+    turn(); // kernels are compiled and tuned on first use
+    Box::new(turn)
+}
+
+/// Seconds a face, decoded anew.
+fn load(folder: &Path, workers: usize) -> f64 {
+    let mut loader = work::loader(folder, workers, false);
+    let mut batches = || {
+        for batch in loader.by_ref().take(BATCHES) {
+            if let Err(error) = batch {
+                panic!("{error}");
+            }
+        }
+    };
+    batches();
+    timed(batches) / (BATCHES * BATCH) as f64
+}
+
+fn timed(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+fn serve(mut turn: Turn) -> Result<(), Box<dyn Error>> {
+    say("ready")?;
+    for line in io::stdin().lock().lines() {
+        line?;
+        say(&format!("{:.9}", turn()))?;
+    }
+    Ok(())
+}
+
+fn face(photo: &str) -> Result<(), Box<dyn Error>> {
+    let faces = FaceDetector::new()?.detect(&decode_photo(photo)?);
+    let face = faces.first().ok_or("no face")?;
+    say(&format!("{} {} {}", face.x, face.y, face.size))
+}
+
+fn say(line: &str) -> Result<(), Box<dyn Error>> {
+    writeln!(io::stdout(), "{line}")?;
+    Ok(io::stdout().flush()?)
+}
