@@ -50,8 +50,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "out/animate_smile.gif",
         &photos,
         Duration::from_secs_f32(SECONDS / FRAMES as f32),
+        0,
     )?;
-    save_image("out/animate_smile.png", &contact_sheet(&photo, &frames))?;
+    let steps = [0, 2, 4, 7, 9, 12].map(|step| (format!("frame {}", step + 1), frames[step].clone()));
+    save_image("out/animate_smile.png", &contact_sheet(&photo, &steps))?;
     println!("wrote out/animate_smile.gif, and out/animate_smile.png with, from top to bottom:");
     println!("the result; the face; the attention A, where white keeps the input; the painted colours C");
     println!(

@@ -261,6 +261,47 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A film's path does not say its format.
+    #[error("{} has no extension of a film", path.display())]
+    UnknownFilmFormat {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A film of which too many frames would wait in memory.
+    #[error("{} is too long for a GIF: {frames} frames fill the memory it may take", path.display())]
+    FilmTooLong {
+        /// The file.
+        path: PathBuf,
+        /// How many frames fitted.
+        frames: usize,
+    },
+
+    /// A folder that shall hold frames and holds something already.
+    #[error("{} is not empty", path.display())]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A video is asked for where FFmpeg cannot be run.
+    #[error("cannot write {}: videos need the program ffmpeg", path.display())]
+    NoFfmpeg {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// FFmpeg did not make a video.
+    #[error("ffmpeg cannot write {}", path.display())]
+    Ffmpeg {
+        /// The file.
+        path: PathBuf,
+        /// The last line that it wrote.
+        source: io::Error,
+    },
+
     /// The face detector that is built in cannot be unpacked.
     #[error("the built-in face detector is damaged; build again")]
     DetectorModel {

@@ -9,7 +9,7 @@
 //! | a photo | face crops like the training's | [`decode_photo`], [`FaceDetector`], [`crop`] |
 //! | pixels | tensors and back | [`pixels`] |
 //! | pickles, tables of OpenFace | labels | [`pickle`], [`labels`], [`openface`] |
-//! | frames | an animation, a contact sheet, a picture | [`write_gif`], [`Sheet`], [`save_image`] |
+//! | frames | an animation or a video, a contact sheet, a picture | [`FilmWriter`], [`Sheet`], [`save_image`] |
 //!
 //! Action units are [`ActionUnit`]s; their [`Intensities`] are in OpenFace units, 0 to 5, until they are
 //! normalised for the network (intensity / 5).
@@ -21,7 +21,7 @@ pub mod dataset;
 pub mod error;
 pub mod face;
 mod files;
-pub mod gif;
+pub mod film;
 pub mod labels;
 pub mod loader;
 pub mod openface;
@@ -35,7 +35,7 @@ pub use dataset::{Dataset, Face, OpenOptions, Split};
 pub use error::{Error, Result};
 pub use face::{FaceBox, FaceDetector, crop};
 pub use files::write_whole;
-pub use gif::write_gif;
+pub use film::{FilmFormat, FilmOptions, FilmWriter, write_gif};
 pub use loader::{Batch, Loader, LoaderConfig};
 pub use picture::decode_photo;
 pub use sheet::{Sheet, save_image};

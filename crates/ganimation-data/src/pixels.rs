@@ -101,6 +101,23 @@ pub fn tensor_from_intensities(intensities: &[Intensities], device: &Device) -> 
     tensor_from_aus(values, device)
 }
 
+/// What a network read, as intensities.
+///
+/// # Shapes
+/// - `aus`: `[batch, 17]`, OpenFace intensity / 5
+///
+/// # Panics
+/// Panics if there are not 17 action units, or if the device fails.
+pub fn intensities_from_tensor(aus: Tensor<2>) -> Vec<Intensities> {
+    let [_, units] = aus.dims();
+    assert!(units == AU_COUNT, "{units} action units, expected {AU_COUNT}");
+    let values = host_values(aus);
+    let (rows, _) = values.as_chunks::<AU_COUNT>();
+    rows.iter()
+        .map(|&row| Intensities::from_normalized(row))
+        .collect()
+}
+
 /// The action units of a [`Batch`](crate::Batch) on the device.
 ///
 /// # Shapes
@@ -131,7 +148,7 @@ fn common_size(images: &[RgbImage]) -> (u32, u32) {
     size
 }
 
-fn host_values(tensor: Tensor<4>) -> Vec<f32> {
+fn host_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     match tensor.into_data_as::<f32>().try_into_vec::<f32>() {
         Ok(values) => values,
         Err(error) => panic!("a tensor of f32 is not readable as f32: {error:?}"),
@@ -216,6 +233,10 @@ mod tests {
     fn intensities_are_divided_by_five() {
         let tensor = tensor_from_intensities(&[Intensities::new([2.5; AU_COUNT]); 2], &Device::flex());
         assert_eq!(tensor.dims(), [2, AU_COUNT]);
+        assert_eq!(
+            intensities_from_tensor(tensor.clone()),
+            [Intensities::new([2.5; AU_COUNT]); 2]
+        );
         assert_eq!(tensor.into_data().try_into_vec::<f32>().unwrap(), [0.5; 34]);
     }
 

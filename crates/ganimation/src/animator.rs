@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels};
 use ganimation_model::weights::{self, Metadata};
-use ganimation_model::{Edit, Generator};
+use ganimation_model::{AuReader, Edit, Generator};
 use image::{GrayImage, RgbImage};
 
 use crate::compose::paint;
@@ -14,6 +14,16 @@ use crate::{Error, Expression, Result};
 
 /// The weights that come with this crate.
 const BUNDLED: &[u8] = include_bytes!("../../../assets/weights/generator.safetensors");
+
+/// The network that reads what a photo shows; it comes with this crate too.
+const BUNDLED_READER: &[u8] = include_bytes!("../../../assets/weights/reader.safetensors");
+
+/// Side of the faces that are read, in pixels.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a face has far fewer than 2^32 pixels"
+)]
+const READER_SIZE: u32 = ganimation_model::READER_SIZE as u32;
 
 /// Faces that go through the network at once: enough to keep a device busy, few enough for any memory.
 const BATCH: usize = 8;
@@ -24,7 +34,7 @@ const MAX_NETWORK_SIZE: u32 = 2048;
 /// Largest face that is painted, in pixels: its tensors take about a gigabyte.
 const MAX_FACE: u32 = 4096;
 
-/// A trained generator and a face detector, ready for photos.
+/// A trained generator, a face detector and a reader of action units, ready for photos.
 ///
 /// Loading takes longer than a frame: make one, and use it for every photo. It may be shared between threads.
 ///
@@ -47,6 +57,8 @@ pub struct Animator {
     /// Side of the faces that the network was trained on, in pixels.
     crop_size: u32,
     detector: FaceDetector,
+    /// Says what faces show.
+    reader: AuReader,
     device: Device,
 }
 
@@ -91,12 +103,8 @@ impl Animator {
     }
 
     fn new((generator, metadata): (Generator, Metadata), device: &Device) -> Result<Self> {
-        let expected = ActionUnit::ALL.map(|unit| u32::from(unit.number()));
-        if metadata.action_units != expected {
-            return Err(Error::OtherActionUnits {
-                found: metadata.action_units,
-            });
-        }
+        check_units(&metadata)?;
+        let (reader, _) = weights::au_reader_from_bytes(BUNDLED_READER, device)?;
         let crop_size = u32::try_from(metadata.image_size)
             .ok()
             .filter(|size| (1..=MAX_NETWORK_SIZE).contains(size) && size % 4 == 0);
@@ -109,6 +117,7 @@ impl Animator {
             metadata,
             crop_size,
             detector: FaceDetector::new()?,
+            reader,
             device: device.clone(),
         })
     }
@@ -116,6 +125,16 @@ impl Animator {
     /// The network, for work on tensors.
     pub fn generator(&self) -> &Generator {
         &self.generator
+    }
+
+    /// Reads action units with another network: a file of a reader, or of a critic.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the file is missing or holds neither, [`Error::OtherActionUnits`].
+    pub fn with_reader(self, weights: &Path) -> Result<Self> {
+        let (reader, metadata) = weights::load_au_reader(weights, &self.device)?;
+        check_units(&metadata)?;
+        Ok(Self { reader, ..self })
     }
 
     /// What the weights say of themselves.
@@ -190,13 +209,9 @@ impl Animator {
             .iter()
             .map(|&face| crop(&photo, face, self.crop_size))
             .collect();
-        let shown = self.read(&crops);
-        let faces = boxes.iter().zip(crops).enumerate();
-        let faces = faces.map(|(at, (&bounds, crop))| PhotoFace {
-            bounds,
-            crop,
-            shown: shown.as_ref().map(|shown| shown[at]),
-        });
+        let shown = self.read(&photo, boxes);
+        let faces = boxes.iter().zip(crops).zip(shown);
+        let faces = faces.map(|((&bounds, crop), shown)| PhotoFace { bounds, crop, shown });
         Ok(FacePhoto {
             faces: faces.collect(),
             photo,
@@ -204,9 +219,16 @@ impl Animator {
         })
     }
 
-    /// What faces show, each a square crop of [`Animator::network_size`] pixels; nothing without a reader.
-    fn read(&self, _crops: &[RgbImage]) -> Option<Vec<Intensities>> {
-        None
+    /// What the faces in those boxes show.
+    fn read(&self, photo: &RgbImage, boxes: &[FaceBox]) -> Vec<Intensities> {
+        // Cut at the reader's own size: enlarged crops of a smaller network would be blurred.
+        let crop = |&face: &FaceBox| crop(photo, face, READER_SIZE);
+        let shown = boxes.chunks(BATCH).flat_map(|boxes| {
+            let crops: Vec<_> = boxes.iter().map(crop).collect();
+            let faces = pixels::tensor_from_images(&crops, &self.device);
+            pixels::intensities_from_tensor(self.reader.read(faces))
+        });
+        shown.collect()
     }
 
     /// Edits the photo's faces towards an expression.
@@ -284,4 +306,14 @@ impl Animator {
             faces,
         }
     }
+}
+
+fn check_units(metadata: &Metadata) -> Result<()> {
+    let expected = ActionUnit::ALL.map(|unit| u32::from(unit.number()));
+    if metadata.action_units == expected {
+        return Ok(());
+    }
+    Err(Error::OtherActionUnits {
+        found: metadata.action_units.clone(),
+    })
 }

@@ -1,26 +1,21 @@
-//! What the network made of a face, at a glance.
+//! What the network made of faces, at a glance.
 
-use ganimation_data::{FaceBox, Sheet, crop};
+use ganimation_data::{ActionUnit, FaceBox, Sheet, crop};
 use image::{DynamicImage, Rgb, RgbImage};
 
-use crate::{FacePhoto, Frame};
+use crate::{Animator, Expression, FacePhoto, Frame, Result};
 
 /// Side of a tile, in pixels.
 const TILE: u32 = 128;
 /// The result is shown with its surroundings: this much wider than the face's box.
 const SURROUNDINGS: f32 = 1.6;
 
-/// Steps that are shown of a film, at most.
-const STEPS: usize = 6;
-
-/// A picture with a column for the input and one for each of a few steps of a film that goes there and back.
+/// A picture with a column for the input and one, with a caption, for each step of a film.
 ///
-/// Steps are spread evenly from the first frame to the middle one. The rows: the photo around the face; the face
-/// alone, as the network gives it; the attention mask A, in which **white keeps the input**; the painted colours C.
-/// The face alone is `A * input + (1 - A) * C`.
-///
-/// Of several faces the first one is shown.
-pub fn contact_sheet(input: &FacePhoto, film: &[Frame]) -> RgbImage {
+/// The rows: the photo around the face; the face alone, as the network gives it; the attention mask A, in which **white
+/// keeps the input**; the painted colours C. The face alone is `A * input + (1 - A) * C`. Of several faces the first one
+/// is shown.
+pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     let face = &input.faces()[0];
     let around = surroundings(face.bounds());
     let mut columns = vec!["input".to_owned()];
@@ -28,10 +23,9 @@ pub fn contact_sheet(input: &FacePhoto, film: &[Frame]) -> RgbImage {
     let mut faces = vec![face.crop().clone()];
     let mut masks = vec![RgbImage::from_pixel(TILE, TILE, Rgb([255; 3]))]; // the input keeps itself
     let mut colors = vec![RgbImage::from_pixel(TILE, TILE, Rgb([119; 3]))]; // and nothing is painted
-    for step in steps(film.len()) {
-        let frame = &film[step];
+    for (caption, frame) in steps {
         let edited = &frame.faces[0];
-        columns.push(format!("frame {}", step + 1));
+        columns.push(caption.clone());
         results.push(crop(&frame.photo, around, TILE));
         faces.push(edited.image.clone());
         masks.push(DynamicImage::from(edited.attention.clone()).into_rgb8());
@@ -45,13 +39,53 @@ pub fn contact_sheet(input: &FacePhoto, film: &[Frame]) -> RgbImage {
     sheet.render()
 }
 
-/// Which of `count` frames are shown: from the first to the middle one.
-fn steps(count: usize) -> impl Iterator<Item = usize> {
-    let middle = count / 2;
-    let gaps = middle.min(STEPS - 1);
-    (0..=gaps)
-        .take(count)
-        .map(move |step| (step * middle).checked_div(gaps).unwrap_or(0))
+/// A row for each face of one edited photo: the input, the attention mask (**white keeps the input**), the painted
+/// colours and the result.
+pub fn strip(input: &FacePhoto, edited: &Frame) -> RgbImage {
+    let mut strip = Sheet::new(TILE).with_columns(["input", "A, white keeps", "color C", "result"]);
+    for (number, (face, painted)) in (1..).zip(input.faces().iter().zip(&edited.faces)) {
+        let tiles = vec![
+            crop(input.photo(), face.bounds(), TILE),
+            DynamicImage::from(painted.attention.clone()).into_rgb8(),
+            painted.color.clone(),
+            crop(&edited.photo, face.bounds(), TILE),
+        ];
+        let label = if input.faces().len() > 1 {
+            format!("face {number}")
+        } else {
+            String::new()
+        };
+        strip.push_row(label, tiles);
+    }
+    strip.render()
+}
+
+/// A picture with a row for each action unit and a column for each intensity, everything else as the photo shows it.
+///
+/// Of several faces the first one is shown.
+///
+/// # Errors
+/// [`Error::Intensity`](crate::Error::Intensity) unless the intensities lie in 0 to 5.
+pub fn unit_sheet(
+    animator: &Animator,
+    photo: &FacePhoto,
+    units: &[ActionUnit],
+    intensities: &[f32],
+) -> Result<RgbImage> {
+    let captions = intensities.iter().map(|intensity| format!("{intensity}"));
+    let mut sheet = Sheet::new(TILE).with_columns(captions);
+    let face = photo.faces()[0].bounds();
+    for &unit in units {
+        let row: Result<Vec<Expression>> = intensities
+            .iter()
+            .map(|&intensity| Expression::new().with(unit, intensity))
+            .collect();
+        let row = row?;
+        let frames = animator.frames(photo, &row);
+        let tiles = frames.map(|frame| crop(&frame.photo, face, TILE)).collect();
+        sheet.push_row(format!("{unit} {}", unit.name()), tiles);
+    }
+    Ok(sheet.render())
 }
 
 fn surroundings(face: FaceBox) -> FaceBox {
@@ -71,14 +105,6 @@ fn surroundings(face: FaceBox) -> FaceBox {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn steps_run_from_the_first_frame_to_the_middle_one() {
-        assert_eq!(steps(24).collect::<Vec<_>>(), [0, 2, 4, 7, 9, 12]);
-        assert_eq!(steps(4).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(steps(1).collect::<Vec<_>>(), [0]);
-        assert_eq!(steps(0).count(), 0);
-    }
 
     #[test]
     fn surroundings_keep_the_face_in_the_middle() {

@@ -164,6 +164,27 @@ pub enum Error {
         found: usize,
     },
 
+    /// A folder without photos that show faces.
+    #[error("{} holds no photo with a face", path.display())]
+    NoFaces {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// One picture of many photos.
+    #[error("an overlay shows one photo, and there are {count}")]
+    OverlayOfMany {
+        /// How many photos there are.
+        count: usize,
+    },
+
+    /// Some of many photos that could not be read.
+    #[error("{count} of the photos could not be read")]
+    Unread {
+        /// How many.
+        count: usize,
+    },
+
     /// Weights of a network that is conditioned on other action units.
     #[error("the weights are for action units {found:?}, not for OpenFace's 17")]
     OtherActionUnits {

@@ -47,6 +47,11 @@ impl Error {
             Self::Toml { .. } => {
                 "the documentation of `Expression::load` and `Timeline::load` shows such files".to_owned()
             }
+            Self::NoFaces { .. } => {
+                "the faces have to look at the camera and be at least 60 pixels wide".to_owned()
+            }
+            Self::OverlayOfMany { .. } => "read the photos one by one".to_owned(),
+            Self::Unread { .. } => "the lines above say why".to_owned(),
             Self::InFile { error, .. } => return error.hint(),
             Self::NoSuchFace { .. } => {
                 "faces are counted from 1, the largest first; `ganimation read` lists them".to_owned()
@@ -87,6 +92,11 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
             "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
         ),
         Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
+        Data::UnknownFilmFormat { .. } => Some("use gif, png, apng, mp4, mov, mkv or webm, or a folder"),
+        Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
+        Data::FolderNotEmpty { .. } => Some("name a new folder for the frames"),
+        Data::NoFfmpeg { .. } => Some("install ffmpeg, or write a gif or an animated png"),
+        Data::Ffmpeg { .. } => Some("try another format: gif, png, mp4, mov, mkv or webm"),
         Data::TooFewFaces { .. } => Some("lower --batch-size"),
         Data::LoaderThread { .. } => Some("lower --workers"),
         _ => None,

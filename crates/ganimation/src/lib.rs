@@ -29,14 +29,16 @@ mod error;
 mod expression;
 mod hint;
 mod motion;
+mod overlay;
 mod photo;
 
 pub use animator::{Animator, EditedFace, Frame};
-pub use contact_sheet::contact_sheet;
+pub use contact_sheet::{contact_sheet, strip, unit_sheet};
 pub use error::{Error, Result};
 pub use expression::{AuCommand, Change, Emotion, EmotionCommand, Expression};
 pub use ganimation_data::{ActionUnit, FaceBox, Intensities};
 pub use motion::{Ease, Key, Timeline, follow, read_sequence};
+pub use overlay::overlay;
 pub use photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
 
 /// Compiles the code in the README.

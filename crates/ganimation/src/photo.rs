@@ -90,7 +90,7 @@ impl PhotoOptions {
 pub struct PhotoFace {
     pub(crate) bounds: FaceBox,
     pub(crate) crop: RgbImage,
-    pub(crate) shown: Option<Intensities>,
+    pub(crate) shown: Intensities,
 }
 
 impl PhotoFace {
@@ -104,16 +104,16 @@ impl PhotoFace {
         &self.crop
     }
 
-    /// What the face shows, read from the photo; nothing where the animator has no reader.
-    pub fn shown(&self) -> Option<Intensities> {
+    /// What the face shows, read from the photo.
+    pub fn shown(&self) -> Intensities {
         self.shown
     }
 
     /// The intensities to ask for so that this face shows an expression.
     ///
-    /// What the expression leaves to the photo is [`PhotoFace::shown`], or 0 where nothing was read.
+    /// What the expression leaves to the photo is [`PhotoFace::shown`].
     pub fn target(&self, expression: &crate::Expression) -> Intensities {
-        expression.over(&self.shown.unwrap_or_default())
+        expression.over(&self.shown)
     }
 }
 

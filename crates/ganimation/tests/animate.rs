@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use ganimation::{ActionUnit, Animator, Ease, Expression, FacePhoto, Frame, PhotoOptions, Timeline, device};
+use ganimation::{
+    ActionUnit, Animator, CropMode, Ease, Expression, FacePhoto, Frame, PhotoOptions, Timeline, device,
+};
 use ganimation_data::write_gif;
 use gif::{ColorOutput, DecodeOptions};
 use image::{Rgb, RgbImage};
@@ -122,7 +124,7 @@ fn in_the_gif_the_background_stands_still() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("smile.gif");
     let photos: Vec<_> = FILM.frames.iter().map(|frame| frame.photo.clone()).collect();
-    write_gif(&path, &photos, Duration::from_millis(80)).unwrap();
+    write_gif(&path, &photos, Duration::from_millis(80), 0).unwrap();
 
     let shown = decoded(&path);
     assert_eq!(shown.len(), photos.len());
@@ -169,6 +171,27 @@ fn a_photo_gives_the_same_frames_one_by_one_and_together() {
         let change = difference(&alone.photo, &frame.photo, in_face);
         assert!(change < 0.05, "{change} levels");
     }
+}
+
+#[test]
+fn a_crop_of_the_network_s_size_is_edited_as_the_equation_says() {
+    let film = &*FILM;
+    let crop = film.photo.faces()[0].crop().clone();
+    let photo = film
+        .animator
+        .photo(crop, &PhotoOptions::new().with_crop(CropMode::None))
+        .unwrap();
+    let edited = film.animator.edit(&photo, &smile(1.0));
+    assert_eq!(edited.photo, edited.faces[0].image);
+    let change = difference(&edited.photo, &film.frames[4].faces[0].image, |_, _| true);
+    assert!(change < 0.05, "{change} levels from the face found in the photo");
+}
+
+#[test]
+fn an_animator_serves_many_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&FILM.animator);
+    shared(&FILM.photo);
 }
 
 #[test]

@@ -162,8 +162,8 @@ fn an_output_that_cannot_be_written_is_refused_before_the_work() {
     desk.refuses(&to("out.tiff"), "cannot tell the format of out.tiff");
     desk.refuses(&to("nowhere/out.png"), "there is no folder nowhere");
     desk.refuses(
-        &["animate", HOPPER, "--au", "12=0..3", "-o", "out.mp4"],
-        "cannot tell the format of out.mp4",
+        &["animate", HOPPER, "--au", "12=0..3", "-o", "out.avi"],
+        "cannot tell the format of out.avi",
     );
 }
 

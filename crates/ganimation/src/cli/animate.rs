@@ -1,30 +1,47 @@
 //! `ganimation animate`: one photo to a film.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
-use ganimation::{Ease, Result, Timeline, contact_sheet};
-use ganimation_data::{save_image, write_gif};
+use clap::{ArgGroup, Args};
+use ganimation::{
+    Animator, Ease, Error, Expression, FacePhoto, Frame, Result, Timeline, contact_sheet, follow,
+    read_sequence,
+};
+use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
 
-use super::inputs::{Network, PICTURES, Photo, check_outputs};
-use super::output::say;
+use super::inputs::{Networks, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
+use super::output::{note, say};
 use super::progress;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, shown_by};
 
-/// Film formats that can be written.
-const FILMS: &[&str] = &["gif"];
+/// Columns of a contact sheet, beside the input.
+const STEPS: usize = 6;
 
 const EXAMPLES: &str = "Examples:
   A smile that grows and fades again:
     ganimation animate me.jpg --au 6=0..3 --au 12=0..4 --au 25=0..3 -o smile.gif
 
-  The same by name, with a contact sheet of what the network painted:
-    ganimation animate me.jpg --au lip-corner-puller=0..4 -o smile.gif --sheet smile.png";
+  From what the photo shows to an emotion, once, in a video:
+    ganimation animate me.jpg --emotion surprise --once --ease out --frames 20 -o oh.mp4
 
-/// Make a film of a face that moves from one expression to another and back
+  A film written down, as an animated PNG (assets/scripts holds one):
+    ganimation animate me.jpg --script blink_and_smile.toml -o film.png
+
+  What OpenFace measured in a video, added to what the photo shows:
+    ganimation animate me.jpg --drive measured.csv --fps 25 -o driven.mp4
+
+  The faces of a folder's pictures, in the order of their names, as pictures again:
+    ganimation animate me.jpg --like frames/ -o driven/
+
+A single value is where the film goes to, from what the photo shows; 12=2..4 says where it comes from, 12=3..3 holds.";
+
+/// Make a film of faces that move from one expression to another
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("task")
+        .args(["au", "emotion", "from", "like", "absolute", "script", "drive"]).required(true).multiple(true),
+)]
 pub(super) struct Animate {
     #[command(flatten)]
     photo: Photo,
@@ -32,52 +49,172 @@ pub(super) struct Animate {
     #[command(flatten)]
     wanted: Wanted,
 
-    /// Frames of the film, there and back
+    /// Take times, expressions and curves from a file (toml)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "absolute", "drive", "frames", "once", "ease"])]
+    script: Option<PathBuf>,
+
+    /// Follow what OpenFace's FeatureExtraction measured (csv), smoothed, relative to its first frame unless --absolute
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "frames", "once", "ease"])]
+    drive: Option<PathBuf>,
+
+    /// Frames of the film; there and back, unless --once
     #[arg(long, value_name = "N", default_value_t = 24, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=240))]
     frames: u16,
 
+    /// Stop where the movement leads, in place of going back
+    #[arg(long)]
+    once: bool,
+
+    /// How the movement gathers speed: linear, in, out, in-out or hold
+    #[arg(long, value_name = "CURVE", default_value_t)]
+    ease: Ease,
+
     /// Frames a second
-    #[arg(long, value_name = "N", default_value_t = 12, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=50))]
+    #[arg(long, value_name = "N", default_value_t = 12, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=60))]
     fps: u16,
 
-    /// The film to write (gif)
+    /// How often the film is played; 0 repeats for ever, which a video cannot
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    loops: u16,
+
+    /// The film to write: gif, png or apng (animated), mp4, mov, mkv or webm (by ffmpeg), or a folder for pictures
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Also write a contact sheet: input, steps, attention and colours (png, jpg, webp)
+    /// Also write a contact sheet of the first face: input, steps, attention and colours (png, jpg, webp)
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
 
-    /// Make photos with a longer side than this smaller first, in pixels
+    /// Make a photo with a longer side than this smaller first, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 800, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: u32,
 
     #[command(flatten)]
-    network: Network,
+    networks: Networks,
 }
 
 impl Animate {
     pub(super) fn run(self) -> Result<()> {
         let sheet = self.sheet.iter().map(|sheet| (sheet.as_path(), PICTURES));
-        check_outputs(self.photo.path(), sheet.chain([(self.output.as_path(), FILMS)]))?;
-        let (start, end) = self.wanted.ends()?;
-        let fps = f32::from(self.fps);
-        let film = Timeline::there_and_back(start, end, f32::from(self.frames) / fps, Ease::InOut);
-        let animator = self.network.load()?;
+        if FilmFormat::of(&self.output) == Some(FilmFormat::Folder) {
+            check_output_folder(&self.output)?;
+            check_outputs(self.photo.path(), sheet)?;
+        } else {
+            let film = (self.output.as_path(), FilmFormat::EXTENSIONS);
+            check_outputs(self.photo.path(), sheet.chain([film]))?;
+        }
+        let animator = self.networks.load()?;
+        let mut expressions = self.timeline(&animator)?.frames(self.fps.into());
+        // The middle of a film there and back is where it leads.
+        let shown = if self.goes_back() {
+            expressions.len() / 2
+        } else {
+            expressions.len() - 1
+        };
+        if FilmFormat::of(&self.output) == Some(FilmFormat::Video) {
+            expressions = expressions.repeat(self.loops.max(1).into());
+        }
         let photo = self.photo.open(&animator, Some(self.max_side))?;
-
-        let expressions = film.frames(fps);
-        let bar = progress::bar(expressions.len(), "frames");
-        let frames: Vec<_> = bar.wrap_iter(animator.frames(&photo, &expressions)).collect();
-        bar.finish_and_clear();
-
-        let photos: Vec<_> = frames.iter().map(|frame| frame.photo.clone()).collect();
-        write_gif(&self.output, &photos, Duration::from_secs(1) / self.fps.into())?;
+        let steps = self.film(&animator, &photo, &expressions, &evenly(shown))?;
         say(self.output.display())?;
         if let Some(sheet) = &self.sheet {
-            save_image(sheet, &contact_sheet(&photo, &frames))?;
+            save_image(sheet, &contact_sheet(&photo, &steps))?;
             say(sheet.display())?;
         }
         Ok(())
+    }
+
+    fn goes_back(&self) -> bool {
+        let folder = self.wanted.like.as_ref().is_some_and(|path| path.is_dir());
+        !(self.once || self.script.is_some() || self.drive.is_some() || folder)
+    }
+
+    fn timeline(&self, animator: &Animator) -> Result<Timeline> {
+        let relative = !self.wanted.absolute;
+        match (&self.script, &self.drive, &self.wanted.like) {
+            (Some(script), ..) => Timeline::load(script),
+            (_, Some(table), _) => {
+                follow(&read_sequence(table)?, relative).map_err(|error| error.in_file(table))
+            }
+            (.., Some(folder)) if folder.is_dir() => follow(&self.shown_in(animator, folder)?, relative),
+            _ => {
+                let (start, end) = self.wanted.ends(animator)?;
+                let (frames, fps) = (f32::from(self.frames), f32::from(self.fps));
+                Ok(if self.once {
+                    Timeline::once(start, end, (frames - 1.0) / fps, self.ease)
+                } else {
+                    Timeline::there_and_back(start, end, frames / fps, self.ease)
+                })
+            }
+        }
+    }
+
+    /// What the faces of a folder's photos show, a photo a frame.
+    fn shown_in(&self, animator: &Animator, folder: &Path) -> Result<Vec<(f32, ganimation::Intensities)>> {
+        let photos = photos_in(folder)?;
+        let bar = progress::bar(photos.len(), "faces");
+        let mut shown = Vec::new();
+        for (frame, path) in (0_u16..).zip(&photos) {
+            match shown_by(animator, path) {
+                Ok(intensities) => shown.push((f32::from(frame) / f32::from(self.fps), intensities)),
+                Err(error @ Error::InFile { .. }) => bar.suspend(|| note(format_args!("left out: {error}"))),
+                Err(error) => return Err(error),
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        if shown.is_empty() {
+            return Err(Error::NoFaces {
+                path: folder.to_owned(),
+            });
+        }
+        Ok(shown)
+    }
+
+    /// Writes the film, and returns the frames of those numbers with captions.
+    fn film(
+        &self,
+        animator: &Animator,
+        photo: &FacePhoto,
+        expressions: &[Expression],
+        kept: &[usize],
+    ) -> Result<Vec<(String, Frame)>> {
+        let options = FilmOptions {
+            fps: self.fps,
+            plays: self.loops,
+            frames: u32::try_from(expressions.len()).unwrap_or(u32::MAX),
+        };
+        let mut film = FilmWriter::create(&self.output, options)?;
+        let bar = progress::bar(expressions.len(), "frames");
+        let mut steps = Vec::new();
+        for (index, frame) in bar.wrap_iter(animator.frames(photo, expressions)).enumerate() {
+            film.push(frame.photo.clone())?;
+            if self.sheet.is_some() && kept.contains(&index) {
+                steps.push((format!("frame {}", index + 1), frame));
+            }
+        }
+        film.finish()?;
+        bar.finish_and_clear();
+        Ok(steps)
+    }
+}
+
+/// A few numbers from 0 to `last`, both among them.
+fn evenly(last: usize) -> Vec<usize> {
+    let gaps = last.min(STEPS - 1);
+    (0..=gaps)
+        .map(|step| (step * last).checked_div(gaps).unwrap_or(0))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_run_from_the_first_to_the_last() {
+        assert_eq!(evenly(12), [0, 2, 4, 7, 9, 12]);
+        assert_eq!(evenly(2), [0, 1, 2]);
+        assert_eq!(evenly(0), [0]);
     }
 }

@@ -1,13 +1,12 @@
 //! `ganimation edit`: one photo to another.
 
 use std::path::PathBuf;
-use std::slice;
 
-use clap::Args;
-use ganimation::{Result, contact_sheet};
+use clap::{ArgGroup, Args};
+use ganimation::Result;
 use ganimation_data::save_image;
 
-use super::inputs::{Network, PICTURES, Photo, check_outputs};
+use super::inputs::{Networks, PICTURES, Photo, check_outputs};
 use super::output::say;
 use super::wanted::Wanted;
 
@@ -22,6 +21,9 @@ const EXAMPLES: &str = "Examples:
   Everything but a raised brow relaxed, with a strip of what the network painted:
     ganimation edit me.jpg --absolute --au inner-brow-raiser=3 -o brows.png --strip strip.png
 
+  What somebody else shows:
+    ganimation edit me.jpg --like you.jpg -o like_you.png
+
   Say it once, use it often:
     ganimation edit me.jpg --emotion sad=0.5 --au 25=1 --save mood.toml -o a.png
     ganimation edit you.jpg --from mood.toml -o b.png
@@ -31,7 +33,10 @@ const EXAMPLES: &str = "Examples:
 
 /// Change the expression of the faces in a photo
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("task").args(["au", "emotion", "from", "like", "absolute"]).required(true).multiple(true),
+)]
 pub(super) struct Edit {
     #[command(flatten)]
     photo: Photo,
@@ -47,7 +52,7 @@ pub(super) struct Edit {
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: Option<u32>,
 
-    /// Also write a strip of the first face: input, result, attention and colours (png, jpg, webp)
+    /// Also write a strip of each face: input, attention, colours and result (png, jpg, webp)
     #[arg(long, alias = "sheet", value_name = "FILE")]
     strip: Option<PathBuf>,
 
@@ -56,7 +61,7 @@ pub(super) struct Edit {
     save: Option<PathBuf>,
 
     #[command(flatten)]
-    network: Network,
+    networks: Networks,
 }
 
 impl Edit {
@@ -65,15 +70,15 @@ impl Edit {
         let save = self.save.iter().map(|save| (save.as_path(), &["toml"][..]));
         let outputs = strip.chain(save).chain([(self.output.as_path(), PICTURES)]);
         check_outputs(self.photo.path(), outputs)?;
-        let expression = self.wanted.held()?;
-        let animator = self.network.load()?;
+        let animator = self.networks.load()?;
+        let expression = self.wanted.held(&animator)?;
         let photo = self.photo.open(&animator, self.max_side)?;
 
         let frame = animator.edit(&photo, &expression);
         save_image(&self.output, &frame.photo)?;
         say(self.output.display())?;
         if let Some(strip) = &self.strip {
-            save_image(strip, &contact_sheet(&photo, slice::from_ref(&frame)))?;
+            save_image(strip, &ganimation::strip(&photo, &frame))?;
             say(strip.display())?;
         }
         if let Some(save) = &self.save {

@@ -33,6 +33,28 @@ impl Network {
     }
 }
 
+/// The network, and the one that reads what photos show.
+#[derive(Debug, Args)]
+pub(super) struct Networks {
+    #[command(flatten)]
+    network: Network,
+
+    /// Network to read photos with in place of the bundled one (safetensors)
+    #[arg(long, value_name = "FILE")]
+    reader: Option<PathBuf>,
+}
+
+impl Networks {
+    /// Loads both onto the device.
+    pub(super) fn load(&self) -> Result<Animator> {
+        let animator = self.network.load()?;
+        match &self.reader {
+            Some(path) => animator.with_reader(path),
+            None => Ok(animator),
+        }
+    }
+}
+
 /// The photo, and which faces of it count.
 #[derive(Debug, Args)]
 pub(super) struct Photo {
@@ -145,4 +167,38 @@ fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
+}
+
+/// Refuses a folder for frames that could not be made.
+pub(super) fn check_output_folder(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Error::NoFolder {
+        path: path.to_owned(),
+        folder: folder.to_owned(),
+    })
+}
+
+/// The pictures of a folder, by their extensions and in the order of their names.
+pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failure = |source| ganimation_data::Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut photos = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        let extension = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_ascii_lowercase();
+        if PICTURES.contains(&extension.as_str()) {
+            photos.push(path);
+        }
+    }
+    photos.sort();
+    Ok(photos)
 }

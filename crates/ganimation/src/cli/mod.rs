@@ -8,6 +8,8 @@ mod export;
 mod inputs;
 mod output;
 mod progress;
+mod read;
+mod sheet;
 mod train;
 mod train_reader;
 mod wanted;
@@ -40,6 +42,8 @@ struct Cli {
 enum Command {
     Animate(animate::Animate),
     Edit(edit::Edit),
+    Read(read::Read),
+    Sheet(sheet::Sheet),
     Train(train::Train),
     TrainReader(train_reader::TrainReader),
     Evaluate(evaluate::Evaluate),
@@ -53,6 +57,8 @@ pub(crate) fn run() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Animate(command) => command.run(),
             Command::Edit(command) => command.run(),
+            Command::Read(command) => command.run(),
+            Command::Sheet(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::TrainReader(command) => command.run(),
             Command::Evaluate(command) => command.run(),

@@ -1,40 +1,47 @@
 //! Options that say what a face shall do, shared by the commands that edit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ganimation::{AuCommand, EmotionCommand, Error, Expression, Result};
+use ganimation::{
+    Animator, AuCommand, EmotionCommand, Error, Expression, FaceChoice, Intensities, PhotoOptions, Result,
+};
 
-/// What the face shall do; at least one of these is given.
+/// What the face shall do; each command says which of these it needs.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub(super) struct Wanted {
     /// Action unit by number or name: 12=3 is an intensity, 12=+1 one more than the photo shows; may be repeated
-    #[arg(long = "au", value_name = "UNIT=VALUE")]
+    #[arg(long, value_name = "UNIT=VALUE")]
     au: Vec<AuCommand>,
 
     /// happiness, sadness, surprise, fear, anger, disgust or contempt, in full or as in happy=0.8; may be repeated
-    #[arg(long = "emotion", value_name = "NAME=STRENGTH")]
-    emotions: Vec<EmotionCommand>,
+    #[arg(long, value_name = "NAME=STRENGTH")]
+    emotion: Vec<EmotionCommand>,
 
     /// Start from an expression saved in a file (toml); --emotion and --au come on top
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 
+    /// Show what another face shows, read from its photo; --emotion and --au come on top
+    #[arg(long, value_name = "PHOTO", conflicts_with = "from")]
+    pub(super) like: Option<PathBuf>,
+
     /// Let action units that are not named be absent, in place of what the photo shows
     #[arg(long)]
-    absolute: bool,
+    pub(super) absolute: bool,
 }
 
 impl Wanted {
     /// Where a movement begins, and where it leads: what has no beginning starts from what the photo shows.
-    pub(super) fn ends(&self) -> Result<(Expression, Expression)> {
-        let (mut start, mut end) = match (&self.from, self.absolute) {
-            (Some(path), _) => (Expression::new(), Expression::load(path)?),
-            (None, true) => (Expression::neutral(), Expression::neutral()),
-            (None, false) => (Expression::new(), Expression::new()),
+    pub(super) fn ends(&self, animator: &Animator) -> Result<(Expression, Expression)> {
+        let mut start = Expression::new();
+        let mut end = match (&self.from, &self.like) {
+            (Some(path), _) => Expression::load(path)?,
+            (None, Some(path)) => shown_by(animator, path)?.into(),
+            (None, None) if self.absolute => Expression::neutral(),
+            (None, None) => Expression::new(),
         };
-        for &EmotionCommand { emotion, from, to } in &self.emotions {
+        for &EmotionCommand { emotion, from, to } in &self.emotion {
             if let Some(from) = from {
                 start = start.with_emotion(emotion, from)?;
             }
@@ -55,16 +62,22 @@ impl Wanted {
     }
 
     /// The one expression that options without movement ask for.
-    pub(super) fn held(&self) -> Result<Expression> {
+    pub(super) fn held(&self, animator: &Animator) -> Result<Expression> {
         let units = self.au.iter().filter(|command| command.from.is_some());
-        let emotions = self.emotions.iter().filter(|command| command.from.is_some());
+        let emotions = self.emotion.iter().filter(|command| command.from.is_some());
         let moving = units.map(|command| command.unit.to_string());
         match moving
             .chain(emotions.map(|command| command.emotion.to_string()))
             .next()
         {
             Some(what) => Err(Error::Moving { what }),
-            None => Ok(self.ends()?.1),
+            None => Ok(self.ends(animator)?.1),
         }
     }
+}
+
+/// What the largest face of a photo shows.
+pub(super) fn shown_by(animator: &Animator, path: &Path) -> Result<Intensities> {
+    let photo = animator.open(path, &PhotoOptions::new().with_faces(FaceChoice::Number(1)))?;
+    Ok(photo.faces()[0].shown())
 }

@@ -48,7 +48,7 @@ fn what_does_not_move_keeps_its_exact_colour() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.gif");
     let frames = frames(10);
-    write_gif(&path, &frames, Duration::from_millis(50)).unwrap();
+    write_gif(&path, &frames, Duration::from_millis(50), 0).unwrap();
     let (shown, _) = decode(&path);
     assert_eq!(shown.len(), 10);
     for (pair, shown) in frames.windows(2).zip(shown.windows(2)) {
@@ -66,7 +66,7 @@ fn only_the_changed_rectangle_is_stored() {
     let path = dir.path().join("a.gif");
     let mut frames = frames(4);
     frames.push(frames[3].clone());
-    write_gif(&path, &frames, Duration::from_millis(50)).unwrap();
+    write_gif(&path, &frames, Duration::from_millis(50), 0).unwrap();
     let (_, stored) = decode(&path);
     assert_eq!(stored[0], 48 * 40);
     assert!(stored[1..4].iter().all(|&pixels| pixels <= 9 * 6), "{stored:?}");
@@ -78,7 +78,7 @@ fn colours_are_close_and_few_colours_are_exact() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.gif");
     let many = [astronaut()];
-    write_gif(&path, &many, Duration::ZERO).unwrap();
+    write_gif(&path, &many, Duration::ZERO, 0).unwrap();
     let (shown, _) = decode(&path);
     let differences = many[0]
         .as_raw()
@@ -91,19 +91,19 @@ fn colours_are_close_and_few_colours_are_exact() {
     let few = [RgbImage::from_fn(20, 13, |x, y| {
         Rgb([u8::try_from(x * 12).unwrap(), 0, u8::from(y > 5)])
     })];
-    write_gif(&path, &few, Duration::ZERO).unwrap();
+    write_gif(&path, &few, Duration::ZERO, 0).unwrap();
     assert_eq!(decode(&path).0, few);
 }
 
 #[test]
 fn the_same_frames_make_the_same_file() {
     let frames = frames(3);
-    let encode = || encode(&frames, Duration::from_millis(40)).unwrap();
+    let encode = || encode(&frames, Duration::from_millis(40), 0).unwrap();
     assert_eq!(encode(), encode());
 }
 
 #[test]
 #[should_panic(expected = "frame 1 is (2, 3), the first is (3, 2)")]
 fn frames_of_different_sizes_are_refused() {
-    let _ = encode(&[RgbImage::new(3, 2), RgbImage::new(2, 3)], Duration::ZERO);
+    let _ = encode(&[RgbImage::new(3, 2), RgbImage::new(2, 3)], Duration::ZERO, 0);
 }

@@ -9,6 +9,7 @@ use color_quant::NeuQuant;
 use gif::{Encoder, EncodingError, Frame, Repeat};
 use image::{Rgb, RgbImage};
 
+use super::area::Area;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 
@@ -19,7 +20,7 @@ const SAMPLES: usize = 400_000;
 /// Browsers slow shorter frames down to a tenth of a second.
 const SHORTEST_FRAME: Duration = Duration::from_millis(20);
 
-/// Writes frames to a GIF that repeats for ever.
+/// Writes frames to a GIF that is played `plays` times, for ever if that is 0.
 ///
 /// All frames share one palette and nothing is dithered: a pixel that does not change between two
 /// frames keeps its exact colour. After the first frame only the rectangle that changes is stored. The
@@ -31,9 +32,14 @@ const SHORTEST_FRAME: Duration = Duration::from_millis(20);
 ///
 /// # Panics
 /// Panics if there are no frames, they are empty, or their sizes differ.
-pub fn write_gif(path: impl AsRef<Path>, frames: &[RgbImage], frame_time: Duration) -> Result<()> {
+pub fn write_gif(
+    path: impl AsRef<Path>,
+    frames: &[RgbImage],
+    frame_time: Duration,
+    plays: u16,
+) -> Result<()> {
     let path = path.as_ref();
-    let bytes = encode(frames, frame_time).map_err(|error| {
+    let bytes = encode(frames, frame_time, plays).map_err(|error| {
         let source = match error {
             EncodingError::Io(error) => error,
             other => io::Error::other(other),
@@ -46,7 +52,7 @@ pub fn write_gif(path: impl AsRef<Path>, frames: &[RgbImage], frame_time: Durati
     write_whole(path, &bytes)
 }
 
-fn encode(frames: &[RgbImage], frame_time: Duration) -> Result<Vec<u8>, EncodingError> {
+fn encode(frames: &[RgbImage], frame_time: Duration, plays: u16) -> Result<Vec<u8>, EncodingError> {
     let Some(first) = frames.first() else {
         panic!("0 frames do not make an animation")
     };
@@ -72,24 +78,33 @@ fn encode(frames: &[RgbImage], frame_time: Duration) -> Result<Vec<u8>, Encoding
     let mut palette = Palette::of(frames);
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width, height, &palette.rgb)?;
-    encoder.set_repeat(Repeat::Infinite)?;
+    match plays {
+        0 => encoder.set_repeat(Repeat::Infinite)?,
+        1 => {} // a GIF without the extension is played once
+        plays => encoder.set_repeat(Repeat::Finite(plays - 1))?, // which counts the times after the first
+    }
     let mut shown: Vec<u8> = Vec::new();
     for frame in frames {
         let indices: Vec<u8> = frame.pixels().map(|&pixel| palette.index(pixel)).collect();
-        let area = Area::changed(&shown, &indices, width);
+        let area = Area::changed(&shown, &indices, width.into());
         encoder.write_frame(&Frame {
             delay,
-            left: area.left,
-            top: area.top,
-            width: area.width,
-            height: area.height,
-            buffer: area.cut(&indices, width).into(),
+            left: side(area.left),
+            top: side(area.top),
+            width: side(area.width),
+            height: side(area.height),
+            buffer: area.cut(&indices, width.into()).into(),
             ..Frame::default()
         })?;
         shown = indices;
     }
     drop(encoder);
     Ok(bytes)
+}
+
+/// A length within the picture, whose sides fit.
+fn side(pixels: u32) -> u16 {
+    u16::try_from(pixels).unwrap_or(u16::MAX)
 }
 
 /// The colours of an animation.
@@ -151,69 +166,6 @@ impl Palette {
                 .map_or(0, |q| q.index_of(&[red, green, blue, u8::MAX]));
             u8::try_from(index).unwrap_or_default()
         })
-    }
-}
-
-/// A rectangle of a frame, in pixels.
-#[derive(Debug, PartialEq)]
-struct Area {
-    left: u16,
-    top: u16,
-    width: u16,
-    height: u16,
-}
-
-impl Area {
-    /// The smallest rectangle around all pixels that differ; one pixel if none do, and everything if
-    /// nothing has been shown.
-    fn changed(shown: &[u8], next: &[u8], width: u16) -> Self {
-        let rows = || (0_u16..).zip(next.chunks_exact(width.into()));
-        let height = rows().count();
-        if shown.len() != next.len() {
-            return Self {
-                left: 0,
-                top: 0,
-                width,
-                height: u16::try_from(height).unwrap_or(u16::MAX),
-            };
-        }
-        let (mut left, mut right, mut top, mut bottom) = (u16::MAX, 0, u16::MAX, 0);
-        for ((y, after), before) in rows().zip(shown.chunks_exact(width.into())) {
-            let differs = || {
-                (0_u16..)
-                    .zip(after.iter().zip(before))
-                    .filter(|(_, (a, b))| a != b)
-            };
-            let Some((first, _)) = differs().next() else {
-                continue;
-            };
-            let last = differs().last().map_or(first, |(x, _)| x);
-            (left, right) = (left.min(first), right.max(last));
-            (top, bottom) = (top.min(y), y);
-        }
-        if left == u16::MAX {
-            return Self {
-                left: 0,
-                top: 0,
-                width: 1,
-                height: 1,
-            };
-        }
-        Self {
-            left,
-            top,
-            width: right - left + 1,
-            height: bottom - top + 1,
-        }
-    }
-
-    fn cut(&self, indices: &[u8], width: u16) -> Vec<u8> {
-        let rows = indices
-            .chunks_exact(width.into())
-            .skip(self.top.into())
-            .take(self.height.into());
-        let columns = usize::from(self.left)..usize::from(self.left) + usize::from(self.width);
-        rows.flat_map(|row| &row[columns.clone()]).copied().collect()
     }
 }
 

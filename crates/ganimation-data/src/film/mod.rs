@@ -1,0 +1,207 @@
+//! Films: frames to a GIF, an animated PNG, a folder of pictures or a video.
+
+mod apng;
+mod area;
+mod gif;
+mod video;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use image::RgbImage;
+
+use crate::error::{Error, Result};
+use crate::sheet::save_image;
+
+pub use gif::write_gif;
+
+/// Bytes of pixels of a GIF, at most: its palette is made from all frames, which wait in memory.
+const MAX_GIF: usize = 2 << 30;
+
+/// What a film is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilmFormat {
+    /// 256 colours; every browser and mail program shows it.
+    Gif,
+    /// An animated PNG: all colours, exact.
+    Apng,
+    /// A folder of PNG pictures, `0001.png` and so on.
+    Folder,
+    /// A video, made by FFmpeg, which has to be installed.
+    Video,
+}
+
+impl FilmFormat {
+    /// The extensions that name a format; a path without one is a folder.
+    pub const EXTENSIONS: &[&str] = &["gif", "png", "apng", "mp4", "mov", "mkv", "webm"];
+
+    /// The format that a path stands for, if any.
+    pub fn of(path: &Path) -> Option<Self> {
+        let Some(extension) = path.extension() else {
+            return Some(Self::Folder);
+        };
+        match extension.to_string_lossy().to_ascii_lowercase().as_str() {
+            "gif" => Some(Self::Gif),
+            "png" | "apng" => Some(Self::Apng),
+            "mp4" | "mov" | "mkv" | "webm" => Some(Self::Video),
+            _ => None,
+        }
+    }
+}
+
+/// How a film is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilmOptions {
+    /// Frames a second, 1 or more; a GIF rounds to hundredths of a second a frame, and shows 50 at most.
+    pub fps: u16,
+    /// How often a GIF or an animated PNG is played; 0 repeats for ever.
+    pub plays: u16,
+    /// How many frames will come.
+    pub frames: u32,
+}
+
+/// A film that takes frames one by one and appears under its name when it is finished.
+///
+/// ```no_run
+/// use ganimation_data::{FilmOptions, FilmWriter};
+/// use image::RgbImage;
+///
+/// let options = FilmOptions { fps: 12, plays: 0, frames: 2 };
+/// let mut film = FilmWriter::create("film.gif".as_ref(), options)?;
+/// film.push(RgbImage::new(64, 64))?;
+/// film.push(RgbImage::new(64, 64))?;
+/// film.finish()?;
+/// # Ok::<(), ganimation_data::Error>(())
+/// ```
+pub struct FilmWriter {
+    path: PathBuf,
+    options: FilmOptions,
+    size: Option<(u32, u32)>,
+    pushed: u32,
+    kind: Kind,
+}
+
+enum Kind {
+    Gif(Vec<RgbImage>),
+    Apng(apng::Apng),
+    Folder,
+    Video(video::Video),
+}
+
+impl FilmWriter {
+    /// Starts a film whose format the extension of `path` says.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFilmFormat`], [`Error::NoFfmpeg`] for a video, [`Error::FolderNotEmpty`] and [`Error::Write`] for
+    /// a folder.
+    ///
+    /// # Panics
+    /// If the film has no frames or no frames a second.
+    pub fn create(path: &Path, options: FilmOptions) -> Result<Self> {
+        let FilmOptions { fps, frames, .. } = options;
+        assert!(fps > 0 && frames > 0, "a film of {frames} frames, {fps} a second");
+        let kind = match FilmFormat::of(path) {
+            Some(FilmFormat::Gif) => Kind::Gif(Vec::new()),
+            Some(FilmFormat::Apng) => Kind::Apng(apng::Apng::new(path, options)),
+            Some(FilmFormat::Video) => Kind::Video(video::Video::new(path, options)?),
+            Some(FilmFormat::Folder) => {
+                empty_folder(path)?;
+                Kind::Folder
+            }
+            None => {
+                return Err(Error::UnknownFilmFormat {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            options,
+            size: None,
+            pushed: 0,
+            kind,
+        })
+    }
+
+    /// Appends a frame.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::EncodePicture`], [`Error::Ffmpeg`], and [`Error::FilmTooLong`] for a GIF that does not
+    /// fit in memory.
+    ///
+    /// # Panics
+    /// If the frame is empty or has another size than the first one, or there are more than were announced.
+    pub fn push(&mut self, frame: RgbImage) -> Result<()> {
+        let size = frame.dimensions();
+        let first = *self.size.get_or_insert(size);
+        assert!(
+            size == first && size.0 * size.1 > 0,
+            "frame {} is {size:?}, the first is {first:?}",
+            self.pushed
+        );
+        self.pushed += 1;
+        assert!(
+            self.pushed <= self.options.frames,
+            "more than {} frames",
+            self.options.frames
+        );
+        match &mut self.kind {
+            Kind::Gif(frames) => {
+                if (frames.len() + 1) * frame.as_raw().len() > MAX_GIF {
+                    return Err(Error::FilmTooLong {
+                        path: self.path.clone(),
+                        frames: frames.len(),
+                    });
+                }
+                frames.push(frame);
+                Ok(())
+            }
+            Kind::Apng(film) => film.push(&frame),
+            Kind::Folder => save_image(self.path.join(format!("{:04}.png", self.pushed)), &frame),
+            Kind::Video(film) => film.push(&frame),
+        }
+    }
+
+    /// Completes the film.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Ffmpeg`].
+    ///
+    /// # Panics
+    /// If there are fewer frames than were announced.
+    pub fn finish(self) -> Result<()> {
+        let FilmOptions { fps, plays, frames } = self.options;
+        assert!(
+            self.pushed == frames,
+            "{} frames in place of {frames}",
+            self.pushed
+        );
+        match self.kind {
+            Kind::Gif(frames) => write_gif(&self.path, &frames, Duration::from_secs(1) / fps.into(), plays),
+            Kind::Apng(film) => film.finish(),
+            Kind::Folder => Ok(()),
+            Kind::Video(film) => film.finish(),
+        }
+    }
+}
+
+/// Makes the folder if it is not there; old frames are never mixed with new ones.
+fn empty_folder(path: &Path) -> Result<()> {
+    let failure = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    if !path.is_dir() {
+        return fs::create_dir(path).map_err(failure);
+    }
+    match fs::read_dir(path).map_err(failure)?.next() {
+        None => Ok(()),
+        Some(_) => Err(Error::FolderNotEmpty {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! `ganimation read`: what the faces in photos show.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use ganimation::{ActionUnit, Error, FacePhoto, PhotoFace, PhotoOptions, Result, overlay};
+use ganimation_data::save_image;
+use serde_json::{Map, Value, json};
+
+use super::inputs::{Networks, PICTURES, check_outputs};
+use super::output::{note, say};
+
+const EXAMPLES: &str = "Examples:
+  A table, for people:
+    ganimation read me.jpg us.jpg
+
+  A table, for programs:
+    ganimation read photos/*.jpg --format csv > units.csv
+
+  A picture, with a bar for each action unit:
+    ganimation read me.jpg --overlay units.png
+
+Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesses them: movements, not feelings.";
+
+/// Read action units from the faces in photos
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Read {
+    /// Photos with faces (jpg, png, webp)
+    #[arg(required = true)]
+    photos: Vec<PathBuf>,
+
+    /// How to write what is read
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Also draw boxes and bars over the photo (png, jpg, webp); of one photo alone
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
+
+    #[command(flatten)]
+    networks: Networks,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum Format {
+    /// Columns for people
+    #[default]
+    Table,
+    /// One row a face: file,face,AU01,…
+    Csv,
+    /// One object a face, with its box in the photo
+    Json,
+}
+
+impl Read {
+    pub(super) fn run(self) -> Result<()> {
+        if let Some(overlay) = &self.overlay {
+            let [photo] = &self.photos[..] else {
+                return Err(Error::OverlayOfMany {
+                    count: self.photos.len(),
+                });
+            };
+            check_outputs(photo, [(overlay.as_path(), PICTURES)])?;
+        }
+        let animator = self.networks.load()?;
+        let mut lines = Lines::new(self.format, &self.photos)?;
+        let mut unread = 0;
+        for path in &self.photos {
+            let photo = match animator.open(path, &PhotoOptions::new()) {
+                Ok(photo) => photo,
+                // With one photo, that is the whole answer.
+                Err(error) if self.photos.len() == 1 => return Err(error),
+                Err(error) => {
+                    note(format_args!("left out: {error}"));
+                    unread += 1;
+                    continue;
+                }
+            };
+            lines.photo(path, &photo)?;
+            if let Some(file) = &self.overlay {
+                save_image(file, &overlay(&photo))?;
+            }
+        }
+        lines.end()?;
+        if unread > 0 {
+            return Err(Error::Unread { count: unread });
+        }
+        Ok(())
+    }
+}
+
+/// The lines of the result, as they come.
+struct Lines {
+    format: Format,
+    /// Width of the column of files.
+    width: usize,
+    /// Whether a face has been told already.
+    begun: bool,
+}
+
+impl Lines {
+    fn new(format: Format, photos: &[PathBuf]) -> Result<Self> {
+        let widths = photos
+            .iter()
+            .map(|path| path.display().to_string().chars().count());
+        let width = widths.max().unwrap_or(0).max(4);
+        let codes = ActionUnit::ALL.map(ActionUnit::code);
+        match format {
+            Format::Table => say(format_args!("{:width$} face {}", "file", codes.join(" ")))?,
+            Format::Csv => say(format_args!("file,face,{}", codes.join(",")))?,
+            Format::Json => say("[")?,
+        }
+        Ok(Self {
+            format,
+            width,
+            begun: false,
+        })
+    }
+
+    fn photo(&mut self, path: &Path, photo: &FacePhoto) -> Result<()> {
+        for (number, face) in (1..).zip(photo.faces()) {
+            self.face(path, number, face)?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    fn face(&self, path: &Path, number: usize, face: &PhotoFace) -> Result<()> {
+        let file = path.display().to_string();
+        let shown = face.shown();
+        let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
+        match self.format {
+            Format::Table => say(format_args!(
+                "{file:0$} {number:4} {1}",
+                self.width,
+                values(4).join(" ")
+            )),
+            Format::Csv => say(format_args!("{},{number},{}", quoted(&file), values(0).join(","))),
+            Format::Json => {
+                let bounds = face.bounds();
+                let units = shown
+                    .iter()
+                    .map(|(unit, value)| (unit.code().to_owned(), hundredths(value)));
+                let face = json!({
+                    "file": file,
+                    "face": number,
+                    "box": { "x": bounds.x, "y": bounds.y, "size": bounds.size },
+                    "action_units": units.collect::<Map<String, Value>>(),
+                });
+                say(format_args!("{}{face}", if self.begun { "," } else { "" }))
+            }
+        }
+    }
+
+    fn end(&self) -> Result<()> {
+        match self.format {
+            Format::Json => say("]"),
+            Format::Table | Format::Csv => Ok(()),
+        }
+    }
+}
+
+/// As many digits as a reading is worth.
+fn hundredths(value: f32) -> Value {
+    json!((f64::from(value) * 100.0).round() / 100.0)
+}
+
+/// A cell of a CSV.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_with_commas_and_quotes_are_quoted() {
+        assert_eq!(quoted("a b.jpg"), "a b.jpg");
+        assert_eq!(quoted("a,\"b\".jpg"), "\"a,\"\"b\"\".jpg\"");
+    }
+}
