@@ -31,17 +31,61 @@ const DISCRIMINATOR_ADAM: &str = "discriminator_adam.safetensors";
 /// Metadata key of an optimiser's file.
 const COUNT: &str = "count";
 
-/// Writes `trainer` after `step` critic steps into `folder/step-N` and removes all but the `keep` newest checkpoints.
-pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64, keep: usize) -> Result<PathBuf> {
+/// Which checkpoints stay when a new one is complete.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// So many of the newest.
+    pub(crate) newest: usize,
+    /// Those whose step is a multiple of this.
+    pub(crate) every: Option<u64>,
+    /// The one of this step.
+    pub(crate) best: Option<u64>,
+}
+
+impl Keep {
+    fn holds(self, step: u64, newer: usize) -> bool {
+        let milestone = |every| step.is_multiple_of(every);
+        newer < self.newest || self.every.is_some_and(milestone) || self.best == Some(step)
+    }
+}
+
+/// Writes `trainer` after `step` critic steps into `folder/step-N`.
+pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64) -> Result<PathBuf> {
     let path = folder.join(format!("step-{step}"));
     if path.exists() {
         return Ok(path); // the same step of the same trajectory
     }
-    let (scratch, trash) = (folder.join(SCRATCH), folder.join(TRASH));
-    clear(&scratch)?;
-    clear(&trash)?;
+    let scratch = folder.join(SCRATCH);
+    clear_leftovers(folder)?;
     fs::create_dir_all(&scratch).map_err(Error::file("create", &scratch))?;
+    write_all(&scratch, trainer).inspect_err(|_| {
+        // A full disk has better uses; the error that counts is the first one.
+        let _ = fs::remove_dir_all(&scratch);
+    })?;
+    fs::rename(&scratch, &path).map_err(Error::file("name", &path))?;
+    sync_folder(folder)?;
+    Ok(path)
+}
 
+/// Removes the checkpoints that `keep` does not hold.
+pub(crate) fn prune(folder: &Path, keep: Keep) -> Result<()> {
+    let trash = folder.join(TRASH);
+    for (newer, (step, old)) in list(folder)?.iter().rev().enumerate() {
+        if !keep.holds(*step, newer) {
+            clear(&trash)?;
+            fs::rename(old, &trash).map_err(Error::file("remove", old))?;
+        }
+    }
+    clear(&trash)
+}
+
+/// Removes what a kill in the middle of [`save`] left behind.
+pub(crate) fn clear_leftovers(folder: &Path) -> Result<()> {
+    clear(&folder.join(SCRATCH))?;
+    clear(&folder.join(TRASH))
+}
+
+fn write_all(scratch: &Path, trainer: &Trainer) -> Result<()> {
     let write = |name, tensors, count| write_tensors(&scratch.join(name), tensors, count);
     write(GENERATOR, state_dict(&trainer.generator), None)?;
     write(DISCRIMINATOR, state_dict(&trainer.discriminator), None)?;
@@ -52,16 +96,7 @@ pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64, keep: usize) -> 
     ] {
         write(name, adam.state(), Some(adam.count()))?;
     }
-    sync_folder(&scratch)?;
-    fs::rename(&scratch, &path).map_err(Error::file("name", &path))?;
-    sync_folder(folder)?;
-
-    let checkpoints = list(folder)?;
-    for (_, old) in checkpoints.iter().rev().skip(keep) {
-        fs::rename(old, &trash).map_err(Error::file("remove", old))?;
-        clear(&trash)?;
-    }
-    Ok(path)
+    sync_folder(scratch)
 }
 
 fn clear(folder: &Path) -> Result<()> {
@@ -69,6 +104,32 @@ fn clear(folder: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file("clear", folder)(error)),
         _ => Ok(()),
     }
+}
+
+/// Networks to begin with: drawn from the settings' seed, or those of the files that the settings name.
+pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Trainer> {
+    let (from, critic_from) = (config.from.clone(), config.critic_from.clone());
+    let fresh = Trainer::new(config, device);
+    let of_folder = |name| Some(from.as_ref().filter(|path| path.is_dir())?.join(name));
+    let generator = of_folder(GENERATOR).or_else(|| from.clone());
+    let critic = critic_from.or_else(|| of_folder(DISCRIMINATOR).filter(|path| path.exists()));
+    if generator.is_none() && critic.is_none() {
+        return Ok(fresh);
+    }
+    Ok(Trainer::from_networks(
+        fresh.config,
+        begin_from(generator, fresh.generator)?,
+        begin_from(critic, fresh.discriminator)?,
+    ))
+}
+
+fn begin_from<M: Module>(path: Option<PathBuf>, module: M) -> Result<M> {
+    let Some(path) = path else {
+        return Ok(module);
+    };
+    let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
+    let (tensors, _) = tensors_from_bytes(&bytes).map_err(Error::begin(&path))?;
+    load_state_dict(module, tensors.into_iter().collect()).map_err(Error::begin(&path))
 }
 
 /// Reads the networks and optimisers of a checkpoint folder.

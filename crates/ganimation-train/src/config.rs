@@ -6,8 +6,8 @@ use ganimation_data::{AU_COUNT, Face};
 use ganimation_model::{DiscriminatorConfig, GeneratorConfig, LossWeights, Preset};
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::schedule::Schedule;
-use crate::{Error, Result};
 
 /// Version of the settings file; an older or newer one is refused rather than half understood.
 pub const CONFIG_VERSION: u32 = 1;
@@ -35,6 +35,25 @@ impl Default for AdamConfig {
             epsilon: 1e-8,
         }
     }
+}
+
+/// Element type of activations; weights, their moments and statistics are always f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Half the bits: not there yet, refused by [`TrainConfig::check`].
+    Bf16,
+}
+
+fn validate_every() -> u64 {
+    500
+}
+
+fn validate_faces() -> usize {
+    64
 }
 
 /// Every setting of a run, as stored in its `config.toml`.
@@ -80,12 +99,31 @@ pub struct TrainConfig {
     pub cache: bool,
     /// Critic steps between checkpoints.
     pub checkpoint_every: u64,
-    /// Checkpoints to keep; older ones are removed.
+    /// Newest checkpoints to keep; older ones are removed.
     pub checkpoint_keep: usize,
+    /// Keep those for good whose step is a multiple of this.
+    #[serde(default)]
+    pub checkpoint_keep_every: Option<u64>,
+    /// Critic steps between validations on held-out faces. The best checkpoint taken at the step of one is kept too.
+    #[serde(default = "validate_every")]
+    pub validate_every: u64,
+    /// Held-out faces of a validation, at most; below 2 there is none.
+    #[serde(default = "validate_faces")]
+    pub validate_faces: usize,
     /// Critic steps between preview pictures.
     pub preview_every: u64,
     /// Critic steps between lines of metrics.
     pub log_every: u64,
+    /// Element type of activations.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Weights to begin with: a generator's file, or a folder with `generator.safetensors` and perhaps
+    /// `discriminator.safetensors`, such as a checkpoint. Optimisers begin anew.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
+    /// The critic's file to begin with.
+    #[serde(default)]
+    pub critic_from: Option<PathBuf>,
     /// Both optimisers.
     pub adam: AdamConfig,
     /// The losses.
@@ -116,8 +154,14 @@ impl TrainConfig {
             cache: true,
             checkpoint_every: 500,
             checkpoint_keep: 3,
+            checkpoint_keep_every: None,
+            validate_every: validate_every(),
+            validate_faces: validate_faces(),
             preview_every: 250,
             log_every: 10,
+            precision: Precision::F32,
+            from: None,
+            critic_from: None,
             adam: AdamConfig::default(),
             loss: LossWeights::default(),
         }
@@ -155,127 +199,6 @@ impl TrainConfig {
         let mean = factors.iter().sum::<f64>() / AU_COUNT as f64;
         self.loss.au_factors = factors.iter().map(|factor| factor / mean).collect();
         self
-    }
-
-    /// Checks every setting before work starts.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] or [`Error::Model`] for the first one that cannot work.
-    pub fn check(&self) -> Result<()> {
-        let require = |holds: bool, name, found: &dyn std::fmt::Display, expected| {
-            if holds {
-                return Ok(());
-            }
-            Err(Error::Setting {
-                name,
-                found: found.to_string(),
-                expected,
-            })
-        };
-        require(self.version == CONFIG_VERSION, "version", &self.version, "1")?;
-        self.discriminator().check()?;
-        require(
-            self.image_size <= 1024,
-            "image_size",
-            &self.image_size,
-            "at most 1024",
-        )?;
-        for (name, value) in [
-            ("generator_channels", self.generator_channels),
-            ("discriminator_channels", self.discriminator_channels),
-        ] {
-            require((1..=1024).contains(&value), name, &value, "1 to 1024")?;
-        }
-        require(
-            self.generator_blocks <= 64,
-            "generator_blocks",
-            &self.generator_blocks,
-            "at most 64",
-        )?;
-        require(
-            (1..=4096).contains(&self.batch_size),
-            "batch_size",
-            &self.batch_size,
-            "1 to 4096",
-        )?;
-        require(
-            (1..=256).contains(&self.workers),
-            "workers",
-            &self.workers,
-            "1 to 256",
-        )?;
-        require(
-            self.checkpoint_keep > 0,
-            "checkpoint_keep",
-            &self.checkpoint_keep,
-            "at least 1",
-        )?;
-        for (name, value) in [
-            ("steps", self.steps.unwrap_or(1)),
-            ("generator_every", self.generator_every),
-            ("checkpoint_every", self.checkpoint_every),
-            ("preview_every", self.preview_every),
-            ("log_every", self.log_every),
-        ] {
-            require(value > 0, name, &value, "at least 1")?;
-        }
-        let share = |value: f64| (0.0..1.0).contains(&value);
-        require(
-            share(self.ema_decay),
-            "ema_decay",
-            &self.ema_decay,
-            "0 or more, below 1",
-        )?;
-        require(
-            share(self.adam.beta_1),
-            "beta_1",
-            &self.adam.beta_1,
-            "0 or more, below 1",
-        )?;
-        require(
-            share(self.adam.beta_2),
-            "beta_2",
-            &self.adam.beta_2,
-            "0 or more, below 1",
-        )?;
-        for (name, value) in [
-            ("loss.aus", self.loss.aus),
-            ("loss.penalty", self.loss.penalty),
-            ("loss.cycle", self.loss.cycle),
-            ("loss.attention", self.loss.attention),
-            ("loss.smoothness", self.loss.smoothness),
-        ] {
-            require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
-        }
-        let positive = |value: f64| value.is_finite() && value > 0.0;
-        require(positive(self.adam.rate), "rate", &self.adam.rate, "above 0")?;
-        require(
-            positive(self.adam.epsilon),
-            "epsilon",
-            &self.adam.epsilon,
-            "above 0",
-        )?;
-        let noise = self.target_noise;
-        require((0.0..=1.0).contains(&noise), "target_noise", &noise, "0 to 1")?;
-        let edits = self.target_edits;
-        require((0.0..=1.0).contains(&edits), "target_edits", &edits, "0 to 1")?;
-        let factors = &self.loss.au_factors;
-        require(
-            factors.is_empty() || factors.len() == AU_COUNT,
-            "loss.au_factors",
-            &format_args!("{} numbers", factors.len()),
-            "17 numbers, or none",
-        )?;
-        for factor in factors {
-            let holds = factor.is_finite() && *factor >= 0.0;
-            require(holds, "loss.au_factors", factor, "0 or more")?;
-        }
-        require(
-            (0.0..=1.0).contains(&self.balance),
-            "balance",
-            &self.balance,
-            "0 to 1",
-        )
     }
 
     /// The generator that these settings describe.

@@ -1,6 +1,8 @@
 //! What can go wrong in a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::watchdog::Warning;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,6 +27,9 @@ pub enum Error {
     /// A run was to be resumed, but the folder holds none.
     #[error("{path} holds no run to resume", path = .0.display())]
     NothingToResume(PathBuf),
+    /// A folder that was to tell of a run holds none.
+    #[error("{path} holds no run", path = .0.display())]
+    NotARun(PathBuf),
     /// Another process trains in this folder.
     #[error("run {path} is being trained by another process", path = .0.display())]
     Busy(PathBuf),
@@ -56,6 +61,49 @@ pub enum Error {
         /// The critic step.
         step: u64,
     },
+    /// Weights to begin with that do not fit the networks of the settings.
+    #[error("cannot begin with {path}", path = path.display())]
+    Begin {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ganimation_model::Error,
+    },
+    /// A weight of a network stopped being a number.
+    #[error("a weight of the {network} is no number any more at step {step}")]
+    BrokenWeights {
+        /// Which network.
+        network: &'static str,
+        /// The critic step.
+        step: u64,
+    },
+    /// The watchdog found something, and the run was to stop at that.
+    #[error("stopped at step {}: {}", .0.step, .0.sign)]
+    Warned(Warning),
+    /// Something that is no `NAME=VALUE`.
+    #[error("cannot read setting `{found}`: {reason}")]
+    Assignment {
+        /// The text as it was given.
+        found: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Settings that do not exist or are of the wrong kind.
+    #[error("cannot use the settings: {reason}")]
+    Settings {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A setting that a run keeps for good.
+    #[error("setting `{name}` of a run that is under way cannot change from {before} to {after}")]
+    Unchangeable {
+        /// The setting.
+        name: String,
+        /// Its value in the run.
+        before: String,
+        /// The value that was asked for.
+        after: String,
+    },
     /// The dataset or one of its pictures.
     #[error(transparent)]
     Data(#[from] ganimation_data::Error),
@@ -72,5 +120,11 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { action, path, source }
+    }
+
+    /// Says which file could not be begun with.
+    pub(crate) fn begin(path: &Path) -> impl FnOnce(ganimation_model::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Begin { path, source }
     }
 }

@@ -1,19 +1,22 @@
 //! What a run measures, and the file that it goes into.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use burn::module::Module;
 use burn::tensor::Tensor;
-use ganimation_data::write_whole;
-use serde::Serialize;
+use ganimation_model::map_parameters;
+use serde::{Deserialize, Serialize};
 
+use crate::lines::Lines;
 use crate::trainer::{CriticReport, GeneratorReport};
 use crate::{Error, Result};
 
+/// The file of losses.
+pub(crate) const METRICS: &str = "metrics.jsonl";
+
 /// One line of `metrics.jsonl`: the newest losses, unweighted.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Critic steps taken.
     pub step: u64,
@@ -47,6 +50,9 @@ pub struct Progress {
     pub faces_per_second: f64,
     /// Share of the time since the last line spent waiting for pictures.
     pub waiting: f64,
+    /// Share of that time spent on neither pictures nor networks: metrics, previews, validation, checkpoints, the loop.
+    #[serde(default)]
+    pub upkeep: f64,
     /// Seconds left at this pace.
     pub seconds_left: f64,
 }
@@ -65,34 +71,28 @@ pub(crate) struct Position {
     pub(crate) rate: f64,
     /// All the time spent waiting for pictures so far.
     pub(crate) waited: Duration,
+    /// All the time spent on steps of the networks so far.
+    pub(crate) stepped: Duration,
 }
 
 /// The open `metrics.jsonl` and when its last line was written.
 pub(crate) struct Metrics {
-    path: PathBuf,
-    file: File,
+    lines: Lines,
     last_step: u64,
     last_time: Instant,
     last_waited: Duration,
+    last_stepped: Duration,
 }
 
 impl Metrics {
-    /// Appends to what the run had written when it had taken `step` steps; lines beyond, of a part that was killed after
-    /// its last checkpoint, are dropped, for the run takes those steps again.
+    /// Goes on with what the run had written when it had taken `step` steps.
     pub(crate) fn open(folder: &Path, step: u64) -> Result<Self> {
-        let path = folder.join("metrics.jsonl");
-        drop_lines_after(step, &path)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(Error::file("open", &path))?;
         Ok(Self {
-            path,
-            file,
+            lines: Lines::open(folder, METRICS, step)?,
             last_step: step,
             last_time: Instant::now(),
             last_waited: Duration::ZERO,
+            last_stepped: Duration::ZERO,
         })
     }
 
@@ -104,13 +104,9 @@ impl Metrics {
         generator: &GeneratorReport,
         at: &Position,
     ) -> Result<Progress> {
+        let reading = Instant::now();
         let read = |term, tensor| read_finite(term, tensor, at.step);
-        let now = Instant::now();
-        let seconds = (now - self.last_time).as_secs_f64().max(1e-9);
-        let steps = (at.step - self.last_step) as f64;
-        let waited = (at.waited - self.last_waited).as_secs_f64();
-        (self.last_step, self.last_time, self.last_waited) = (at.step, now, at.waited);
-        let progress = Progress {
+        let mut progress = Progress {
             step: at.step,
             steps: at.steps,
             epoch: at.step as f64 / at.batches_per_epoch as f64,
@@ -125,15 +121,21 @@ impl Metrics {
             smoothness: read("smoothness", &generator.smoothness)?,
             painted: read("mask", &generator.painted)?,
             painted_peak: read("mask", &generator.painted_peak)?,
-            faces_per_second: steps * at.batch as f64 / seconds,
-            waiting: waited / seconds,
-            seconds_left: at.steps.saturating_sub(at.step) as f64 * seconds / steps.max(1.0),
+            ..Progress::default()
         };
-        let line = serde_json::to_string(&progress).map_err(|error| Error::Damaged {
-            path: self.path.clone(),
-            reason: error.to_string(),
-        })?;
-        writeln!(self.file, "{line}").map_err(Error::file("write", &self.path))?;
+        // Reading waits for devices that compute behind the loop's back: that is the networks' time.
+        let now = Instant::now();
+        let stepped = at.stepped + (now - reading);
+        let seconds = (now - self.last_time).as_secs_f64().max(1e-9);
+        let share = |now: Duration, before: Duration| now.saturating_sub(before).as_secs_f64() / seconds;
+        let steps = (at.step - self.last_step) as f64;
+        progress.faces_per_second = steps * at.batch as f64 / seconds;
+        progress.waiting = share(at.waited, self.last_waited);
+        progress.upkeep = (1.0 - progress.waiting - share(stepped, self.last_stepped)).max(0.0);
+        progress.seconds_left = at.steps.saturating_sub(at.step) as f64 * seconds / steps.max(1.0);
+        (self.last_step, self.last_time) = (at.step, now);
+        (self.last_waited, self.last_stepped) = (at.waited, at.stepped);
+        self.lines.write(&progress)?;
         Ok(progress)
     }
 }
@@ -161,19 +163,20 @@ fn read_finite(term: &'static str, tensor: &Tensor<1>, step: u64) -> Result<f32>
     }
 }
 
-fn drop_lines_after(step: u64, path: &Path) -> Result<()> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::file("read", path)(error)),
-    };
-    let of_line = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?["step"].as_u64();
-    let kept: String = text
-        .split_inclusive('\n')
-        .filter(|line| of_line(line).is_some_and(|found| found <= step))
-        .collect();
-    if kept.len() == text.len() {
-        return Ok(());
+/// Refuses a network with a weight that is no number any more, which no later step can mend.
+pub(crate) fn require_finite_weights<M: Module>(network: &'static str, module: &M, step: u64) -> Result<()> {
+    let mut sum: Option<Tensor<1>> = None;
+    map_parameters(module.clone(), |_, values| {
+        // A sum of magnitudes is finite only if each of them is.
+        let magnitude = values.clone().abs().sum();
+        sum = Some(match sum.take() {
+            Some(sum) => sum + magnitude,
+            None => magnitude,
+        });
+        values
+    });
+    match sum.map_or(0.0, |sum| sum.into_scalar::<f32>()) {
+        value if value.is_finite() => Ok(()),
+        _ => Err(Error::BrokenWeights { network, step }),
     }
-    Ok(write_whole(path, kept.as_bytes())?)
 }

@@ -2,21 +2,29 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, Dataset, Loader, LoaderConfig, Split, save_image, write_whole};
+use ganimation_data::{ActionUnit, Dataset, write_whole};
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
 
+use crate::checkpoint::{self, Keep};
 use crate::config::TrainConfig;
-use crate::metrics::{Metrics, Position, Progress, require_finite};
-use crate::preview::Preview;
-use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
-use crate::{Error, Result, checkpoint};
+use crate::history::best_step;
+use crate::lines::Lines;
+use crate::metrics::{Progress, require_finite_weights};
+use crate::session::Session;
+use crate::settings::{Change, Overlay};
+use crate::trainer::Trainer;
+use crate::validation::Validation;
+use crate::watchdog::Warning;
+use crate::{Error, Result};
 
-const SETTINGS: &str = "config.toml";
-const CHECKPOINTS: &str = "checkpoints";
-const PREVIEWS: &str = "previews";
+pub(crate) const SETTINGS: &str = "config.toml";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const PREVIEWS: &str = "previews";
+const CHANGES: &str = "changes.jsonl";
 const LOCK: &str = ".lock";
 
 /// Hears how a run gets on. Every method does nothing unless overridden.
@@ -29,9 +37,33 @@ pub trait Observer {
     fn saved(&mut self, _path: &Path) {}
     /// A preview picture is complete.
     fn previewed(&mut self, _path: &Path) {}
+    /// Held-out faces were looked at.
+    fn validated(&mut self, _validation: &Validation) {}
+    /// The watchdog found something.
+    fn warned(&mut self, _warning: &Warning) {}
 }
 
 impl Observer for () {}
+
+/// Where one stretch of a run ends, beside the schedule's end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// After so many critic steps of the whole run.
+    pub steps: Option<u64>,
+    /// After this time; only the end of the stretch depends on it, never what a step does.
+    pub time: Option<Duration>,
+    /// At the first warning of the watchdog.
+    pub strict: bool,
+}
+
+impl From<u64> for Limits {
+    fn from(steps: u64) -> Self {
+        Self {
+            steps: Some(steps),
+            ..Self::default()
+        }
+    }
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +77,14 @@ pub enum Outcome {
     },
 }
 
-/// A run folder: `config.toml`, `metrics.jsonl`, `previews/`, `checkpoints/step-N/`, `generator.safetensors`.
+/// A run folder: `config.toml`, `metrics.jsonl`, `validation.jsonl`, TensorBoard's events, `previews/`,
+/// `checkpoints/step-N/`, `generator.safetensors`.
 #[derive(Debug)]
 pub struct Run {
-    folder: PathBuf,
-    trainer: Trainer,
-    step: u64,
-    device: Device,
+    pub(crate) folder: PathBuf,
+    pub(crate) trainer: Trainer,
+    pub(crate) step: u64,
+    pub(crate) device: Device,
     /// Held as long as the run is open, so that two processes do not write into one folder.
     _lock: File,
 }
@@ -73,15 +106,12 @@ impl Run {
             fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         }
         let lock = lock(&folder)?;
-        let settings = folder.join(SETTINGS);
-        let text = toml::to_string(&config).map_err(|error| Error::Damaged {
-            path: settings.clone(),
-            reason: error.to_string(),
-        })?;
-        write_whole(&settings, text.as_bytes())?;
+        clear_leftovers(&folder)?;
+        let trainer = checkpoint::begin(config, device)?;
+        write_settings(&folder, &trainer.config)?;
         Ok(Self {
             folder,
-            trainer: Trainer::new(config, device),
+            trainer,
             step: 0,
             device: device.clone(),
             _lock: lock,
@@ -94,29 +124,55 @@ impl Run {
     /// [`Error::NothingToResume`] if the folder holds no run, [`Error::Busy`] if another process trains in it,
     /// [`Error::Damaged`] if a file of it is not what it should be.
     pub fn resume(folder: impl Into<PathBuf>, device: &Device) -> Result<Self> {
+        Ok(Self::resume_changed(folder, &Overlay::default(), device)?.0)
+    }
+
+    /// [`Self::resume`] with some settings changed, which leaves the trajectory it was on. The changes are stored in the
+    /// settings, listed in `changes.jsonl` and returned.
+    ///
+    /// # Errors
+    /// Those of [`Self::resume`], of [`TrainConfig::overlaid`] and [`TrainConfig::check`], and [`Error::Unchangeable`] for
+    /// a setting that decides what is stored: the networks' sizes, the batch, the seed.
+    pub fn resume_changed(
+        folder: impl Into<PathBuf>,
+        changes: &Overlay,
+        device: &Device,
+    ) -> Result<(Self, Vec<Change>)> {
         let folder = folder.into();
         let settings = folder.join(SETTINGS);
         if !settings.exists() {
             return Err(Error::NothingToResume(folder));
         }
         let lock = lock(&folder)?;
-        let text = fs::read_to_string(&settings).map_err(Error::file("read", &settings))?;
-        let config = TrainConfig::from_toml(&text).map_err(|reason| Error::Damaged {
-            path: settings,
-            reason,
-        })?;
+        clear_leftovers(&folder)?;
+        let before = read_settings(&folder)?;
+        let config = before.overlaid(changes)?;
         config.check()?;
-        let (step, trainer) = match checkpoint::list(&folder.join(CHECKPOINTS))?.pop() {
-            Some((step, newest)) => (step, checkpoint::load(&newest, config, device)?),
-            None => (0, Trainer::new(config, device)),
+        let newest = checkpoint::list(&folder.join(CHECKPOINTS))?.pop();
+        let step = newest.as_ref().map_or(0, |(step, _)| *step);
+        let changed = before.changes_to(&config, step)?;
+        let trainer = match newest {
+            Some((_, newest)) => checkpoint::load(&newest, config, device)?,
+            None => checkpoint::begin(config, device)?,
         };
-        Ok(Self {
+        if !changed.is_empty() {
+            let mut lines = Lines::open(&folder, CHANGES, step)?;
+            for change in &changed {
+                lines.write(change)?;
+            }
+            write_settings(&folder, &trainer.config)?;
+        }
+        let run = Self {
             folder,
             trainer,
             step,
             device: device.clone(),
             _lock: lock,
-        })
+        };
+        if run.step > 0 {
+            run.settle()?;
+        }
+        Ok((run, changed))
     }
 
     /// The settings it runs with.
@@ -134,86 +190,20 @@ impl Run {
         &self.trainer
     }
 
-    /// Trains until the schedule ends, `until` critic steps are reached or `stop` is set; then saves.
+    /// Trains until the schedule ends, a limit is reached or `stop` is set; then saves.
     ///
     /// # Errors
-    /// [`Error::Data`] from the dataset, [`Error::File`] from the folder, [`Error::NotFinite`] if a loss stops being a
-    /// number; the checkpoints before it stay.
+    /// [`Error::Data`] from the dataset, [`Error::File`] from the folder, [`Error::NotFinite`] or
+    /// [`Error::BrokenWeights`] if a loss or a weight stops being a number, [`Error::Warned`] if the watchdog barks and
+    /// the limits are strict; the checkpoints before it stay.
     pub fn train(
         &mut self,
         dataset: &Dataset,
-        until: Option<u64>,
+        limits: impl Into<Limits>,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Outcome> {
-        let config = self.trainer.config.clone();
-        let faces = dataset.split(Split::Train);
-        let schedule = config.schedule(faces.len());
-        let end = until.map_or(schedule.steps, |until| until.min(schedule.steps));
-        let mut loader = Loader::new(faces.to_vec(), loader_config(&config), self.step)?;
-        let shown = match dataset.split(Split::Test) {
-            [] => faces,
-            held_out => held_out,
-        };
-        let preview = Preview::new(shown, config.image_size, &self.device)?;
-        let mut metrics = Metrics::open(&self.folder, self.step)?;
-        let mut latest: Option<(CriticReport, Option<GeneratorReport>)> = None;
-        let (mut saved, mut previewed) = (self.step, self.step);
-
-        while self.step < end && !stop.load(Ordering::Relaxed) {
-            let batch = match loader.next() {
-                Some(Ok(batch)) => batch,
-                Some(Err(error)) => {
-                    // What was learnt before the picture that cannot be read is not lost with it.
-                    self.save(latest.as_ref(), observer)?;
-                    return Err(error.into());
-                }
-                None => break,
-            };
-            let rate = schedule.rate_at(self.step);
-            let batch = FaceBatch::new(batch, &self.device);
-            let of_critic = self.trainer.critic_step(&batch, self.step, rate);
-            self.step += 1;
-            let of_generator = if self.step.is_multiple_of(config.generator_every) {
-                Some(self.trainer.generator_step(&batch, rate))
-            } else {
-                latest.take().and_then(|(_, of_generator)| of_generator)
-            };
-            let reports = latest.insert((of_critic, of_generator));
-            observer.stepped(self.step, schedule.steps);
-            if self.step.is_multiple_of(config.log_every)
-                && let (of_critic, Some(of_generator)) = &*reports
-            {
-                let position = Position {
-                    step: self.step,
-                    steps: schedule.steps,
-                    batch: config.batch_size,
-                    batches_per_epoch: loader.batches_per_epoch(),
-                    rate,
-                    waited: loader.waited(),
-                };
-                observer.measured(&metrics.measure(of_critic, of_generator, &position)?);
-            }
-            if self.step.is_multiple_of(config.checkpoint_every) {
-                self.save(latest.as_ref(), observer)?;
-                saved = self.step;
-            }
-            if self.step.is_multiple_of(config.preview_every) {
-                self.preview(preview.as_ref(), observer)?;
-                previewed = self.step;
-            }
-        }
-        if self.step > saved {
-            self.save(latest.as_ref(), observer)?;
-        }
-        if self.step > previewed {
-            self.preview(preview.as_ref(), observer)?;
-        }
-        if self.step >= schedule.steps {
-            Ok(Outcome::Finished)
-        } else {
-            Ok(Outcome::Stopped { step: self.step })
-        }
+        Session::open(self, dataset, limits.into(), observer)?.train(stop)
     }
 
     /// What the averaged generator's file says of itself.
@@ -233,41 +223,67 @@ impl Run {
         }
     }
 
-    /// Saves unless the latest losses, if any, are no numbers.
-    fn save(
-        &self,
-        latest: Option<&(CriticReport, Option<GeneratorReport>)>,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        if let Some((critic, generator)) = latest {
-            require_finite(critic, generator.as_ref(), self.step)?;
-        }
-        let folder = self.folder.join(CHECKPOINTS);
-        let path = checkpoint::save(&folder, &self.trainer, self.step, self.config().checkpoint_keep)?;
-        // Beside it, what a user loads: the averaged generator with its metadata.
-        let weights = self.folder.join("generator.safetensors");
-        save_generator(
-            &weights,
-            self.trainer.average(),
-            &self.metadata(),
-            FloatFormat::F32,
-        )?;
-        observer.saved(&path);
-        Ok(())
+    /// Saves unless a weight is no number any more.
+    pub(crate) fn save(&self) -> Result<PathBuf> {
+        let trainer = &self.trainer;
+        require_finite_weights("generator", &trainer.generator, self.step)?;
+        require_finite_weights("discriminator", &trainer.discriminator, self.step)?;
+        let path = checkpoint::save(&self.folder.join(CHECKPOINTS), trainer, self.step)?;
+        self.settle()?;
+        Ok(path)
     }
 
-    fn preview(&self, preview: Option<&Preview>, observer: &mut dyn Observer) -> Result<()> {
-        let Some(picture) = preview.and_then(|preview| preview.draw(self.trainer.average())) else {
-            return Ok(());
+    /// What follows a checkpoint, and may be caught up with after a kill: older ones go by the rules of the settings, and
+    /// the averaged generator that a user loads, with its metadata, is the newest.
+    fn settle(&self) -> Result<()> {
+        let config = self.config();
+        let keep = Keep {
+            newest: config.checkpoint_keep,
+            every: config.checkpoint_keep_every,
+            best: best_step(&self.folder)?,
         };
-        let path = self
-            .folder
-            .join(PREVIEWS)
-            .join(format!("step-{:07}.png", self.step));
-        save_image(&path, &picture)?;
-        observer.previewed(&path);
-        Ok(())
+        checkpoint::prune(&self.folder.join(CHECKPOINTS), keep)?;
+        let weights = self.folder.join("generator.safetensors");
+        let (average, metadata) = (self.trainer.average(), self.metadata());
+        Ok(save_generator(&weights, average, &metadata, FloatFormat::F32)?)
     }
+}
+
+pub(crate) fn read_settings(folder: &Path) -> Result<TrainConfig> {
+    let settings = folder.join(SETTINGS);
+    let text = fs::read_to_string(&settings).map_err(Error::file("read", &settings))?;
+    TrainConfig::from_toml(&text).map_err(|reason| Error::Damaged {
+        path: settings,
+        reason,
+    })
+}
+
+fn write_settings(folder: &Path, config: &TrainConfig) -> Result<()> {
+    let settings = folder.join(SETTINGS);
+    let text = toml::to_string(config).map_err(|error| Error::Damaged {
+        path: settings.clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(write_whole(&settings, text.as_bytes())?)
+}
+
+/// Removes what a killed process was writing. Only whoever holds the lock may do so.
+fn clear_leftovers(folder: &Path) -> Result<()> {
+    for part in [folder.to_owned(), folder.join(PREVIEWS)] {
+        let entries = match fs::read_dir(&part) {
+            Ok(entries) => entries,
+            Err(_) if !part.exists() => continue,
+            Err(error) => return Err(Error::file("list", &part)(error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(Error::file("list", &part))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') && name.ends_with(".part") {
+                fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+            }
+        }
+    }
+    checkpoint::clear_leftovers(&folder.join(CHECKPOINTS))
 }
 
 /// Takes the run folder for this process.
@@ -278,21 +294,5 @@ fn lock(folder: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
         // Not every file system has locks; a run there is as safe as its user is careful.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
-    }
-}
-
-fn loader_config(config: &TrainConfig) -> LoaderConfig {
-    LoaderConfig {
-        batch_size: config.batch_size,
-        image_size: config.image_size,
-        seed: config.seed,
-        workers: config.workers,
-        flip: config.flip,
-        queue: 2 * config.workers,
-        target_noise: config.target_noise,
-        clamp_targets: config.clamp_targets,
-        target_edits: config.target_edits,
-        cache: config.cache,
-        balance: config.balance,
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Device;
 use ganimation_data::{AU_COUNT, Dataset, Loader, LoaderConfig, Split, pickle};
 use ganimation_model::{Preset, state_dict};
-use ganimation_train::{Error, FaceBatch, Observer, Outcome, Progress, Run, TrainConfig, Trainer};
+use ganimation_train::{Error, FaceBatch, Limits, Observer, Outcome, Progress, Run, TrainConfig, Trainer};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -104,16 +104,20 @@ impl Fixture {
 fn ten_steps_equal_five_and_five_bit_for_bit() {
     let fixture = Fixture::new();
     let mut whole = fixture.start("whole");
-    let outcome = whole.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+    let outcome = whole
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
     assert_eq!(outcome, Outcome::Finished);
 
     let mut half = fixture.start("halves");
-    let outcome = half.train(&fixture.dataset, Some(5), &mut (), &never()).unwrap();
+    let outcome = half.train(&fixture.dataset, 5, &mut (), &never()).unwrap();
     assert_eq!(outcome, Outcome::Stopped { step: 5 });
     drop(half);
     let mut resumed = fixture.resume("halves");
     assert_eq!(resumed.step(), 5);
-    resumed.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+    resumed
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
 
     let folder = fixture.folder.path();
     let mut compared = 0;
@@ -137,7 +141,8 @@ fn training_changes_every_weight_of_the_generator() {
     let fixture = Fixture::new();
     let mut run = fixture.start("run");
     let before = weights(&run);
-    run.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+    run.train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
     for ((name, before), (_, after)) in before.iter().zip(weights(&run)) {
         assert_ne!(before, &after, "{name}");
     }
@@ -168,7 +173,7 @@ fn a_run_folder_holds_what_it_promises() {
     let mut heard = Heard::default();
     fixture
         .start("run")
-        .train(&fixture.dataset, None, &mut heard, &never())
+        .train(&fixture.dataset, Limits::default(), &mut heard, &never())
         .unwrap();
 
     let folder = fixture.folder.path().join("run");
@@ -212,7 +217,7 @@ fn a_run_that_is_asked_to_stop_saves_and_leaves() {
     let stop = never();
     let outcome = fixture
         .start("run")
-        .train(&fixture.dataset, None, &mut StopAt(3, &stop), &stop)
+        .train(&fixture.dataset, Limits::default(), &mut StopAt(3, &stop), &stop)
         .unwrap();
     assert_eq!(outcome, Outcome::Stopped { step: 3 });
     assert_eq!(fixture.resume("run").step(), 3);
@@ -222,7 +227,7 @@ fn a_run_that_is_asked_to_stop_saves_and_leaves() {
 fn metrics_of_steps_that_are_taken_again_stand_once() {
     let fixture = Fixture::new();
     let mut run = fixture.start("run");
-    run.train(&fixture.dataset, Some(4), &mut (), &never()).unwrap();
+    run.train(&fixture.dataset, 4, &mut (), &never()).unwrap();
     drop(run);
     let path = fixture.folder.path().join("run/metrics.jsonl");
     let before = fs::read_to_string(&path).unwrap();
@@ -231,7 +236,7 @@ fn metrics_of_steps_that_are_taken_again_stand_once() {
     fs::write(&path, format!("{before}{beyond}\n{{\"step\":8,\"cy")).unwrap();
     fixture
         .resume("run")
-        .train(&fixture.dataset, None, &mut (), &never())
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
         .unwrap();
     let steps: Vec<u64> = fs::read_to_string(&path)
         .unwrap()
@@ -249,7 +254,7 @@ fn metrics_of_steps_that_are_taken_again_stand_once() {
 fn a_second_run_of_the_same_name_is_refused() {
     let fixture = Fixture::new();
     let mut first = fixture.start("run");
-    first.train(&fixture.dataset, Some(2), &mut (), &never()).unwrap();
+    first.train(&fixture.dataset, 2, &mut (), &never()).unwrap();
     let folder = fixture.folder.path().join("run");
     let start = || Run::start(&folder, fixture.config.clone(), &Device::flex()).unwrap_err();
     assert!(matches!(start(), Error::RunExists(found) if found == folder));
@@ -285,7 +290,8 @@ fn leftovers_of_a_killed_save_are_cleared() {
         fs::create_dir(checkpoints.join(name)).unwrap();
         fs::write(checkpoints.join(name).join("generator.safetensors"), "half").unwrap();
     }
-    run.train(&fixture.dataset, None, &mut (), &never()).unwrap();
+    run.train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
     let mut kept: Vec<String> = fs::read_dir(checkpoints)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -301,7 +307,9 @@ fn work_before_an_unreadable_picture_is_saved() {
     let broken = fixture.folder.path().join("data/imgs/face_3.png");
     fs::write(&broken, "no picture").unwrap();
     let mut run = fixture.start("run");
-    let error = run.train(&fixture.dataset, None, &mut (), &never()).unwrap_err();
+    let error = run
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap_err();
     assert!(error.to_string().contains("face_3.png"), "{error}");
     let step = run.step();
     drop(run);
@@ -354,7 +362,7 @@ fn a_damaged_checkpoint_is_named() {
     let fixture = Fixture::new();
     fixture
         .start("run")
-        .train(&fixture.dataset, Some(2), &mut (), &never())
+        .train(&fixture.dataset, 2, &mut (), &never())
         .unwrap();
     let folder = fixture.folder.path().join("run");
     let file = folder.join("checkpoints/step-2/generator.safetensors");

@@ -127,6 +127,11 @@ impl Animator {
         &self.generator
     }
 
+    /// The network that reads action units.
+    pub fn reader(&self) -> &AuReader {
+        &self.reader
+    }
+
     /// Reads action units with another network: a file of a reader, or of a critic.
     ///
     /// # Errors

@@ -256,6 +256,10 @@ pub enum Error {
         found: String,
     },
 
+    /// A training without a dataset.
+    #[error("there is nothing to train on")]
+    NoData,
+
     /// The result could not be told.
     #[error("cannot write to the standard output")]
     Stdout {

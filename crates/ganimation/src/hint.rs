@@ -70,6 +70,7 @@ impl Error {
             Self::RunName { .. } => {
                 "choose a name such as experiment_1; --runs-dir says where runs are kept".to_owned()
             }
+            Self::NoData => "give a dataset folder with --data".to_owned(),
             Self::Stdout { .. } => "send the output elsewhere".to_owned(),
             Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
             Self::Data(error) => return data_hint(error).map(str::to_owned),
@@ -125,7 +126,17 @@ fn train_hint(error: &ganimation_train::Error) -> Option<String> {
             "mend the file, or start again under another --name"
         }
         Train::Damaged { .. } => "remove the newest folder in checkpoints/ to go on from the one before",
-        Train::NotFinite { .. } => "lower `rate` in the run's config.toml, then go on with --resume",
+        Train::NotFinite { .. } | Train::BrokenWeights { .. } => "go on with --resume and a lower --rate",
+        Train::Warned(warning) => warning.advice,
+        Train::NotARun(_) => "check the name and --runs-dir",
+        Train::Assignment { .. } => "write NAME=VALUE as in loss.cycle=5",
+        Train::Settings { .. } => "`config.toml` of any run shows the names and kinds of all settings",
+        Train::Unchangeable { .. } => {
+            "begin another run, with --from and this run's newest checkpoint if you like"
+        }
+        Train::Begin { .. } => {
+            "give the sizes of those networks: --image-size, --channels, --critic-channels"
+        }
         Train::Data(error) => data_hint(error)?,
         Train::Model(error) => model_hint(error)?,
         _ => return None,
@@ -140,9 +151,12 @@ fn setting_hint(name: &str) -> String {
         "generator_channels" => "channels",
         "discriminator_channels" => "critic-channels",
         "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
-        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" => name,
-        _ => return format!("change `{name}` in the run's config.toml"),
+        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every"
+        | "precision" => name,
+        "checkpoint_keep" => "keep",
+        "checkpoint_keep_every" => "keep-every",
+        "beta_1" | "beta_2" | "epsilon" => return format!("give another --set adam.{name}=…"),
+        _ => return format!("give another --set {name}=…"),
     };
-    let flag = flag.replace('_', "-");
-    format!("give another --{flag}; a run that is resumed has it in config.toml")
+    format!("give another --{}", flag.replace('_', "-"))
 }

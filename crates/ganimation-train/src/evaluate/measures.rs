@@ -8,12 +8,12 @@ use ganimation_data::{ActionUnit, Intensities};
 use ganimation_model::Edit;
 
 use super::frechet::frechet_distance;
-use super::regions::{Area, Region};
 use super::scorecard::{
     Agreement, AskScore, AttentionScore, FrechetScore, SelfEditScore, SweepScore, UnitAgreement, UnitSweep,
 };
 use super::statistics::{mean, pearson, spearman};
 use super::subject::{Ask, Subject, values};
+use super::{Area, Region};
 use crate::expressions::SMILE;
 
 /// The intensity asked for where one is asked.

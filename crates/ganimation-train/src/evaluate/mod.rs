@@ -17,6 +17,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 pub use pictures::Pictures;
+pub(crate) use regions::Area;
 pub use regions::Region;
 pub use scorecard::{
     Agreement, AskScore, AttentionScore, FrechetScore, IdentityScore, Regions, SCORECARD_VERSION, Scorecard,
@@ -163,13 +164,13 @@ pub fn evaluate(
 }
 
 /// At most `count` of `all` places, evenly spread.
-fn spread(all: usize, count: usize) -> Vec<usize> {
+pub(crate) fn spread(all: usize, count: usize) -> Vec<usize> {
     let count = count.min(all);
     (0..count).map(|at| (2 * at + 1) * all / (2 * count)).collect()
 }
 
 /// For each face another one, drawn from `seed`: the next one round a random circle.
-fn others(count: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn others(count: usize, seed: u64) -> Vec<usize> {
     let mut circle: Vec<usize> = (0..count).collect();
     circle.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let mut others = vec![0; count];

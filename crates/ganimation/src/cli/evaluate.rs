@@ -16,13 +16,13 @@ use super::progress::bar;
 
 const EXAMPLES: &str = "Examples:
   Score a run, then open scorecard/index.html:
-    ganimation evaluate --data faces --weights runs/experiment_1/generator.safetensors --reader reader.safetensors
+    ganimation evaluate --data faces --weights runs/experiment_1/generator.safetensors
 
   A quick look, on 100 faces:
-    ganimation evaluate --data faces --weights w.safetensors --reader reader.safetensors --faces 100 --sweep-faces 8
+    ganimation evaluate --data faces --weights generator.safetensors --faces 100 --sweep-faces 8
 
-The faces are those of test_ids.csv. The reader, a network that `ganimation train-reader` makes, says which action units it
-sees before and after an edit; how well it reads unedited faces stands on the scorecard too. The folder holds
+The faces are those of test_ids.csv. The reader, a network such as `ganimation train-reader` makes, says which action
+units it sees before and after an edit; how well it reads unedited faces stands on the scorecard too. The folder holds
 scorecard.json, scorecard.md (for a model card), index.html, edits.png and painted.png.";
 
 /// Score a generator on held-out faces
@@ -36,9 +36,9 @@ pub(super) struct Evaluate {
     #[command(flatten)]
     network: Network,
 
-    /// Who reads the action units: a reader (safetensors)
+    /// Who reads the action units in place of the bundled reader (safetensors)
     #[arg(long, value_name = "FILE")]
-    reader: PathBuf,
+    reader: Option<PathBuf>,
 
     /// Folder for the scorecard
     #[arg(short, long, value_name = "DIR", default_value = "scorecard")]
@@ -65,7 +65,13 @@ impl Evaluate {
     pub(super) fn run(self) -> Result<()> {
         let device = device::resolve(self.network.device)?;
         let animator = self.network.load()?;
-        let (reader, of_reader) = load_au_reader(&self.reader, &device)?;
+        let (reader, of_reader) = match &self.reader {
+            Some(path) => {
+                let (reader, metadata) = load_au_reader(path, &device)?;
+                (reader, metadata.training)
+            }
+            None => (animator.reader().clone(), "see its model card".to_owned()),
+        };
         if matches!(reader, AuReader::Critic { .. }) {
             note("warning: a critic's head is no judge of generators that were trained to please it");
         }
@@ -89,15 +95,15 @@ impl Evaluate {
         })?;
         bar.finish_and_clear();
 
-        let weights = self.network.weights.as_ref();
+        let from = |path: &Option<PathBuf>| {
+            let path = path.as_ref().map(|path| path.display().to_string());
+            path.unwrap_or_else(|| "bundled".to_owned())
+        };
         let about = [
-            (
-                "weights",
-                weights.map_or("bundled".to_owned(), |path| path.display().to_string()),
-            ),
+            ("weights", from(&self.network.weights)),
             ("trained", animator.metadata().training.clone()),
-            ("reader", self.reader.display().to_string()),
-            ("reader trained", of_reader.training),
+            ("reader", from(&self.reader)),
+            ("reader trained", of_reader),
             (
                 "faces",
                 self.data.join(Split::Test.file_name()).display().to_string(),

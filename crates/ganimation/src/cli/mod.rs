@@ -9,6 +9,7 @@ mod inputs;
 mod output;
 mod progress;
 mod read;
+mod runs;
 mod sheet;
 mod train;
 mod train_reader;
@@ -44,10 +45,12 @@ enum Command {
     Edit(edit::Edit),
     Read(read::Read),
     Sheet(sheet::Sheet),
-    Train(train::Train),
+    Train(Box<train::Train>), // it has many flags
     TrainReader(train_reader::TrainReader),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
+    Runs(runs::Runs),
+    Plot(runs::Plot),
     Devices(devices::Devices),
 }
 
@@ -63,6 +66,8 @@ pub(crate) fn run() -> ExitCode {
             Command::TrainReader(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Export(command) => command.run(),
+            Command::Runs(command) => command.run(),
+            Command::Plot(command) => command.run(),
             Command::Devices(command) => command.run(),
         },
         // An option's value that our own types refuse is told as any other mistake, not in clap's words.
@@ -93,7 +98,12 @@ fn tell(error: &Error) -> ExitCode {
         note(format_args!("hint: {hint}"));
     }
     match error {
-        Error::Train(ganimation_train::Error::NotFinite { .. }) => ExitCode::FAILURE, // nobody's mistake
+        // Nobody's mistake.
+        Error::Train(
+            ganimation_train::Error::NotFinite { .. }
+            | ganimation_train::Error::BrokenWeights { .. }
+            | ganimation_train::Error::Warned(_),
+        ) => ExitCode::FAILURE,
         _ => ExitCode::from(MISTAKE),
     }
 }

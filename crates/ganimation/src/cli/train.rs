@@ -1,23 +1,24 @@
 //! `ganimation train`: a folder of faces to weights.
 
-use std::path::{self, Component, Path, PathBuf};
+mod display;
+mod settings;
+
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Error, Result};
 use ganimation_data::dataset::OpenOptions;
 use ganimation_data::{Dataset, Split};
-use ganimation_model::Preset;
-use ganimation_train::{Observer, Outcome, Progress, Run, TrainConfig};
-use indicatif::{ProgressBar, ProgressStyle};
+use ganimation_train::{Limits, Outcome, Run};
+use indicatif::ProgressBar;
 
 use super::output::{note, say};
-
-/// Where no bar can be drawn, a line is written this often.
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+use display::Display;
+use settings::Settings;
 
 /// Faces with problems that are named one by one.
 const PROBLEMS_TOLD: usize = 5;
@@ -26,14 +27,26 @@ const EXAMPLES: &str = "Examples:
   Train the full network:
     ganimation train --data faces --name experiment_1 --batch-size 25
 
-  Stop with Ctrl-C, then go on exactly where it stopped:
-    ganimation train --name experiment_1 --resume
+  Stop with Ctrl-C, or after a while, then go on exactly where it stopped:
+    ganimation train --data faces --name experiment_2 --max-time 8h
+    ganimation train --name experiment_2 --resume
 
   A small network for a machine without a GPU:
     ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --generator-every 3
 
-The run folder holds config.toml, metrics.jsonl, previews/, checkpoints/ and generator.safetensors, which
-`ganimation animate --weights` takes.";
+  Settings from a file, some changed, and any of them by name:
+    ganimation train --config small.toml --name other --rate 2e-4 --set adam.beta_1=0
+
+  Go on with a lower rate (rates, weights and lengths may change in a run; sizes, seed and batch may not):
+    ganimation train --name small --resume --rate 5e-5
+
+  Begin with trained weights and new optimisers:
+    ganimation train --data faces --name tuned --from runs/small/checkpoints/step-5000 --image-size 64 --channels 32 \\
+        --critic-channels 32
+
+The run folder holds config.toml, metrics.jsonl, validation.jsonl, TensorBoard's events, previews/, checkpoints/ and
+generator.safetensors, which `ganimation animate --weights` takes. `ganimation runs` compares runs, `ganimation plot` draws
+one, `ganimation evaluate` scores it.";
 
 /// Train on a folder of faces, or go on with a run
 #[derive(Debug, Args)]
@@ -47,9 +60,21 @@ pub(super) struct Train {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs_dir: PathBuf,
 
-    /// Go on with the run from its newest checkpoint, with its own settings
-    #[arg(long, conflicts_with = "settings")]
+    /// Go on with the run from its newest checkpoint, with its own settings; those given are changed and listed
+    #[arg(long)]
     resume: bool,
+
+    /// Stop after so many critic steps of the whole run; the schedule stays that of --steps
+    #[arg(long, value_name = "N")]
+    max_steps: Option<u64>,
+
+    /// Stop after this time: 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_time: Option<Duration>,
+
+    /// Stop at the first warning about the run's health
+    #[arg(long)]
+    strict: bool,
 
     /// Leave faces without a picture or a sound label out, and say why
     #[arg(long)]
@@ -63,158 +88,32 @@ pub(super) struct Train {
     settings: Settings,
 }
 
-/// Settings of a new run; those left out are the defaults of [`TrainConfig`].
-#[derive(Debug, Args)]
-#[group(id = "settings", multiple = true)]
-struct Settings {
-    /// Dataset folder: imgs/, aus_openface.pkl (or aus_openface.csv, labels.csv), train_ids.csv, test_ids.csv
-    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
-    data: Option<PathBuf>,
-
-    /// Faces a batch
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().batch_size)]
-    batch_size: usize,
-
-    /// Critic steps of the whole run; 30 epochs of the dataset when left out
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    steps: Option<u64>,
-
-    /// Side of the faces in pixels, a multiple of 64
-    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, default_value_t = defaults().image_size)]
-    image_size: usize,
-
-    /// Channels after the generator's first layer
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().generator_channels)]
-    channels: usize,
-
-    /// Channels after the critic's first layer
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().discriminator_channels)]
-    critic_channels: usize,
-
-    /// Critic steps for one generator step
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().generator_every)]
-    generator_every: u64,
-
-    /// Learning rate of both networks
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true, default_value_t = defaults().adam.rate)]
-    rate: f64,
-
-    /// Losses and protocol
-    #[arg(long, value_enum, default_value_t)]
-    preset: Losses,
-
-    /// How strongly faces with rare action units are favoured, 0 to 1
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().balance)]
-    balance: f32,
-
-    /// Share of targets that are the face's own action units with up to three of them changed, 0 to 1
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().target_edits)]
-    target_edits: f32,
-
-    /// How much more the error of an action unit counts that hardly varies among the faces, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    au_balance: f32,
-
-    /// Decay of the generator's moving average
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = defaults().ema_decay)]
-    ema_decay: f64,
-
-    /// Start of every random stream
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().seed)]
-    seed: u64,
-
-    /// Threads that decode pictures
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().workers)]
-    workers: usize,
-
-    /// Decode pictures anew in every epoch; keeping them takes image-size² * 3 bytes a face
-    #[arg(long)]
-    no_cache: bool,
-
-    /// Critic steps between checkpoints
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().checkpoint_every)]
-    checkpoint_every: u64,
-
-    /// Critic steps between preview pictures
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().preview_every)]
-    preview_every: u64,
-
-    /// Critic steps between lines of metrics
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = defaults().log_every)]
-    log_every: u64,
-}
-
-fn defaults() -> TrainConfig {
-    TrainConfig::new("")
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Losses {
-    /// Independent of batch size and resolution
-    #[default]
-    Default,
-    /// What the code released in 2018 computes
-    Released,
-    /// What the paper writes
-    Paper,
-}
-
-impl From<Losses> for Preset {
-    fn from(losses: Losses) -> Self {
-        match losses {
-            Losses::Default => Self::Default,
-            Losses::Released => Self::Released,
-            Losses::Paper => Self::Paper,
-        }
-    }
-}
-
-impl From<&Settings> for TrainConfig {
-    fn from(settings: &Settings) -> Self {
-        let mut config =
-            Self::new(settings.data.clone().unwrap_or_default()).with_preset(settings.preset.into());
-        config.batch_size = settings.batch_size;
-        config.steps = settings.steps;
-        config.image_size = settings.image_size;
-        config.generator_channels = settings.channels;
-        config.discriminator_channels = settings.critic_channels;
-        config.generator_every = settings.generator_every;
-        config.adam.rate = settings.rate;
-        config.balance = settings.balance;
-        config.target_edits = settings.target_edits;
-        config.ema_decay = settings.ema_decay;
-        config.seed = settings.seed;
-        config.workers = settings.workers;
-        config.cache = !settings.no_cache;
-        config.checkpoint_every = settings.checkpoint_every;
-        config.preview_every = settings.preview_every;
-        config.log_every = settings.log_every;
-        config
-    }
-}
-
 impl Train {
     pub(super) fn run(self) -> Result<()> {
         let folder = self.runs_dir.join(&self.name);
         let device = device::resolve(self.device)?;
         let (mut run, dataset) = if self.resume {
-            let run = Run::resume(&folder, &device)?;
+            let (run, changes) = Run::resume_changed(&folder, &self.settings.overlay()?, &device)?;
+            for change in changes {
+                note(format_args!("changed {change}"));
+            }
             let dataset = self.open(&run.config().data)?;
             (run, dataset)
         } else {
-            let mut config = TrainConfig::from(&self.settings);
+            let mut config = self.settings.config()?;
             config.check()?;
+            if config.data.as_os_str().is_empty() {
+                return Err(Error::NoData);
+            }
             let dataset = self.open(&config.data)?;
             let (faces, batch_size) = (dataset.split(Split::Train).len(), config.batch_size);
             if faces < batch_size {
                 // Before the run's folder is made, which would stand in the way of the next try.
                 return Err(ganimation_data::Error::TooFewFaces { faces, batch_size }.into());
             }
-            // What the run stores holds from any folder, and for a dataset that grows.
-            config.data = absolute(&config.data)?;
-            config.steps = Some(config.schedule(faces).steps);
-            if self.settings.au_balance > 0.0 {
-                config = config.with_balanced_aus(dataset.split(Split::Train), self.settings.au_balance);
+            config.steps = Some(config.schedule(faces).steps); // also of a dataset that grows
+            if let Some(balance) = self.settings.au_balance.filter(|balance| *balance > 0.0) {
+                config = config.with_balanced_aus(dataset.split(Split::Train), balance);
             }
             (Run::start(&folder, config, &device)?, dataset)
         };
@@ -222,9 +121,14 @@ impl Train {
         let stop = Arc::new(AtomicBool::new(false));
         let mut display = Display::new(run.step());
         stop_on_interrupt(&stop, display.bar.clone());
-        let outcome = run.train(&dataset, None, &mut display, &stop)?;
+        let limits = Limits {
+            steps: self.max_steps,
+            time: self.max_time,
+            strict: self.strict,
+        };
+        let outcome = run.train(&dataset, limits, &mut display, &stop);
         display.bar.finish_and_clear();
-        match outcome {
+        match outcome? {
             Outcome::Finished => say(folder.join("generator.safetensors").display()),
             Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts it"),
             Outcome::Stopped { step } => say(format_args!(
@@ -249,16 +153,8 @@ impl Train {
     }
 }
 
-/// A number from 0 to 1.
-fn share(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("expected a number from 0 to 1".to_owned()),
-    }
-}
-
 /// A name that is one folder and stays in the folder of runs.
-fn run_name(text: &str) -> Result<String> {
+pub(super) fn run_name(text: &str) -> Result<String> {
     let mut parts = Path::new(text).components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(name)), None) if name == text => Ok(text.to_owned()),
@@ -268,11 +164,20 @@ fn run_name(text: &str) -> Result<String> {
     }
 }
 
-fn absolute(folder: &Path) -> Result<PathBuf> {
-    path::absolute(folder).map_err(|source| {
-        let path = folder.to_owned();
-        ganimation_data::Error::Read { path, source }.into()
-    })
+/// `90s`, `10m` or `2h`.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let seconds = || {
+        let unit = text.chars().last()?;
+        let of_unit = match unit {
+            's' => 1.0,
+            'm' => 60.0,
+            'h' => 3600.0,
+            _ => return None,
+        };
+        let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+        Duration::try_from_secs_f64(number * of_unit).ok()
+    };
+    seconds().ok_or("expected a time such as 90s, 10m or 2h")
 }
 
 /// The first Ctrl-C lets the step in hand end; the second one leaves at once.
@@ -289,58 +194,6 @@ pub(super) fn stop_on_interrupt(stop: &Arc<AtomicBool>, bar: ProgressBar) {
     }
 }
 
-/// Shows a run on stderr: a bar on a terminal, now and then a line elsewhere.
-struct Display {
-    bar: ProgressBar,
-    last_line: Option<Instant>,
-}
-
-impl Display {
-    fn new(step: u64) -> Self {
-        let bar = ProgressBar::no_length().with_position(step);
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}") {
-            bar.set_style(style);
-        }
-        bar.set_message("preparing");
-        Self { bar, last_line: None }
-    }
-}
-
-impl Observer for Display {
-    fn stepped(&mut self, step: u64, steps: u64) {
-        self.bar.set_length(steps);
-        self.bar.set_position(step);
-    }
-
-    fn measured(&mut self, progress: &Progress) {
-        let line = summary(progress);
-        if self.bar.is_hidden() && self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
-            note(format_args!("{}/{} {line}", progress.step, progress.steps));
-            self.last_line = Some(Instant::now());
-        }
-        self.bar.set_message(line);
-    }
-
-    fn previewed(&mut self, path: &Path) {
-        self.bar
-            .suspend(|| note(format_args!("preview {}", path.display())));
-    }
-}
-
-/// Rate, time left, and the losses that tell whether a run is healthy.
-fn summary(progress: &Progress) -> String {
-    let left = Duration::try_from_secs_f64(progress.seconds_left.max(0.0).round()).unwrap_or_default();
-    format!(
-        "{:.0} faces/s, {} left | AUs: critic {:.4}, generator {:.4} | cycle {:.4} | painted {:.3}",
-        progress.faces_per_second,
-        indicatif::HumanDuration(left),
-        progress.critic_aus,
-        progress.generator_aus,
-        progress.cycle,
-        progress.painted,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,6 +205,22 @@ mod tests {
         }
         for name in ["", ".", "..", "/", "/a", "a/b", "../a", "a/", "./a", "a/."] {
             assert!(matches!(run_name(name), Err(Error::RunName { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in [
+            ("3s", 3.0),
+            ("10m", 600.0),
+            ("2h", 7200.0),
+            ("1.5h", 5400.0),
+            ("0s", 0.0),
+        ] {
+            assert_eq!(duration(text).unwrap().as_secs_f64(), seconds, "{text}");
+        }
+        for text in ["", "10", "m", "-3s", "1d", "nans", "infh", "ss", "1e400h"] {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

@@ -1,0 +1,137 @@
+//! Which settings can work.
+
+use ganimation_data::AU_COUNT;
+
+use crate::config::{CONFIG_VERSION, Precision, TrainConfig};
+use crate::{Error, Result};
+
+impl TrainConfig {
+    /// Checks every setting before work starts.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Model`] for the first one that cannot work.
+    pub fn check(&self) -> Result<()> {
+        let require = |holds: bool, name, found: &dyn std::fmt::Display, expected| {
+            if holds {
+                return Ok(());
+            }
+            Err(Error::Setting {
+                name,
+                found: found.to_string(),
+                expected,
+            })
+        };
+        require(self.version == CONFIG_VERSION, "version", &self.version, "1")?;
+        require(
+            self.precision == Precision::F32,
+            "precision",
+            &"bf16",
+            "f32: no device here has bf16 activations with f32 weights yet",
+        )?;
+        self.discriminator().check()?;
+        require(
+            self.image_size <= 1024,
+            "image_size",
+            &self.image_size,
+            "at most 1024",
+        )?;
+        for (name, value) in [
+            ("generator_channels", self.generator_channels),
+            ("discriminator_channels", self.discriminator_channels),
+        ] {
+            require((1..=1024).contains(&value), name, &value, "1 to 1024")?;
+        }
+        require(
+            self.generator_blocks <= 64,
+            "generator_blocks",
+            &self.generator_blocks,
+            "at most 64",
+        )?;
+        require(
+            (1..=4096).contains(&self.batch_size),
+            "batch_size",
+            &self.batch_size,
+            "1 to 4096",
+        )?;
+        require(
+            (1..=256).contains(&self.workers),
+            "workers",
+            &self.workers,
+            "1 to 256",
+        )?;
+        require(
+            self.checkpoint_keep > 0,
+            "checkpoint_keep",
+            &self.checkpoint_keep,
+            "at least 1",
+        )?;
+        for (name, value) in [
+            ("steps", self.steps.unwrap_or(1)),
+            ("generator_every", self.generator_every),
+            ("checkpoint_every", self.checkpoint_every),
+            ("preview_every", self.preview_every),
+            ("log_every", self.log_every),
+            ("validate_every", self.validate_every),
+            ("checkpoint_keep_every", self.checkpoint_keep_every.unwrap_or(1)),
+        ] {
+            require(value > 0, name, &value, "at least 1")?;
+        }
+        let share = |value: f64| (0.0..1.0).contains(&value);
+        require(
+            share(self.ema_decay),
+            "ema_decay",
+            &self.ema_decay,
+            "0 or more, below 1",
+        )?;
+        require(
+            share(self.adam.beta_1),
+            "beta_1",
+            &self.adam.beta_1,
+            "0 or more, below 1",
+        )?;
+        require(
+            share(self.adam.beta_2),
+            "beta_2",
+            &self.adam.beta_2,
+            "0 or more, below 1",
+        )?;
+        for (name, value) in [
+            ("loss.aus", self.loss.aus),
+            ("loss.penalty", self.loss.penalty),
+            ("loss.cycle", self.loss.cycle),
+            ("loss.attention", self.loss.attention),
+            ("loss.smoothness", self.loss.smoothness),
+        ] {
+            require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
+        }
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        require(positive(self.adam.rate), "rate", &self.adam.rate, "above 0")?;
+        require(
+            positive(self.adam.epsilon),
+            "epsilon",
+            &self.adam.epsilon,
+            "above 0",
+        )?;
+        let noise = self.target_noise;
+        require((0.0..=1.0).contains(&noise), "target_noise", &noise, "0 to 1")?;
+        let edits = self.target_edits;
+        require((0.0..=1.0).contains(&edits), "target_edits", &edits, "0 to 1")?;
+        let factors = &self.loss.au_factors;
+        require(
+            factors.is_empty() || factors.len() == AU_COUNT,
+            "loss.au_factors",
+            &format_args!("{} numbers", factors.len()),
+            "17 numbers, or none",
+        )?;
+        for factor in factors {
+            let holds = factor.is_finite() && *factor >= 0.0;
+            require(holds, "loss.au_factors", factor, "0 or more")?;
+        }
+        require(
+            (0.0..=1.0).contains(&self.balance),
+            "balance",
+            &self.balance,
+            "0 to 1",
+        )
+    }
+}

@@ -1,0 +1,89 @@
+//! What a run folder tells of its run, whether or not somebody trains in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint;
+use crate::config::TrainConfig;
+use crate::lines::read_lines;
+use crate::metrics::{METRICS, Progress};
+use crate::run::{CHECKPOINTS, SETTINGS, read_settings};
+use crate::validation::Validation;
+use crate::{Error, Result};
+
+/// The file of validations.
+pub(crate) const VALIDATION: &str = "validation.jsonl";
+/// The file of warnings.
+pub(crate) const WARNINGS: &str = "warnings.jsonl";
+
+/// A run as its folder tells it.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Name of its folder.
+    pub name: String,
+    /// Its settings.
+    pub config: TrainConfig,
+    /// Lines of metrics, oldest first.
+    pub metrics: Vec<Progress>,
+    /// Validations, oldest first.
+    pub validations: Vec<Validation>,
+    /// How often the watchdog warned.
+    pub warnings: usize,
+    /// Critic steps of the newest checkpoint, 0 without one.
+    pub saved: u64,
+}
+
+impl History {
+    /// Reads a run folder.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`] if it is none, [`Error::File`] or [`Error::Damaged`] if a file of it cannot be read.
+    pub fn read(folder: &Path) -> Result<Self> {
+        if !folder.join(SETTINGS).is_file() {
+            return Err(Error::NotARun(folder.to_owned()));
+        }
+        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        let newest = checkpoint::list(&folder.join(CHECKPOINTS))?.pop();
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            config: read_settings(folder)?,
+            metrics: read_lines(&folder.join(METRICS))?,
+            validations: read_lines(&folder.join(VALIDATION))?,
+            warnings: read_lines::<serde_json::Value>(&folder.join(WARNINGS))?.len(),
+            saved: newest.map_or(0, |(step, _)| step),
+        })
+    }
+
+    /// The validation with the least error.
+    pub fn best(&self) -> Option<&Validation> {
+        best(&self.validations)
+    }
+}
+
+/// The folders in `runs_dir` that hold a run, by name.
+///
+/// # Errors
+/// [`Error::File`] if the folder cannot be listed.
+pub fn run_folders(runs_dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(runs_dir).map_err(Error::file("list", runs_dir))? {
+        let path = entry.map_err(Error::file("list", runs_dir))?.path();
+        if path.join(SETTINGS).is_file() {
+            found.push(path);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The step of the best validation among those at which there is a checkpoint.
+pub(crate) fn best_step(folder: &Path) -> Result<Option<u64>> {
+    let checkpoints = checkpoint::list(&folder.join(CHECKPOINTS))?;
+    let mut validations: Vec<Validation> = read_lines(&folder.join(VALIDATION))?;
+    validations.retain(|line| checkpoints.iter().any(|(step, _)| *step == line.step));
+    Ok(best(&validations).map(|line| line.step))
+}
+
+fn best(validations: &[Validation]) -> Option<&Validation> {
+    validations.iter().min_by(|a, b| a.score.total_cmp(&b.score))
+}

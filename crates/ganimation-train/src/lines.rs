@@ -1,0 +1,75 @@
+//! Files of a run with one JSON object a line, each with the `step` it is about.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use ganimation_data::write_whole;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result};
+
+/// An open file of lines.
+pub(crate) struct Lines {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lines {
+    /// Appends to what the run had written when it had taken `step` steps; lines beyond, of a part that was killed after
+    /// its last checkpoint, are dropped, for the run takes those steps again.
+    pub(crate) fn open(folder: &Path, name: &str, step: u64) -> Result<Self> {
+        let path = folder.join(name);
+        drop_lines_after(step, &path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::file("open", &path))?;
+        Ok(Self { path, file })
+    }
+
+    /// Writes a line.
+    pub(crate) fn write(&mut self, entry: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_string(entry).map_err(|error| Error::Damaged {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        })?;
+        line.push('\n');
+        // In one go: a kill leaves the line or a piece of it, never a gap before the next one.
+        (self.file.write_all(line.as_bytes())).map_err(Error::file("write", &self.path))
+    }
+}
+
+/// Every line that can be understood; none if there is no such file.
+pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    Ok(read(path)?
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect())
+}
+
+fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
+}
+
+fn drop_lines_after(step: u64, path: &Path) -> Result<()> {
+    let Some(text) = read(path)? else {
+        return Ok(());
+    };
+    let of_line = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?["step"].as_u64();
+    let kept: String = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n') && of_line(line).is_some_and(|found| found <= step))
+        .collect();
+    if kept.len() == text.len() {
+        return Ok(());
+    }
+    Ok(write_whole(path, kept.as_bytes())?)
+}

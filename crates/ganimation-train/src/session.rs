@@ -1,0 +1,262 @@
+//! One stretch of a run: the loop over batches, and what is written between its steps.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ganimation_data::{Dataset, Loader, LoaderConfig, Split, save_image};
+
+use crate::config::TrainConfig;
+use crate::events::Events;
+use crate::history::{VALIDATION, WARNINGS};
+use crate::lines::Lines;
+use crate::metrics::{Metrics, Position, Progress, require_finite};
+use crate::preview::Preview;
+use crate::run::{Limits, Observer, Outcome, PREVIEWS, Run};
+use crate::schedule::Schedule;
+use crate::trainer::{CriticReport, FaceBatch, GeneratorReport};
+use crate::validation::{HeldOut, Validation};
+use crate::watchdog::{Warning, Watchdog};
+use crate::{Error, Result};
+
+/// Everything that a stretch of training holds open.
+pub(crate) struct Session<'a> {
+    run: &'a mut Run,
+    config: TrainConfig,
+    observer: &'a mut dyn Observer,
+    limits: Limits,
+    schedule: Schedule,
+    loader: Loader,
+    preview: Option<Preview>,
+    held_out: Option<HeldOut>,
+    metrics: Metrics,
+    validations: Lines,
+    warnings: Lines,
+    events: Events,
+    watchdog: Watchdog,
+    critic: Option<CriticReport>,
+    generator: Option<GeneratorReport>,
+    /// Steps at which the newest checkpoint and preview were made.
+    saved: u64,
+    previewed: u64,
+    /// Time spent on steps of the networks.
+    stepped: Duration,
+}
+
+impl<'a> Session<'a> {
+    /// Opens the files and starts the loader.
+    pub(crate) fn open(
+        run: &'a mut Run,
+        dataset: &Dataset,
+        limits: Limits,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self> {
+        let config = run.trainer.config.clone();
+        let (folder, step, device) = (&run.folder, run.step, &run.device);
+        let faces = dataset.split(Split::Train);
+        let shown = match dataset.split(Split::Test) {
+            [] => faces,
+            held_out => held_out,
+        };
+        let (size, batch) = (config.image_size, config.batch_size);
+        let held_out = dataset.split(Split::Test);
+        Ok(Self {
+            schedule: config.schedule(faces.len()),
+            loader: Loader::new(faces.to_vec(), loader_config(&config), step)?,
+            preview: Preview::new(shown, size, device)?,
+            held_out: HeldOut::new(held_out, config.validate_faces, size, batch, device)?,
+            metrics: Metrics::open(folder, step)?,
+            validations: Lines::open(folder, VALIDATION, step)?,
+            warnings: Lines::open(folder, WARNINGS, step)?,
+            events: Events::open(folder, step)?,
+            watchdog: Watchdog::default(),
+            critic: None,
+            generator: None,
+            saved: step,
+            previewed: step,
+            stepped: Duration::ZERO,
+            limits,
+            observer,
+            config,
+            run,
+        })
+    }
+
+    /// The loop.
+    pub(crate) fn train(mut self, stop: &AtomicBool) -> Result<Outcome> {
+        let start = Instant::now();
+        let end = (self.limits.steps).map_or(self.schedule.steps, |steps| steps.min(self.schedule.steps));
+        let in_time = |limit: Option<Duration>| limit.is_none_or(|limit| start.elapsed() < limit);
+        while self.run.step < end && in_time(self.limits.time) && !stop.load(Ordering::Relaxed) {
+            if !self.step()? {
+                break;
+            }
+            let step = self.run.step;
+            if step.is_multiple_of(self.config.log_every) {
+                self.measure()?;
+            }
+            if step.is_multiple_of(self.config.validate_every) {
+                self.validate()?;
+            }
+            if step.is_multiple_of(self.config.checkpoint_every) {
+                self.save()?;
+            }
+            if step.is_multiple_of(self.config.preview_every) {
+                self.preview()?;
+            }
+        }
+        if self.run.step > self.saved {
+            self.save()?;
+        }
+        if self.run.step > self.previewed {
+            self.preview()?;
+        }
+        Ok(match self.run.step {
+            step if step >= self.schedule.steps => Outcome::Finished,
+            step => Outcome::Stopped { step },
+        })
+    }
+
+    /// One critic step and, every so often, one of the generator; false when there are no more batches.
+    fn step(&mut self) -> Result<bool> {
+        let batch = match self.loader.next() {
+            Some(Ok(batch)) => batch,
+            Some(Err(error)) => {
+                // What was learnt before the picture that cannot be read is not lost with it.
+                self.save()?;
+                return Err(error.into());
+            }
+            None => return Ok(false),
+        };
+        let start = Instant::now();
+        let rate = self.schedule.rate_at(self.run.step);
+        let batch = FaceBatch::new(batch, &self.run.device);
+        let trainer = &mut self.run.trainer;
+        self.critic = Some(trainer.critic_step(&batch, self.run.step, rate));
+        self.run.step += 1;
+        if self.run.step.is_multiple_of(self.config.generator_every) {
+            self.generator = Some(trainer.generator_step(&batch, rate));
+        }
+        self.stepped += start.elapsed();
+        self.observer.stepped(self.run.step, self.schedule.steps);
+        Ok(true)
+    }
+
+    fn measure(&mut self) -> Result<()> {
+        let (Some(critic), Some(generator)) = (&self.critic, &self.generator) else {
+            return Ok(()); // no generator step yet
+        };
+        let position = Position {
+            step: self.run.step,
+            steps: self.schedule.steps,
+            batch: self.config.batch_size,
+            batches_per_epoch: self.loader.batches_per_epoch(),
+            rate: self.schedule.rate_at(self.run.step - 1),
+            waited: self.loader.waited(),
+            stepped: self.stepped,
+        };
+        let progress = self.metrics.measure(critic, generator, &position)?;
+        self.events.scalars(progress.step, scalars_of(&progress))?;
+        self.observer.measured(&progress);
+        let warnings = self.watchdog.measured(&progress);
+        self.warn(warnings)
+    }
+
+    fn validate(&mut self) -> Result<()> {
+        let Some(held_out) = &self.held_out else {
+            return Ok(());
+        };
+        let found = held_out.measure(&self.run.trainer, self.run.step);
+        self.validations.write(&found)?;
+        self.events.scalars(found.step, scalars_of_validation(&found))?;
+        self.observer.validated(&found);
+        let warnings = self.watchdog.validated(&found);
+        self.warn(warnings)
+    }
+
+    fn warn(&mut self, warnings: Vec<Warning>) -> Result<()> {
+        for warning in warnings {
+            self.warnings.write(&warning)?;
+            self.observer.warned(&warning);
+            if self.limits.strict {
+                self.save()?;
+                return Err(Error::Warned(warning));
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves unless the latest losses are no numbers.
+    fn save(&mut self) -> Result<()> {
+        if let Some(critic) = &self.critic {
+            require_finite(critic, self.generator.as_ref(), self.run.step)?;
+        }
+        let path = self.run.save()?;
+        self.saved = self.run.step;
+        self.observer.saved(&path);
+        Ok(())
+    }
+
+    fn preview(&mut self) -> Result<()> {
+        self.previewed = self.run.step;
+        let average = self.run.trainer.average();
+        let Some(picture) = self.preview.as_ref().and_then(|preview| preview.draw(average)) else {
+            return Ok(());
+        };
+        let path: PathBuf = (self.run.folder.join(PREVIEWS)).join(format!("step-{:07}.png", self.run.step));
+        save_image(&path, &picture)?;
+        self.events.picture(self.run.step, "preview", &picture)?;
+        self.observer.previewed(&path);
+        Ok(())
+    }
+}
+
+fn scalars_of(line: &Progress) -> [(&'static str, f64); 15] {
+    [
+        ("critic/realness", line.critic_realness.into()),
+        ("critic/action units", line.critic_aus.into()),
+        ("critic/penalty", line.penalty.into()),
+        ("generator/realness", line.generator_realness.into()),
+        ("generator/action units", line.generator_aus.into()),
+        ("generator/cycle", line.cycle.into()),
+        ("mask/size", line.attention.into()),
+        ("mask/smoothness", line.smoothness.into()),
+        ("mask/painted", line.painted.into()),
+        ("mask/painted peak", line.painted_peak.into()),
+        ("run/rate", line.rate),
+        ("run/epoch", line.epoch),
+        ("run/faces a second", line.faces_per_second),
+        ("run/waiting", line.waiting),
+        ("run/upkeep", line.upkeep),
+    ]
+}
+
+fn scalars_of_validation(line: &Validation) -> [(&'static str, f64); 9] {
+    [
+        ("validation/score", line.score),
+        ("validation/action units", line.aus),
+        ("validation/critic's action units", line.critic_aus),
+        ("validation/cycle", line.cycle),
+        ("validation/self-edit", line.self_edit),
+        ("validation/realness gap", line.realness_gap),
+        ("validation/painted", line.painted),
+        ("validation/painted peak", line.painted_peak),
+        ("validation/painted corners", line.painted_corners),
+    ]
+}
+
+fn loader_config(config: &TrainConfig) -> LoaderConfig {
+    LoaderConfig {
+        batch_size: config.batch_size,
+        image_size: config.image_size,
+        seed: config.seed,
+        workers: config.workers,
+        flip: config.flip,
+        queue: 2 * config.workers,
+        target_noise: config.target_noise,
+        clamp_targets: config.clamp_targets,
+        target_edits: config.target_edits,
+        cache: config.cache,
+        balance: config.balance,
+    }
+}

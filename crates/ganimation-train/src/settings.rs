@@ -1,0 +1,272 @@
+//! Settings from files and flags, laid over others, and what may change in a run that is under way.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use crate::config::TrainConfig;
+use crate::{Error, Result};
+
+/// Settings that decide what the stored networks, optimisers and random streams mean: a run keeps them for good.
+const FIXED: [&str; 9] = [
+    "version",
+    "seed",
+    "image_size",
+    "generator_channels",
+    "generator_blocks",
+    "discriminator_channels",
+    "batch_size",
+    "from",
+    "critic_from",
+];
+
+/// Some settings by their names in `config.toml`, to be laid over complete ones; later ones win.
+///
+/// ```
+/// use ganimation_train::{Overlay, TrainConfig};
+///
+/// let mut overlay = Overlay::default();
+/// overlay.set("batch_size", 8)?;
+/// overlay.set_text("loss.cycle=5")?;
+/// let config = TrainConfig::new("faces").overlaid(&overlay)?;
+/// assert_eq!((config.batch_size, config.loss.cycle), (8, 5.0));
+/// # Ok::<(), ganimation_train::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overlay(Table);
+
+impl Overlay {
+    /// Lays the settings of a TOML file over these. The file need not be complete.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is no TOML.
+    pub fn read(&mut self, path: &Path) -> Result<()> {
+        let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
+        let table = text.parse::<Table>().map_err(|error| Error::Damaged {
+            path: path.to_owned(),
+            reason: one_line(&error),
+        })?;
+        lay(&mut self.0, table);
+        Ok(())
+    }
+
+    /// Sets one setting; a dot leads into a group, as in `loss.cycle`.
+    ///
+    /// # Errors
+    /// [`Error::Assignment`] if TOML cannot hold the value.
+    pub fn set(&mut self, name: &str, value: impl Serialize + fmt::Debug) -> Result<()> {
+        let value = Value::try_from(&value).map_err(|error| Error::Assignment {
+            found: format!("{name}={value:?}"),
+            reason: one_line(&error),
+        })?;
+        let nested = name.rsplit('.').fold(value, |inner, part| {
+            Value::Table(Table::from_iter([(part.to_owned(), inner)]))
+        });
+        if let Value::Table(table) = nested {
+            lay(&mut self.0, table);
+        }
+        Ok(())
+    }
+
+    /// Sets what `NAME=VALUE` says; a value that is no TOML is a text.
+    ///
+    /// # Errors
+    /// [`Error::Assignment`] if there is no `=`.
+    pub fn set_text(&mut self, assignment: &str) -> Result<()> {
+        let (name, text) = assignment.split_once('=').ok_or_else(|| Error::Assignment {
+            found: assignment.to_owned(),
+            reason: "there is no `=`".to_owned(),
+        })?;
+        let text = text.trim();
+        let parsed = format!("value = {text}").parse::<Table>().ok();
+        let value = parsed.and_then(|mut table| table.remove("value"));
+        self.set(
+            name.trim(),
+            value.unwrap_or_else(|| Value::String(text.to_owned())),
+        )
+    }
+
+    /// Whether it sets nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A setting that was changed when a run was resumed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// Critic steps taken when it changed.
+    pub step: u64,
+    /// The setting.
+    pub name: String,
+    /// What it was.
+    pub before: String,
+    /// What it is.
+    pub after: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.name, self.before, self.after)
+    }
+}
+
+impl TrainConfig {
+    /// These settings with others laid over them.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] if a name does not exist or a value is of the wrong kind.
+    pub fn overlaid(&self, overlay: &Overlay) -> Result<Self> {
+        let mut table = self.table()?;
+        lay(&mut table, overlay.0.clone());
+        table.try_into().map_err(|error| Error::Settings {
+            reason: one_line(&error),
+        })
+    }
+
+    /// What changes from these settings, those of a run that has taken `step` critic steps, to `new` ones.
+    ///
+    /// # Errors
+    /// [`Error::Unchangeable`] for one that a run keeps for good.
+    pub(crate) fn changes_to(&self, new: &Self, step: u64) -> Result<Vec<Change>> {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        flatten("", &Value::Table(self.table()?), &mut before);
+        flatten("", &Value::Table(new.table()?), &mut after);
+        let value_in = |of: &[(String, String)], name: &str| {
+            let found = of.iter().find(|(found, _)| found == name);
+            found.map_or_else(|| "none".to_owned(), |(_, value)| value.clone())
+        };
+        let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut changes = Vec::new();
+        for name in names {
+            let (before, after) = (value_in(&before, name), value_in(&after, name));
+            if before == after {
+                continue;
+            }
+            let name = name.clone();
+            if step > 0 && FIXED.contains(&name.as_str()) {
+                return Err(Error::Unchangeable { name, before, after });
+            }
+            changes.push(Change {
+                step,
+                name,
+                before,
+                after,
+            });
+        }
+        Ok(changes)
+    }
+
+    fn table(&self) -> Result<Table> {
+        Table::try_from(self).map_err(|error| Error::Settings {
+            reason: one_line(&error),
+        })
+    }
+}
+
+fn lay(below: &mut Table, above: Table) {
+    for (name, value) in above {
+        match (below.get_mut(&name), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+            (_, value) => {
+                below.insert(name, value);
+            }
+        }
+    }
+}
+
+fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    match value {
+        Value::Table(table) => {
+            for (name, value) in table {
+                let name = if prefix.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{prefix}.{name}")
+                };
+                flatten(&name, value, into);
+            }
+        }
+        // Single precision as a person would write it.
+        #[expect(clippy::cast_possible_truncation, reason = "only where it changes nothing")]
+        Value::Float(float) if f64::from(*float as f32) == *float => {
+            into.push((prefix.to_owned(), (*float as f32).to_string()));
+        }
+        other => into.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+fn one_line(error: &dyn fmt::Display) -> String {
+    error.to_string().trim_end().replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn later_settings_win_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        fs::write(&path, "batch_size = 4\nflip = false\n[loss]\ncycle = 3.5\n").unwrap();
+        let mut overlay = Overlay::default();
+        overlay.read(&path).unwrap();
+        overlay.set("batch_size", 6).unwrap();
+        overlay.set("data", PathBuf::from("other")).unwrap();
+        overlay.set_text("loss.au_term = squared-norm").unwrap();
+        overlay.set_text("adam.rate=2e-4").unwrap();
+        let config = TrainConfig::new("faces").overlaid(&overlay).unwrap();
+        assert_eq!(
+            (config.batch_size, config.flip, config.loss.cycle),
+            (6, false, 3.5)
+        );
+        assert_eq!((config.data, config.adam.rate), ("other".into(), 2e-4));
+        assert_eq!(config.loss.au_term, ganimation_model::AuTerm::SquaredNorm);
+        assert_eq!(config.loss.penalty, TrainConfig::new("").loss.penalty);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        let mut overlay = Overlay::default();
+        overlay.set_text("loss.cicle=5").unwrap();
+        let error = TrainConfig::new("faces").overlaid(&overlay).unwrap_err();
+        assert!(error.to_string().contains("cicle"), "{error}");
+        let mut overlay = Overlay::default();
+        overlay.set_text("batch_size=many").unwrap();
+        let error = TrainConfig::new("faces").overlaid(&overlay).unwrap_err();
+        assert!(error.to_string().contains("many"), "{error}");
+        assert!(matches!(
+            overlay.set_text("batch_size"),
+            Err(Error::Assignment { .. })
+        ));
+    }
+
+    #[test]
+    fn rates_and_lengths_may_change_and_networks_may_not() {
+        let before = TrainConfig::new("faces");
+        let with = |change: &str| {
+            let mut overlay = Overlay::default();
+            overlay.set_text(change).unwrap();
+            before.changes_to(&before.overlaid(&overlay).unwrap(), 7)
+        };
+        let changes = with("adam.rate=0.5").unwrap();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].to_string(), "adam.rate: 0.0001 -> 0.5");
+        assert_eq!(with("steps=12").unwrap()[0].to_string(), "steps: none -> 12");
+        assert_eq!(
+            with("target_noise=0.2").unwrap()[0].to_string(),
+            "target_noise: 0.1 -> 0.2"
+        );
+        assert_eq!(with("batch_size=25").unwrap(), []);
+        for fixed in ["batch_size=4", "image_size=64", "generator_channels=2", "seed=5"] {
+            assert!(matches!(with(fixed), Err(Error::Unchangeable { .. })), "{fixed}");
+        }
+    }
+}

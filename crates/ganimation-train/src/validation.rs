@@ -1,0 +1,169 @@
+//! Validation: the averaged generator on held-out faces, in the middle of a run.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
+use ganimation_data::{Face, Intensities, picture};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::evaluate::{Area, Region, others, spread};
+use crate::trainer::{FaceBatch, Trainer};
+
+/// One line of `validation.jsonl`. Action units are read by the critic's head, for want of an independent reader in
+/// training: good for comparing steps of one run, no judgement. `ganimation evaluate` judges.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Critic steps taken.
+    pub step: u64,
+    /// Held-out faces looked at.
+    pub faces: usize,
+    /// The generator's weighted action-unit and cycle errors: the best checkpoint has the least of it.
+    pub score: f64,
+    /// Mean squared error of action units on edited faces, in (intensity / 5)².
+    pub aus: f64,
+    /// What `aus` would be if every face showed the mean of what is asked.
+    pub aus_of_mean: f64,
+    /// Mean squared error of the critic's head on the faces as they are.
+    pub critic_aus: f64,
+    /// What `critic_aus` would be if the head always said the mean of the labels.
+    pub critic_aus_of_mean: f64,
+    /// Mean absolute error of faces edited there and back, of a range of 2.
+    pub cycle: f64,
+    /// Mean absolute error of faces edited to what they show, of a range of 2.
+    pub self_edit: f64,
+    /// Mean realness of the faces minus that of their edits.
+    pub realness_gap: f64,
+    /// Mean of `1 - A`.
+    pub painted: f64,
+    /// Mean over faces of the largest `1 - A`.
+    pub painted_peak: f64,
+    /// Mean of `1 - A` in the corners of the crop.
+    pub painted_corners: f64,
+}
+
+/// The same held-out faces at every validation.
+pub(crate) struct HeldOut {
+    batches: Vec<FaceBatch>,
+    corners: Area,
+    aus_of_mean: f64,
+    count: usize,
+}
+
+impl HeldOut {
+    /// Takes at most `count` faces spread evenly over `faces`, in batches of `batch_size`; the targets are the action
+    /// units of other held-out faces.
+    pub(crate) fn new(
+        faces: &[Face],
+        count: usize,
+        image_size: usize,
+        batch_size: usize,
+        device: &Device,
+    ) -> Result<Option<Self>> {
+        let chosen = spread(faces.len(), count);
+        if chosen.len() < 2 {
+            return Ok(None);
+        }
+        let size = u32::try_from(image_size).unwrap_or(u32::MAX);
+        let labels: Vec<Intensities> = chosen.iter().map(|&at| faces[at].intensities).collect();
+        let others = others(chosen.len(), 0);
+        let mut batches = Vec::new();
+        for batch in (0..chosen.len()).collect::<Vec<_>>().chunks(batch_size) {
+            let pictures = batch
+                .iter()
+                .map(|&at| Ok(picture::read_face(&faces[chosen[at]].path, size)?.0))
+                .collect::<Result<Vec<_>>>()?;
+            let of = |at: &dyn Fn(usize) -> usize| {
+                let rows: Vec<Intensities> = batch.iter().map(|&face| labels[at(face)]).collect();
+                tensor_from_intensities(&rows, device)
+            };
+            batches.push(FaceBatch {
+                images: tensor_from_images(&pictures, device),
+                aus: of(&|face| face),
+                targets: of(&|face| others[face]),
+            });
+        }
+        Ok(Some(Self {
+            batches,
+            corners: Area::inside(&Region::CORNERS, image_size, device),
+            aus_of_mean: variance(&labels),
+            count: chosen.len(),
+        }))
+    }
+
+    /// Looks at the faces with the networks as they are.
+    pub(crate) fn measure(&self, trainer: &Trainer, step: u64) -> Validation {
+        let critic = trainer.discriminator().valid();
+        let mut sums = [0.0; 8];
+        for batch in &self.batches {
+            let [size, ..] = batch.images.dims();
+            let edit = trainer
+                .average()
+                .edit(batch.images.clone(), batch.targets.clone());
+            let back = trainer
+                .average()
+                .edit(edit.image.clone(), batch.aus.clone())
+                .image;
+            let same = trainer
+                .average()
+                .edit(batch.images.clone(), batch.aus.clone())
+                .image;
+            let (of_face, of_edit) = (critic.forward(batch.images.clone()), critic.forward(edit.image));
+            let painted = edit.attention.neg() + 1.0;
+            let means: [Tensor<1>; 8] = [
+                (of_edit.aus - batch.targets.clone()).square().mean(),
+                (of_face.aus - batch.aus.clone()).square().mean(),
+                (back - batch.images.clone()).abs().mean(),
+                (same - batch.images.clone()).abs().mean(),
+                of_face.realness.mean() - of_edit.realness.mean(),
+                painted.clone().mean(),
+                painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
+                self.corners.mean(painted).mean(),
+            ];
+            #[expect(clippy::cast_precision_loss, reason = "far fewer faces than 2^52")]
+            let share = size as f64 / self.count as f64;
+            for (sum, mean) in sums.iter_mut().zip(means) {
+                *sum += share * f64::from(mean.into_scalar::<f32>());
+            }
+        }
+        let [
+            aus,
+            critic_aus,
+            cycle,
+            self_edit,
+            realness_gap,
+            painted,
+            painted_peak,
+            painted_corners,
+        ] = sums;
+        let weights = &trainer.config.loss;
+        Validation {
+            step,
+            faces: self.count,
+            score: weights.aus * aus + weights.cycle * cycle,
+            aus,
+            aus_of_mean: self.aus_of_mean,
+            critic_aus,
+            critic_aus_of_mean: self.aus_of_mean, // the targets are the labels in another order
+            cycle,
+            self_edit,
+            realness_gap,
+            painted,
+            painted_peak,
+            painted_corners,
+        }
+    }
+}
+
+/// Mean over action units of the variance of intensity / 5.
+#[expect(clippy::cast_precision_loss, reason = "far fewer faces than 2^52")]
+fn variance(labels: &[Intensities]) -> f64 {
+    let rows: Vec<_> = labels.iter().map(Intensities::normalized).collect();
+    let (faces, units) = (rows.len() as f64, ganimation_data::AU_COUNT);
+    let column = |unit: usize| rows.iter().map(move |row| f64::from(row[unit]));
+    let variance = |unit: usize| {
+        let mean = column(unit).sum::<f64>() / faces;
+        column(unit).map(|value| (value - mean).powi(2)).sum::<f64>() / faces
+    };
+    (0..units).map(variance).sum::<f64>() / units as f64
+}

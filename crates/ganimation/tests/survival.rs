@@ -1,0 +1,319 @@
+//! Runs survive: SIGKILL at any instant, a full disk, a folder that cannot be written to.
+//!
+//!     GANIMATION_KILLS=100 cargo test --release --workspace --test survival -- --nocapture
+//!
+//! kills a hundred runs; without the variable it is five.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use ganimation_train::Run;
+use tempfile::TempDir;
+
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/sample_dataset");
+
+/// Critic steps of a run; there is a checkpoint after every third, so that kills meet many of them.
+const STEPS: u64 = 24;
+
+/// Two networks that take steps in no time.
+const TINY: &str = "image_size = 64\ngenerator_channels = 1\ngenerator_blocks = 1\ndiscriminator_channels = 1\n\
+    batch_size = 2\nsteps = 24\ngenerator_every = 2\nlog_every = 2\ncheckpoint_every = 3\ncheckpoint_keep = 2\n\
+    checkpoint_keep_every = 12\npreview_every = 6\nvalidate_every = 6\nvalidate_faces = 2\nworkers = 1\n";
+
+/// A folder with runs.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        fs::write(desk.0.path().join("tiny.toml"), TINY).unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Starts run `name`, or goes on with it if it has begun.
+    fn train(&self, runs_dir: &Path, name: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ganimation"));
+        command
+            .current_dir(self.0.path())
+            .args(["train", "--device", "flex", "--name", name, "--runs-dir"])
+            .arg(runs_dir)
+            .env("RAYON_NUM_THREADS", "2"); // the same bits need the same number of threads
+        if runs_dir.join(name).join("config.toml").exists() {
+            command.arg("--resume");
+        } else {
+            command.args(["--config", "tiny.toml", "--data", SAMPLE]);
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn finish(&self, runs_dir: &Path, name: &str) {
+        let output = self.train(runs_dir, name).output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+    }
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The newest checkpoint's files, with what is in them.
+fn newest(run: &Path) -> (u64, BTreeMap<String, Vec<u8>>) {
+    let steps = names(&run.join("checkpoints"));
+    let step = steps
+        .iter()
+        .filter_map(|name| name.strip_prefix("step-")?.parse().ok())
+        .max()
+        .unwrap_or(0);
+    let folder = run.join("checkpoints").join(format!("step-{step}"));
+    let read = |name: String| (name.clone(), fs::read(folder.join(name)).unwrap());
+    (step, names(&folder).into_iter().map(read).collect())
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What a run folder promises to hold, whatever happened.
+fn is_promised(name: &str) -> bool {
+    let files = [
+        ".lock",
+        "config.toml",
+        "metrics.jsonl",
+        "validation.jsonl",
+        "warnings.jsonl",
+    ];
+    let more = ["previews", "checkpoints", "generator.safetensors"];
+    files.contains(&name) || more.contains(&name) || name.starts_with("events.out.tfevents.")
+}
+
+fn is_scratch(name: &str) -> bool {
+    name == ".scratch" || name == ".trash" || (name.starts_with('.') && name.ends_with(".part"))
+}
+
+/// Every name in a run folder that is not promised: scratch, or a mistake.
+fn surplus(run: &Path) -> Vec<String> {
+    let of = |part: &str, promised: &dyn Fn(&str) -> bool| {
+        let mut names = names(&run.join(part));
+        names.retain(|name| !promised(name));
+        names
+    };
+    let checkpoint = |name: &str| {
+        name.strip_prefix("step-")
+            .is_some_and(|step| step.parse::<u64>().is_ok())
+    };
+    let preview = |name: &str| name.starts_with("step-") && name.ends_with(".png");
+    [
+        of("", &is_promised),
+        of("checkpoints", &checkpoint),
+        of("previews", &preview),
+    ]
+    .concat()
+}
+
+/// The run is whole: it ended with the same bits as one that nothing happened to, and left no scratch.
+#[track_caller]
+fn assert_same(run: &Path, undisturbed: &Path) {
+    let ((step, found), (_, expected)) = (newest(run), newest(undisturbed));
+    assert_eq!(step, STEPS);
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        expected.keys().collect::<Vec<_>>()
+    );
+    for (name, expected) in expected {
+        assert!(found[&name] == expected, "{name} differs");
+    }
+    assert_eq!(
+        names(&run.join("checkpoints")),
+        names(&undisturbed.join("checkpoints"))
+    );
+    assert_eq!(surplus(run), Vec::<String>::new());
+    // Every measured step stands once.
+    let steps = |run: &Path| -> Vec<u64> {
+        let text = fs::read_to_string(run.join("validation.jsonl")).unwrap();
+        text.lines()
+            .map(|line| {
+                serde_json::from_str::<serde_json::Value>(line).unwrap()["step"]
+                    .as_u64()
+                    .unwrap()
+            })
+            .collect()
+    };
+    assert_eq!(steps(run), steps(undisturbed));
+}
+
+/// What has to be true at any instant: the newest checkpoint loads, and all that is not promised is scratch.
+#[track_caller]
+fn assert_loadable(run: &Path) -> u64 {
+    let surplus = surplus(run);
+    assert!(surplus.iter().all(|name| is_scratch(name)), "{surplus:?}");
+    if !run.join("config.toml").exists() {
+        return 0; // killed before it began
+    }
+    // On a copy, for opening a run clears its scratch away.
+    let copy = tempfile::tempdir().unwrap();
+    let status = Command::new("cp")
+        .arg("-r")
+        .arg(run)
+        .arg(copy.path().join("run"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    Run::resume(copy.path().join("run"), &Device::flex())
+        .unwrap()
+        .step()
+}
+
+#[test]
+fn a_killed_run_loses_no_checkpoint_and_ends_with_the_same_bits() {
+    let kills: u32 = std::env::var("GANIMATION_KILLS").map_or(5, |count| count.parse().unwrap());
+    let desk = Desk::new();
+    let runs = desk.path("runs");
+    let start = Instant::now();
+    desk.finish(&runs, "undisturbed");
+    let whole = start.elapsed();
+
+    let mut random = u64::from(std::process::id()); // other instants every time
+    let mut in_the_middle = 0;
+    let mut scratch = 0;
+    for kill in 0..kills {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let share = f64::from(u32::try_from(random >> 33).unwrap()) / f64::from(1u32 << 31);
+        let name = format!("killed_{kill}");
+        let run = runs.join(&name);
+        let mut child = desk.train(&runs, &name).spawn().unwrap();
+        sleep(whole.mul_f64(share));
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        if run.exists() {
+            let step = assert_loadable(&run);
+            in_the_middle += u32::from(step > 0 && step < STEPS);
+            scratch += u32::from(!surplus(&run).is_empty());
+        }
+        desk.finish(&runs, &name);
+        assert_same(&run, &runs.join("undisturbed"));
+        fs::remove_dir_all(run).unwrap();
+    }
+    println!(
+        "{kills} of {kills} killed runs went on to the same bits; {in_the_middle} were killed between their first and last \
+         checkpoint, {scratch} in the middle of a write; a whole run takes {whole:.1?}"
+    );
+}
+
+/// A small file system of its own, if this process may have one.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: &Path, kilobytes: u32) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let size = format!("size={kilobytes}k");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(at)
+            .output();
+        match mount {
+            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
+            Ok(output) => {
+                println!(
+                    "skipped: cannot mount a small file system: {}",
+                    told(&output).trim()
+                );
+                None
+            }
+            Err(error) => {
+                println!("skipped: there is no `mount` ({error})");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // What stays mounted is cleaned up with the machine.
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_no_checkpoint() {
+    let desk = Desk::new();
+    let Some(small) = Small::mount(&desk.path("small"), 8 * 1024) else {
+        return;
+    };
+    desk.finish(&desk.path("runs"), "undisturbed");
+    let size: u64 = newest(&desk.path("runs/undisturbed"))
+        .1
+        .values()
+        .map(|file| file.len() as u64)
+        .sum();
+    // Room for about one checkpoint and a half beside the rest.
+    let ballast = small.0.join("ballast");
+    fs::write(
+        &ballast,
+        vec![0; usize::try_from(8 * 1024 * 1024 - 2 * size).unwrap()],
+    )
+    .unwrap();
+
+    let output = desk.train(&small.0, "full").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    let told = told(&output);
+    let errors = told.lines().filter(|line| line.starts_with("error: ")).count();
+    assert!(
+        errors == 1 && told.contains("No space left") && told.contains("hint: "),
+        "{told}"
+    );
+    let run = small.0.join("full");
+    let step = assert_loadable(&run);
+    println!("the disk was full after the checkpoint at step {step}");
+
+    fs::remove_file(ballast).unwrap();
+    desk.finish(&small.0, "full");
+    assert_same(&run, &desk.path("runs/undisturbed"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named() {
+    let desk = Desk::new();
+    let Some(small) = Small::mount(&desk.path("small"), 8 * 1024) else {
+        return;
+    };
+    desk.finish(&small.0, "run");
+    let remount = Command::new("mount")
+        .args(["-o", "remount,ro"])
+        .arg(&small.0)
+        .status()
+        .unwrap();
+    assert!(remount.success());
+    for name in ["run", "new"] {
+        let output = desk.train(&small.0, name).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let told = told(&output);
+        assert!(
+            told.contains(name) && told.contains("Read-only file system"),
+            "{told}"
+        );
+    }
+    assert_eq!(newest(&small.0.join("run")).0, STEPS);
+}
