@@ -23,6 +23,39 @@ pub fn conv2d(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
+    check(&x, &weight, bias.as_ref(), stride, padding);
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::conv2d(x, weight, bias, stride, padding, None);
+    }
+    composite(x, weight, bias, stride, padding)
+}
+
+/// [`conv2d`] with a bias, then a leaky ReLU of `slope > 0`, in one pass where the backend has a kernel for it.
+///
+/// # Shapes
+/// As [`conv2d`].
+///
+/// # Panics
+/// As [`conv2d`], and if `slope` is not above 0.
+pub fn conv2d_leaky_relu(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    stride: usize,
+    padding: usize,
+    slope: f64,
+) -> Tensor<4> {
+    check(&x, &weight, Some(&bias), stride, padding);
+    assert!(slope > 0.0, "conv2d: a slope of {slope} is not above 0");
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::conv2d(x, weight, Some(bias), stride, padding, Some(slope));
+    }
+    crate::leaky_relu(composite(x, weight, Some(bias), stride, padding), slope)
+}
+
+fn check(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>, stride: usize, padding: usize) {
     let [_, channels, height, width] = x.dims();
     let [out, inputs, kernel_height, kernel_width] = weight.dims();
     assert_eq!(
@@ -32,20 +65,21 @@ pub fn conv2d(
     assert!(stride > 0, "conv2d: the stride is {stride}, at least 1 is needed");
     check_kernel("conv2d", height, kernel_height, padding);
     check_kernel("conv2d", width, kernel_width, padding);
-    if let Some(bias) = &bias {
+    if let Some(bias) = bias {
         let [biases] = bias.dims();
         assert_eq!(biases, out, "conv2d: {biases} biases for {out} output channels");
     }
-    #[cfg(feature = "flex")]
-    if crate::flex::runs(&x) {
-        return crate::flex::conv2d(x, weight, bias, stride, padding);
-    }
-    burn_conv2d(
-        x,
-        weight,
-        bias,
-        ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1),
-    )
+}
+
+fn composite(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+    burn_conv2d(x, weight, bias, options)
 }
 
 /// The adjoint of [`conv2d`] in its image: spreads every value of `x` over a kernel's window.

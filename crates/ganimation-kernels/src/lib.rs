@@ -1,15 +1,18 @@
 //! Fast operations for GANimation's networks.
 //!
 //! Every function takes and returns Burn tensors, works on every backend and is differentiable. The bodies are
-//! compositions of Burn's own operations. With the feature `flex`, `f32` and `f64` tensors on Burn's CPU backend run
-//! kernels of this crate, built on the `gemm` crate, in their place, forward and backward.
+//! compositions of Burn's own operations. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of this
+//! crate in their place, forward and backward. They use AVX-512, AVX2, NEON or plain Rust, whatever the processor has;
+//! the environment variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
 //!
 //! | operation | in the networks |
 //! |---|---|
 //! | [`conv2d`] | all layers but the two up-convolutions |
 //! | [`conv_transpose2d`] | up-convolutions; the explicit input gradient of the penalty |
+//! | [`conv2d_leaky_relu`] | the critic's layers |
 //! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator but the heads |
-//! | [`leaky_relu`] | the critic's slopes |
+//! | [`instance_norm_add`] | the end of a residual block |
+//! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |
 //! | [`adam_step`] | the optimiser |
 
 mod activation;
@@ -19,7 +22,7 @@ mod conv;
 mod flex;
 mod norm;
 
-pub use activation::leaky_relu;
+pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
-pub use conv::{conv_transpose2d, conv2d};
-pub use norm::{instance_norm, instance_norm_relu};
+pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
+pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};

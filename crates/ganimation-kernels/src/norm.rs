@@ -17,7 +17,7 @@ pub fn instance_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: 
     check(&x, &weight, &bias);
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
-        return crate::flex::instance_norm(x, weight, bias, epsilon, false);
+        return crate::flex::instance_norm(x, [weight, bias], epsilon, crate::flex::After::Nothing);
     }
     composite(x, weight, bias, epsilon)
 }
@@ -33,9 +33,36 @@ pub fn instance_norm_relu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsi
     check(&x, &weight, &bias);
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
-        return crate::flex::instance_norm(x, weight, bias, epsilon, true);
+        return crate::flex::instance_norm(x, [weight, bias], epsilon, crate::flex::After::Relu);
     }
     relu(composite(x, weight, bias, epsilon))
+}
+
+/// [`instance_norm`], then `y + skip`, in one pass where the backend has a kernel for it: the end of a residual block.
+///
+/// # Shapes
+/// As [`instance_norm`]; `skip` is as `x`.
+///
+/// # Panics
+/// As [`instance_norm`], and if the shapes of `x` and `skip` differ.
+pub fn instance_norm_add(
+    x: Tensor<4>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    skip: Tensor<4>,
+    epsilon: f64,
+) -> Tensor<4> {
+    check(&x, &weight, &bias);
+    assert_eq!(
+        x.dims(),
+        skip.dims(),
+        "instance norm: the shapes of input and skip"
+    );
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::instance_norm_add(x, [weight, bias], skip, epsilon);
+    }
+    composite(x, weight, bias, epsilon) + skip
 }
 
 fn check(x: &Tensor<4>, weight: &Tensor<1>, bias: &Tensor<1>) {

@@ -46,11 +46,15 @@ impl Conv2d {
         ganimation_kernels::conv2d(x, self.weight.val(), bias, self.stride, self.padding)
     }
 
-    /// [`Self::forward`] that records nothing for the weights.
-    pub(crate) fn forward_detached(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val().detach();
-        let bias = self.bias.as_ref().map(|bias| bias.val().detach());
-        ganimation_kernels::conv2d(x, weight, bias, self.stride, self.padding)
+    /// [`Self::forward`], then a leaky ReLU.
+    pub(crate) fn forward_leaky_relu(&self, x: Tensor<4>, slope: f64) -> Tensor<4> {
+        match &self.bias {
+            Some(bias) => {
+                let (weight, bias) = (self.weight.val(), bias.val());
+                ganimation_kernels::conv2d_leaky_relu(x, weight, bias, self.stride, self.padding, slope)
+            }
+            None => ganimation_kernels::leaky_relu(self.forward(x), slope),
+        }
     }
 
     /// The transposed map: the gradient with respect to this layer's input, given the gradient of

@@ -111,16 +111,20 @@ impl Discriminator {
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`; the gradient has the same shape
     pub fn input_gradient(&self, images: Tensor<4>) -> Tensor<4> {
-        let (slopes, features) = self.slopes(images.detach());
-        let [batch, _, height, width] = features.dims();
-        let ones = Tensor::ones([batch, 1, height, width], (&features.device(), features.dtype()));
+        let (device, dtype) = (images.device(), images.dtype());
+        let activations = self.clone().no_grad().activations(images.detach());
+        let [batch, height, width] = activations
+            .last()
+            .map_or([0; 3], |top| [top.dims()[0], top.dims()[2], top.dims()[3]]);
+        let ones = Tensor::ones([batch, 1, height, width], (&device, dtype));
         let top = self.conv1.input_gradient(ones);
-        self.convolutions()
-            .rev()
-            .zip(slopes.into_iter().rev())
-            .fold(top, |gradient, (conv, slope)| {
-                conv.input_gradient(gradient * slope)
-            })
+        self.convolutions().rev().zip(activations.into_iter().rev()).fold(
+            top,
+            |gradient, (conv, activation)| {
+                let gradient = ganimation_kernels::scale_by_slope(activation, gradient, LEAKY_SLOPE);
+                conv.input_gradient(gradient)
+            },
+        )
     }
 
     /// The trunk's convolutions, first layer first.
@@ -131,18 +135,14 @@ impl Discriminator {
         })
     }
 
-    /// Slope of every LeakyReLU at `images`, first layer first, and the trunk's output; nothing is recorded.
-    fn slopes(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<4>) {
-        let mut x = images;
-        let mut slopes = Vec::new();
-        for conv in self.convolutions() {
-            x = conv.forward_detached(x);
-            let below = x.clone().lower_equal_elem(0.0);
-            let slope = x.ones_like().mask_fill(below, LEAKY_SLOPE);
-            x = x * slope.clone();
-            slopes.push(slope);
-        }
-        (slopes, x)
+    /// The output of every LeakyReLU, which has its input's sign, first layer first.
+    fn activations(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        self.convolutions()
+            .scan(images, |x, conv| {
+                *x = conv.forward_leaky_relu(x.clone(), LEAKY_SLOPE);
+                Some(x.clone())
+            })
+            .collect()
     }
 }
 

@@ -34,4 +34,9 @@ impl InstanceNorm {
     pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
         ganimation_kernels::instance_norm_relu(x, self.weight.val(), self.bias.val(), EPSILON)
     }
+
+    /// [`Self::forward`], then the sum with `skip`.
+    pub(crate) fn forward_add(&self, x: Tensor<4>, skip: Tensor<4>) -> Tensor<4> {
+        ganimation_kernels::instance_norm_add(x, self.weight.val(), self.bias.val(), skip, EPSILON)
+    }
 }

@@ -41,11 +41,14 @@ impl Layer {
     }
 }
 
-/// Runs `layers` one after the other; a norm and the ReLU behind it in one operation.
+/// Runs `layers` one after the other; a norm or a convolution and the activation behind it in one operation.
 pub(crate) fn run(layers: &[Layer], x: Tensor<4>) -> Tensor<4> {
     match layers {
         [] => x,
         [Layer::InstanceNorm(norm), Layer::Relu(_), rest @ ..] => run(rest, norm.forward_relu(x)),
+        [Layer::Conv(conv), Layer::LeakyRelu(leak), rest @ ..] => {
+            run(rest, conv.forward_leaky_relu(x, leak.negative_slope))
+        }
         [layer, rest @ ..] => run(rest, layer.forward(x)),
     }
 }
@@ -66,6 +69,9 @@ impl ResidualBlock {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        x.clone() + run(&self.main, x)
+        match self.main.as_slice() {
+            [layers @ .., Layer::InstanceNorm(norm)] => norm.forward_add(run(layers, x.clone()), x),
+            layers => x.clone() + run(layers, x),
+        }
     }
 }

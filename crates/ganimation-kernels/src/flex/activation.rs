@@ -1,55 +1,102 @@
-//! The leaky ReLU, one pass forward and one backward, in place where no other handle looks on.
+//! The leaky ReLU and its slope, in place where no other handle looks on, in whatever layout.
 
-use burn::{backend::flex::FlexTensor, tensor::DType};
+use burn::backend::flex::FlexTensor;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::real::{Real, contiguous};
+use super::{
+    conv::nearest,
+    finish::leak,
+    simd::{load, store, vectorize},
+};
 
 /// Elements that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
 
-/// `x` where it is at least 0, `slope x` elsewhere.
-pub(super) fn leak(x: FlexTensor, slope: f64) -> FlexTensor {
-    match x.dtype() {
-        DType::F64 => leak_elements::<f64>(x, slope),
-        _ => leak_elements::<f32>(x, slope),
-    }
-}
-
-/// `grad` where `output` is at least 0, `slope grad` elsewhere.
-///
-/// With a slope above 0 the output has the input's sign, and the next convolution keeps the output anyway.
-pub(super) fn leak_backward(output: &FlexTensor, grad: FlexTensor, slope: f64) -> FlexTensor {
-    match output.dtype() {
-        DType::F64 => scale_negative::<f64>(output, grad, slope),
-        _ => scale_negative::<f32>(output, grad, slope),
-    }
-}
-
-fn leak_elements<E: Real>(x: FlexTensor, slope: f64) -> FlexTensor {
-    let slope = E::nearest(slope);
-    let mut x = contiguous(x);
-    E::elements_mut(&mut x).par_chunks_mut(CHUNK).for_each(|chunk| {
-        for value in chunk {
-            let factor = if *value < E::default() { slope } else { E::ONE };
-            *value = *value * factor;
-        }
-    });
+/// `x` where it is above 0, `slope x` elsewhere.
+pub(super) fn forward(x: FlexTensor, slope: f64) -> FlexTensor {
+    let mut x = dense(x);
+    x.storage_mut::<f32>()
+        .par_chunks_mut(CHUNK)
+        .for_each(|values| scale(None, values, slope));
     x
 }
 
-fn scale_negative<E: Real>(output: &FlexTensor, grad: FlexTensor, slope: f64) -> FlexTensor {
-    let slope = E::nearest(slope);
-    let output = output.to_contiguous();
-    let mut grad = contiguous(grad);
-    E::elements_mut(&mut grad)
+/// `value` where `sign` is above 0, `slope value` elsewhere.
+///
+/// With a slope above 0 an output has its input's sign, and the next convolution keeps the output anyway.
+pub(super) fn scale_by_slope(sign: &FlexTensor, value: FlexTensor, slope: f64) -> FlexTensor {
+    let same = value.layout().strides() == sign.layout().strides();
+    let (sign, value) = if same {
+        (dense(sign.clone()), dense(value))
+    } else {
+        use super::image::Images;
+        let four = value.layout().num_dims() == 4;
+        if four {
+            (Images::new(sign).into_tensor(), Images::new(&value).into_tensor())
+        } else {
+            (sign.to_contiguous(), value.to_contiguous())
+        }
+    };
+    let mut value = value;
+    value
+        .storage_mut::<f32>()
         .par_chunks_mut(CHUNK)
-        .zip(E::elements(&output).par_chunks(CHUNK))
-        .for_each(|(grad, output)| {
-            for (grad, output) in grad.iter_mut().zip(output) {
-                let factor = if *output > E::default() { E::ONE } else { slope };
-                *grad = *grad * factor;
-            }
-        });
-    grad
+        .zip(sign.storage::<f32>().par_chunks(CHUNK))
+        .for_each(|(values, sign)| scale(Some(sign), values, slope));
+    value
+}
+
+/// The tensor itself if its storage holds each element once, in whatever order; else a copy in row-major order.
+fn dense(tensor: FlexTensor) -> FlexTensor {
+    let layout = tensor.layout();
+    let mut axes: Vec<(isize, usize)> = (0..layout.num_dims())
+        .filter(|axis| layout.shape()[*axis] > 1)
+        .map(|axis| (layout.strides()[axis], layout.shape()[axis]))
+        .collect();
+    axes.sort_unstable();
+    let mut expected = 1;
+    let packed = axes.into_iter().all(|(stride, size)| {
+        let fits = usize::try_from(stride) == Ok(expected);
+        expected *= size;
+        fits
+    });
+    let whole = tensor.storage::<f32>().len() == layout.num_elements() && layout.start_offset() == 0;
+    if packed && whole {
+        tensor
+    } else {
+        tensor.to_contiguous()
+    }
+}
+
+fn scale(sign: Option<&[f32]>, values: &mut [f32], slope: f64) {
+    vectorize(Scale {
+        sign,
+        values,
+        slope: nearest(slope),
+    });
+}
+
+struct Scale<'a> {
+    sign: Option<&'a [f32]>,
+    values: &'a mut [f32],
+    slope: f32,
+}
+
+impl WithSimd for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let slope = simd.splat_f32s(self.slope);
+        let end = self.values.len();
+        for at in (0..end).step_by(S::F32_LANES) {
+            let value = load(simd, self.values, at, end);
+            let sign = match self.sign {
+                Some(sign) => load(simd, sign, at, end),
+                None => value,
+            };
+            store(simd, self.values, at, end, leak(simd, sign, value, slope));
+        }
+    }
 }

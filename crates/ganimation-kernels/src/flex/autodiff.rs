@@ -14,8 +14,8 @@ use burn::backend::{
 use super::{
     Kernels, activation, adam, conv,
     geometry::Geometry,
-    norm::{self, Statistics},
-    real::dims,
+    norm::{self, After, Statistics},
+    of_grid, of_image,
 };
 use crate::adam::AdamStep;
 
@@ -28,17 +28,27 @@ struct ConvolutionState {
     geometry: Geometry,
     x: FlexTensor,
     weight: FlexTensor,
+    /// The output and the slope below 0 of the leaky ReLU at its end.
+    leak: Option<(FlexTensor, f64)>,
 }
 
 impl<const N: usize> Backward<Flex, N> for Convolution {
     type State = ConvolutionState;
 
     fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let grad = grads.consume::<Flex>(&ops.node);
-        let ConvolutionState { geometry, x, weight } = ops.state;
+        let mut grad = grads.consume::<Flex>(&ops.node);
+        let ConvolutionState {
+            geometry,
+            x,
+            weight,
+            leak,
+        } = ops.state;
+        if let Some((output, slope)) = leak {
+            grad = activation::scale_by_slope(&output, grad, slope);
+        }
         let mut parents = ops.parents.into_iter();
         if let Some(node) = parents.next().flatten() {
-            grads.register::<Flex>(node.id, conv::image_gradient(&geometry, &grad, &weight));
+            grads.register::<Flex>(node.id, conv::adjoint(&geometry, &grad, &weight));
         }
         if let Some(node) = parents.next().flatten() {
             grads.register::<Flex>(node.id, conv::weight_gradient(&geometry, &x, &grad));
@@ -54,15 +64,14 @@ impl<const N: usize> Backward<Flex, N> for Convolution {
 struct TransposedConvolution;
 
 impl Backward<Flex, 2> for TransposedConvolution {
-    type State = ConvolutionState;
+    type State = (Geometry, FlexTensor, FlexTensor);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<Flex>(&ops.node);
-        let ConvolutionState { geometry, x, weight } = ops.state;
+        let (geometry, x, weight) = ops.state;
         let [x_node, weight_node] = ops.parents;
         if let Some(node) = x_node {
-            let [stride, padding] = [geometry.stride, geometry.padding[0]];
-            grads.register::<Flex>(node.id, conv::forward(&grad, &weight, None, stride, padding));
+            grads.register::<Flex>(node.id, conv::forward(&geometry, &grad, &weight, None, None));
         }
         if let Some(node) = weight_node {
             grads.register::<Flex>(node.id, conv::weight_gradient(&geometry, &grad, &x));
@@ -70,7 +79,7 @@ impl Backward<Flex, 2> for TransposedConvolution {
     }
 }
 
-/// Instance normalisation; its parents are the image, the scale and the shift.
+/// Instance normalisation; its parents are the image, the scale, the shift and, if there are four, what is added.
 #[derive(Debug)]
 struct Normalization;
 
@@ -80,22 +89,25 @@ struct NormalizationState {
     weight: FlexTensor,
     bias: FlexTensor,
     statistics: Statistics,
-    rectify: bool,
+    after: After,
 }
 
-impl Backward<Flex, 3> for Normalization {
+impl<const N: usize> Backward<Flex, N> for Normalization {
     type State = NormalizationState;
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<Flex>(&ops.node);
         let NormalizationState {
             x,
             weight,
             bias,
             statistics,
-            rectify,
+            after,
         } = ops.state;
-        let gradients = norm::backward(&x, &weight, &bias, &statistics, rectify, grad);
+        if let Some(skip) = ops.parents.get(3).and_then(Option::as_ref) {
+            grads.register::<Flex>(skip.id, grad.clone());
+        }
+        let gradients = norm::backward(&x, &weight, &bias, &statistics, after, grad);
         let gradients = [gradients.x, gradients.weight, gradients.bias];
         for (node, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(node) = node {
@@ -117,8 +129,20 @@ impl Backward<Flex, 1> for Leak {
         let (output, slope) = ops.state;
         let [node] = ops.parents;
         if let Some(node) = node {
-            grads.register::<Flex>(node.id, activation::leak_backward(&output, grad, slope));
+            grads.register::<Flex>(node.id, activation::scale_by_slope(&output, grad, slope));
         }
+    }
+}
+
+/// Multiplication by a leaky ReLU's slope, a constant.
+#[derive(Debug)]
+struct SlopeScaling;
+
+impl Backward<Flex, 1> for SlopeScaling {
+    type State = (FlexTensor, f64);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        Leak.backward(ops, grads, checkpointer);
     }
 }
 
@@ -131,9 +155,18 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let parents = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let out = conv::forward(&x, &weight, None, stride, padding);
+        let geometry = of_image(&x, &weight, stride, padding);
+        let out = conv::forward(&geometry, &x, &weight, None, None);
         match Convolution.prepare::<C>(parents).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(of_image(x, weight, stride, padding), out),
+            OpsKind::Tracked(prep) => {
+                let state = ConvolutionState {
+                    geometry,
+                    x,
+                    weight,
+                    leak: None,
+                };
+                prep.finish(state, out)
+            }
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -144,12 +177,22 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         bias: FloatTensor<Self>,
         stride: usize,
         padding: usize,
+        slope: Option<f64>,
     ) -> FloatTensor<Self> {
         let parents = [x.node(), weight.node(), bias.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let out = conv::forward(&x, &weight, Some(bias.primitive()), stride, padding);
+        let geometry = of_image(&x, &weight, stride, padding);
+        let out = conv::forward(&geometry, &x, &weight, Some(bias.primitive()), slope);
         match Convolution.prepare::<C>(parents).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(of_image(x, weight, stride, padding), out),
+            OpsKind::Tracked(prep) => {
+                let state = ConvolutionState {
+                    geometry,
+                    x,
+                    weight,
+                    leak: slope.map(|slope| (out.clone(), slope)),
+                };
+                prep.finish(state, out)
+            }
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -162,17 +205,14 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let parents = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let out = conv::transposed(&x, &weight, stride, padding);
+        let geometry = of_grid(&x, &weight, stride, padding);
+        let out = conv::adjoint(&geometry, &x, &weight);
         match TransposedConvolution
             .prepare::<C>(parents)
             .compute_bound()
             .stateful()
         {
-            OpsKind::Tracked(prep) => {
-                let [_, _, rows, columns] = dims(&x);
-                let geometry = Geometry::of_grid([rows, columns], dims(&weight), stride, padding);
-                prep.finish(ConvolutionState { geometry, x, weight }, out)
-            }
+            OpsKind::Tracked(prep) => prep.finish((geometry, x, weight), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -182,11 +222,11 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         epsilon: f64,
-        rectify: bool,
+        after: After,
     ) -> FloatTensor<Self> {
         let parents = [x.node(), weight.node(), bias.node()];
         let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.into_primitive());
-        let (out, statistics) = norm::forward(&x, &weight, &bias, epsilon, rectify);
+        let (out, statistics) = norm::forward(&x, &weight, &bias, None, epsilon, after);
         match Normalization.prepare::<C>(parents).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let state = NormalizationState {
@@ -194,7 +234,33 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
                     weight,
                     bias,
                     statistics,
-                    rectify,
+                    after,
+                };
+                prep.finish(state, out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn normalize_and_add(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        skip: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        let parents = [x.node(), weight.node(), bias.node(), skip.node()];
+        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.into_primitive());
+        let after = After::Nothing;
+        let (out, statistics) = norm::forward(&x, &weight, &bias, Some(skip.primitive()), epsilon, after);
+        match Normalization.prepare::<C>(parents).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let state = NormalizationState {
+                    x,
+                    weight,
+                    bias,
+                    statistics,
+                    after,
                 };
                 prep.finish(state, out)
             }
@@ -204,9 +270,19 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
 
     fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
         let parents = [x.node()];
-        let out = activation::leak(x.into_primitive(), slope);
+        let out = activation::forward(x.into_primitive(), slope);
         match Leak.prepare::<C>(parents).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((out.clone(), slope), out),
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn scale_by_slope(sign: FloatTensor<Self>, x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        let parents = [x.node()];
+        let sign = sign.into_primitive();
+        let out = activation::scale_by_slope(&sign, x.into_primitive(), slope);
+        match SlopeScaling.prepare::<C>(parents).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((sign, slope), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -227,10 +303,4 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
 
 fn constant<C: CheckpointStrategy>(tensor: FlexTensor) -> FloatTensor<Autodiff<Flex, C>> {
     <Autodiff<Flex, C> as burn::backend::AutodiffBackend>::from_inner(tensor)
-}
-
-fn of_image(x: FlexTensor, weight: FlexTensor, stride: usize, padding: usize) -> ConvolutionState {
-    let [_, _, height, width] = dims(&x);
-    let geometry = Geometry::of_image([height, width], dims(&weight), stride, padding);
-    ConvolutionState { geometry, x, weight }
 }

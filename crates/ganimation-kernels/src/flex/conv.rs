@@ -1,172 +1,181 @@
-//! Convolution, its adjoint and its weight gradient, as matrix products over unfolded images.
+//! Convolution, its adjoint and its gradients: which algorithm does which.
 //!
 //! Weights are `[filters, channels, kernel height, kernel width]` throughout: a convolution's `[out, in, ..]` and a
-//! transposed convolution's `[in, out, ..]`. With stride 1 each of the three has a second form, on the grid's side with
-//! the kernel turned by 180 degrees; the cheaper side, the one with fewer channels to unfold, is chosen.
+//! transposed convolution's `[in, out, ..]`.
 
-use burn::{backend::flex::FlexTensor, tensor::DType};
+use burn::backend::flex::FlexTensor;
+use rayon::prelude::*;
 
 use super::{
+    direct, few,
+    finish::Finish,
     geometry::Geometry,
-    plan::each_chunk,
-    products::{correlation, fold_product, unfold_product},
-    real::{Real, dims, tensor},
+    image::{Images, tensor, transpose},
+    narrow::{self, NARROW},
+    norm::sum_pixels,
+    weights::Weights,
+    window::Window,
+    winograd::{self, Form},
 };
 
-/// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`.
+/// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`, then bias and leaky ReLU if asked for.
 pub(super) fn forward(
+    geometry: &Geometry,
     x: &FlexTensor,
     weight: &FlexTensor,
     bias: Option<&FlexTensor>,
-    stride: usize,
-    padding: usize,
+    slope: Option<f64>,
 ) -> FlexTensor {
-    let [batch, _, height, width] = dims(x);
-    let geometry = Geometry::of_image([height, width], dims(weight), stride, padding);
-    let shape = [batch, geometry.filters, geometry.grid[0], geometry.grid[1]];
-    match x.dtype() {
-        DType::F64 => apply::<f64>(x, weight, bias, &shape, |x, weight, out| {
-            convolve(&geometry, x, weight, out);
-        }),
-        _ => apply::<f32>(x, weight, bias, &shape, |x, weight, out| {
-            convolve(&geometry, x, weight, out);
-        }),
+    let (x, weight) = (Images::new(x), weight.to_contiguous());
+    let bias = bias.map(FlexTensor::to_contiguous);
+    let finish = Finish {
+        bias: bias.as_ref().map(|bias| bias.storage::<f32>()),
+        slope: slope.map(nearest),
+    };
+    let weight = weight.storage::<f32>();
+    let few = geometry.filters <= NARROW && geometry.channels > NARROW;
+    if let Some(turned) = geometry.turned().filter(|_| few) {
+        let mut out = narrow::adjoint(&turned, &x, &turn(geometry, weight));
+        finish.apply(out.values_mut(), geometry.filters);
+        return out.into_tensor();
     }
+    if few::applies(geometry, x.batch) {
+        return few::convolve(geometry, &x, weight, finish).into_tensor();
+    }
+    let weights = weights(geometry, weight);
+    let form = Form::of_convolution(geometry);
+    let out = match form.filter(|form| pays(form, geometry, &weights, x.batch)) {
+        Some(form) => {
+            let prepared = winograd::prepare(&form, &weights);
+            winograd::convolve(&form, &x, &prepared, geometry.filters, finish)
+        }
+        None => {
+            let window = Window::of_convolution(geometry);
+            direct::convolve(&x, weights, &[window], geometry.grid, finish)
+        }
+    };
+    out.into_tensor()
 }
 
-/// `[batch, filters, rows, columns]` to `[batch, channels, height, width]`, with the smallest height and width.
-pub(super) fn transposed(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: usize) -> FlexTensor {
-    let [_, _, rows, columns] = dims(x);
-    let geometry = Geometry::of_grid([rows, columns], dims(weight), stride, padding);
-    image_gradient(&geometry, x, weight)
-}
-
-/// The gradient of a convolution's image from `grid`, that of its output.
-pub(super) fn image_gradient(geometry: &Geometry, grid: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
-    let [batch, _, _, _] = dims(grid);
-    let shape = [batch, geometry.channels, geometry.image[0], geometry.image[1]];
-    match grid.dtype() {
-        DType::F64 => apply::<f64>(grid, weight, None, &shape, |grid, weight, out| {
-            spread(geometry, grid, weight, out);
-        }),
-        _ => apply::<f32>(grid, weight, None, &shape, |grid, weight, out| {
-            spread(geometry, grid, weight, out);
-        }),
+/// The adjoint in the image: `[batch, filters, rows, columns]` to `[batch, channels, height, width]`.
+pub(super) fn adjoint(geometry: &Geometry, grid: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+    let (grid, weight) = (Images::new(grid), weight.to_contiguous());
+    let weight = weight.storage::<f32>();
+    if geometry.channels <= NARROW && geometry.filters > NARROW {
+        return narrow::adjoint(geometry, &grid, weight).into_tensor();
     }
+    if few::applies(geometry, grid.batch) {
+        return few::adjoint(geometry, &grid, weight).into_tensor();
+    }
+    let weights = weights(geometry, weight).exchanged();
+    let form = Form::of_adjoint(geometry);
+    let finish = Finish::default();
+    let out = match form.filter(|form| pays(form, geometry, &weights, grid.batch)) {
+        Some(form) => {
+            let prepared = winograd::prepare(&form, &weights);
+            winograd::convolve(&form, &grid, &prepared, geometry.channels, finish)
+        }
+        None => {
+            let windows = Window::of_adjoint(geometry);
+            direct::convolve(&grid, weights, &windows, geometry.image, finish)
+        }
+    };
+    out.into_tensor()
 }
 
 /// The gradient of the weights from the images and the gradients of the outputs, summed over the batch.
 pub(super) fn weight_gradient(geometry: &Geometry, x: &FlexTensor, grid: &FlexTensor) -> FlexTensor {
+    let (x, grid) = (Images::new(x), Images::new(grid));
     let shape = [
         geometry.filters,
         geometry.channels,
         geometry.kernel[0],
         geometry.kernel[1],
     ];
-    match x.dtype() {
-        DType::F64 => apply::<f64>(x, grid, None, &shape, |x, grid, out| {
-            correlate(geometry, x, grid, out);
-        }),
-        _ => apply::<f32>(x, grid, None, &shape, |x, grid, out| {
-            correlate(geometry, x, grid, out);
-        }),
+    if x.batch == 0 {
+        return tensor(vec![0.0; shape.iter().product()], &shape);
     }
+    if few::applies(geometry, x.batch) {
+        return tensor(few::correlate(geometry, &x, &grid), &shape);
+    }
+    let form = Form::of_convolution(geometry);
+    let weights = [geometry.filters, geometry.channels];
+    if let Some(form) = form.filter(|form| form.pays(geometry, weights, x.batch)) {
+        let gradient = winograd::correlate(&form, &x, &grid, geometry.window());
+        return tensor(gradient, &shape);
+    }
+    // The side with fewer channels is the cheaper one to gather.
+    let turned = geometry.turned().filter(|_| geometry.filters < geometry.channels);
+    let gradient = if let Some(turned) = turned {
+        // [turned taps, filters, channels] to [filters, channels, turned taps]
+        let window = Window::of_convolution(&turned);
+        let gradient = direct::correlate(&grid, &x, &window);
+        let mut gradient = transpose(
+            &gradient,
+            [1, turned.window(), geometry.filters * geometry.channels],
+        );
+        gradient
+            .chunks_exact_mut(geometry.window())
+            .for_each(<[f32]>::reverse);
+        gradient
+    } else {
+        // [taps, channels, filters] to [filters, channels, taps]
+        let window = Window::of_convolution(geometry);
+        let gradient = direct::correlate(&x, &grid, &window);
+        let by_filter = transpose(
+            &gradient,
+            [1, geometry.window() * geometry.channels, geometry.filters],
+        );
+        transpose(
+            &by_filter,
+            [geometry.filters, geometry.window(), geometry.channels],
+        )
+    };
+    tensor(gradient, &shape)
 }
 
 /// The sum over batch and positions: `[batch, filters, rows, columns]` to `[filters]`.
 pub(super) fn bias_gradient(grid: &FlexTensor) -> FlexTensor {
-    match grid.dtype() {
-        DType::F64 => sum_channels::<f64>(grid),
-        _ => sum_channels::<f32>(grid),
+    let grid = Images::new(grid);
+    let pixels = grid.height * grid.width;
+    let mut sums = vec![0.0; grid.channels];
+    if grid.values().is_empty() {
+        return tensor(sums, &[grid.channels]);
     }
+    let images: Vec<Vec<f32>> = grid
+        .values()
+        .par_chunks_exact(pixels * grid.channels)
+        .map(|image| sum_pixels(image, grid.channels))
+        .collect();
+    for image in images {
+        sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += value);
+    }
+    tensor(sums, &[grid.channels])
 }
 
-fn sum_channels<E: Real>(grid: &FlexTensor) -> FlexTensor {
-    let [_, filters, rows, columns] = dims(grid);
-    let grid = grid.to_contiguous();
-    let mut sums = vec![E::default(); filters];
-    for image in E::elements(&grid).chunks_exact(filters * rows * columns) {
-        for (sum, plane) in sums.iter_mut().zip(image.chunks_exact(rows * columns)) {
-            *sum += super::norm::sum(plane, |value| value);
-        }
-    }
-    tensor(sums, &[filters])
+fn weights<'a>(geometry: &Geometry, weight: &'a [f32]) -> Weights<'a> {
+    Weights::new(weight, [geometry.filters, geometry.channels, geometry.window()])
 }
 
-/// Runs `body` on the elements of two tensors and those of a new one, to which it then adds `bias`.
-fn apply<E: Real>(
-    left: &FlexTensor,
-    right: &FlexTensor,
-    bias: Option<&FlexTensor>,
-    shape: &[usize; 4],
-    body: impl FnOnce(&[E], &[E], &mut [E]),
-) -> FlexTensor {
-    let (left, right) = (left.to_contiguous(), right.to_contiguous());
-    let mut out = vec![E::default(); shape.iter().product()];
-    // Of an empty batch, the gradients of the weights are zero and all else is empty.
-    if left.layout().num_elements() > 0 {
-        body(E::elements(&left), E::elements(&right), &mut out);
-    }
-    if let Some(bias) = bias {
-        let bias = bias.to_contiguous();
-        let bias = E::elements(&bias);
-        let [_, filters, rows, columns] = *shape;
-        each_chunk(&mut out, filters * rows * columns, true, |_, image| {
-            for (plane, value) in image.chunks_exact_mut(rows * columns).zip(bias) {
-                plane.iter_mut().for_each(|pixel| *pixel += *value);
-            }
-        });
-    }
-    tensor(out, shape)
+/// Whether tiles are faster than gathered windows.
+fn pays(form: &Form, geometry: &Geometry, weights: &Weights, batch: usize) -> bool {
+    form.pays(geometry, [weights.outputs, weights.inputs], batch)
 }
 
-fn convolve<E: Real>(geometry: &Geometry, x: &[E], weight: &[E], out: &mut [E]) {
-    // Folding reads and writes, so it must save half of the columns to pay.
-    match geometry.turned() {
-        Some(turned) if 2 * geometry.filters <= geometry.channels => {
-            fold_product(&turned, x, &turn(geometry, weight), out);
-        }
-        _ => unfold_product(geometry, x, weight, out),
-    }
+#[allow(clippy::cast_possible_truncation, reason = "rounding to f32 is the purpose")]
+pub(super) fn nearest(value: f64) -> f32 {
+    value as f32
 }
 
-fn spread<E: Real>(geometry: &Geometry, grid: &[E], weight: &[E], out: &mut [E]) {
-    match geometry.turned() {
-        Some(turned) if geometry.filters <= geometry.channels => {
-            unfold_product(&turned, grid, &turn(geometry, weight), out);
-        }
-        _ => fold_product(geometry, grid, weight, out),
-    }
-}
-
-fn correlate<E: Real>(geometry: &Geometry, x: &[E], grid: &[E], out: &mut [E]) {
-    match geometry.turned() {
-        Some(turned) if geometry.filters < geometry.channels => {
-            let mut exchanged = vec![E::default(); out.len()];
-            correlation(&turned, grid, x, &mut exchanged);
-            out.copy_from_slice(&turn(&turned, &exchanged));
-        }
-        _ => correlation(geometry, x, grid, out),
-    }
-}
-
-/// Exchanges filters and channels of a weight and turns every kernel by 180 degrees.
-fn turn<E: Real>(geometry: &Geometry, weight: &[E]) -> Vec<E> {
+/// Exchanges filters and channels of a small weight and turns every kernel by 180 degrees.
+fn turn(geometry: &Geometry, weight: &[f32]) -> Vec<f32> {
     let window = geometry.window();
-    let mut turned = vec![E::default(); weight.len()];
-    each_chunk(
-        &mut turned,
-        geometry.filters * window,
-        weight.len() > 1 << 16,
-        |channel, kernels| {
-            for (filter, kernel) in kernels.chunks_exact_mut(window).enumerate() {
-                let source = &weight[(filter * geometry.channels + channel) * window..][..window];
-                kernel
-                    .iter_mut()
-                    .zip(source.iter().rev())
-                    .for_each(|(t, s)| *t = *s);
-            }
-        },
-    );
+    let mut turned = Vec::with_capacity(weight.len());
+    for channel in 0..geometry.channels {
+        for filter in 0..geometry.filters {
+            let kernel = &weight[(filter * geometry.channels + channel) * window..][..window];
+            turned.extend(kernel.iter().rev());
+        }
+    }
     turned
 }

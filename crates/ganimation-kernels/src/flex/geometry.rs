@@ -10,7 +10,7 @@ pub(super) struct Geometry {
     /// Rows and columns of the grid: the convolution's output.
     pub(super) grid: [usize; 2],
     pub(super) kernel: [usize; 2],
-    pub(super) stride: usize,
+    pub(super) stride: [usize; 2],
     pub(super) padding: [usize; 2],
 }
 
@@ -26,7 +26,7 @@ impl Geometry {
             filters,
             grid,
             kernel,
-            stride,
+            stride: [stride; 2],
             padding: [padding; 2],
         }
     }
@@ -42,7 +42,7 @@ impl Geometry {
             filters,
             grid,
             kernel,
-            stride,
+            stride: [stride; 2],
             padding: [padding; 2],
         }
     }
@@ -51,7 +51,7 @@ impl Geometry {
     ///
     /// Exists for stride 1 and a padding smaller than the kernel.
     pub(super) fn turned(&self) -> Option<Self> {
-        let possible = self.stride == 1 && (0..2).all(|axis| self.padding[axis] < self.kernel[axis]);
+        let possible = self.stride == [1, 1] && (0..2).all(|axis| self.padding[axis] < self.kernel[axis]);
         possible.then(|| Self {
             channels: self.filters,
             image: self.grid,
@@ -67,23 +67,8 @@ impl Geometry {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// Elements of all channels under a kernel: the length of one unfolded column.
-    pub(super) fn depth(&self) -> usize {
-        self.channels * self.window()
-    }
-
-    /// Pixels of a channel of the image.
-    pub(super) fn pixels(&self) -> usize {
-        self.image[0] * self.image[1]
-    }
-
-    /// Positions of a filter in the grid.
-    pub(super) fn positions(&self) -> usize {
-        self.grid[0] * self.grid[1]
-    }
-
-    /// Weights of the convolution.
-    pub(super) fn weights(&self) -> usize {
-        self.filters * self.depth()
+    /// Multiplications of the convolution, of its adjoint or of its weight gradient, for a batch.
+    pub(super) fn cost(&self, batch: usize) -> usize {
+        batch * self.grid[0] * self.grid[1] * self.filters * self.channels * self.window()
     }
 }

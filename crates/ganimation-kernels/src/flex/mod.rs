@@ -3,19 +3,31 @@
 mod activation;
 mod adam;
 mod autodiff;
-mod columns;
 mod conv;
-mod gemm;
+mod direct;
+mod few;
+mod finish;
 mod geometry;
+mod image;
+mod narrow;
 mod norm;
-mod plan;
-mod products;
-mod real;
+mod product;
+mod rows;
+mod scratch;
+mod simd;
+mod weights;
+mod window;
+mod winograd;
 
 use burn::{
-    backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor},
+    backend::{Backend, Dispatch, Flex, backend_extension, flex::FlexTensor, tensor::FloatTensor},
     tensor::{DType, Device, Tensor},
 };
+
+pub(crate) use norm::After;
+
+use geometry::Geometry;
+use image::dims;
 
 use crate::adam::{AdamStep, Moments};
 
@@ -37,6 +49,7 @@ pub(crate) trait Kernels: Backend {
         bias: FloatTensor<Self>,
         stride: usize,
         padding: usize,
+        slope: Option<f64>,
     ) -> FloatTensor<Self>;
 
     fn convolve_transposed(
@@ -51,10 +64,20 @@ pub(crate) trait Kernels: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         epsilon: f64,
-        rectify: bool,
+        after: After,
+    ) -> FloatTensor<Self>;
+
+    fn normalize_and_add(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        skip: FloatTensor<Self>,
+        epsilon: f64,
     ) -> FloatTensor<Self>;
 
     fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
+
+    fn scale_by_slope(sign: FloatTensor<Self>, x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
 
     fn descend(
         param: FloatTensor<Self>,
@@ -72,7 +95,8 @@ impl Kernels for Flex {
         stride: usize,
         padding: usize,
     ) -> FloatTensor<Self> {
-        conv::forward(&x, &weight, None, stride, padding)
+        let geometry = of_image(&x, &weight, stride, padding);
+        conv::forward(&geometry, &x, &weight, None, None)
     }
 
     fn convolve_with_bias(
@@ -81,8 +105,10 @@ impl Kernels for Flex {
         bias: FloatTensor<Self>,
         stride: usize,
         padding: usize,
+        slope: Option<f64>,
     ) -> FloatTensor<Self> {
-        conv::forward(&x, &weight, Some(&bias), stride, padding)
+        let geometry = of_image(&x, &weight, stride, padding);
+        conv::forward(&geometry, &x, &weight, Some(&bias), slope)
     }
 
     fn convolve_transposed(
@@ -91,7 +117,7 @@ impl Kernels for Flex {
         stride: usize,
         padding: usize,
     ) -> FloatTensor<Self> {
-        conv::transposed(&x, &weight, stride, padding)
+        conv::adjoint(&of_grid(&x, &weight, stride, padding), &x, &weight)
     }
 
     fn normalize(
@@ -99,13 +125,27 @@ impl Kernels for Flex {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         epsilon: f64,
-        rectify: bool,
+        after: After,
     ) -> FloatTensor<Self> {
-        norm::forward(&x, &weight, &bias, epsilon, rectify).0
+        norm::forward(&x, &weight, &bias, None, epsilon, after).0
+    }
+
+    fn normalize_and_add(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        skip: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        norm::forward(&x, &weight, &bias, Some(&skip), epsilon, After::Nothing).0
     }
 
     fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
-        activation::leak(x, slope)
+        activation::forward(x, slope)
+    }
+
+    fn scale_by_slope(sign: FloatTensor<Self>, x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        activation::scale_by_slope(&sign, x, slope)
     }
 
     fn descend(
@@ -119,22 +159,35 @@ impl Kernels for Flex {
     }
 }
 
-/// Whether the kernels can take `x`: it lives on Flex, with or without autodiff, in `f32` or `f64`.
-pub(crate) fn runs<const D: usize>(x: &Tensor<D>) -> bool {
-    matches!(x.dtype(), DType::F32 | DType::F64) && x.device().inner() == Device::flex()
+/// The sizes of a convolution of `x`.
+fn of_image(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: usize) -> Geometry {
+    let [_, _, height, width] = dims(x);
+    Geometry::of_image([height, width], dims(weight), stride, padding)
 }
 
-/// [`crate::conv2d`] on Flex.
+/// The sizes of a transposed convolution of `x`.
+fn of_grid(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: usize) -> Geometry {
+    let [_, _, rows, columns] = dims(x);
+    Geometry::of_grid([rows, columns], dims(weight), stride, padding)
+}
+
+/// Whether the kernels can take `x`: it lives on Flex, with or without autodiff, in `f32`.
+pub(crate) fn runs<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && x.device().inner() == Device::flex()
+}
+
+/// [`crate::conv2d`] on Flex, with a leaky ReLU after the bias if there is a `slope`.
 pub(crate) fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
     stride: usize,
     padding: usize,
+    slope: Option<f64>,
 ) -> Tensor<4> {
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(match bias {
-        Some(bias) => Dispatch::convolve_with_bias(x, weight, bias.into_dispatch(), stride, padding),
+        Some(bias) => Dispatch::convolve_with_bias(x, weight, bias.into_dispatch(), stride, padding, slope),
         None => Dispatch::convolve(x, weight, stride, padding),
     })
 }
@@ -149,26 +202,50 @@ pub(crate) fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, p
     ))
 }
 
-/// [`crate::instance_norm`] on Flex, with the ReLU after it if `rectify`.
+/// [`crate::instance_norm`] on Flex, and what comes after it.
 pub(crate) fn instance_norm(
     x: Tensor<4>,
-    weight: Tensor<1>,
-    bias: Tensor<1>,
+    [weight, bias]: [Tensor<1>; 2],
     epsilon: f64,
-    rectify: bool,
+    after: After,
 ) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::normalize(
         x.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
         epsilon,
-        rectify,
+        after,
+    ))
+}
+
+/// [`crate::instance_norm_add`] on Flex.
+pub(crate) fn instance_norm_add(
+    x: Tensor<4>,
+    [weight, bias]: [Tensor<1>; 2],
+    skip: Tensor<4>,
+    epsilon: f64,
+) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::normalize_and_add(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        skip.into_dispatch(),
+        epsilon,
     ))
 }
 
 /// [`crate::leaky_relu`] on Flex, for a slope above 0.
 pub(crate) fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::leak(x.into_dispatch(), slope))
+}
+
+/// [`crate::scale_by_slope`] on Flex.
+pub(crate) fn scale_by_slope<const D: usize>(sign: Tensor<D>, x: Tensor<D>, slope: f64) -> Tensor<D> {
+    Tensor::from_dispatch(Dispatch::scale_by_slope(
+        sign.into_dispatch(),
+        x.into_dispatch(),
+        slope,
+    ))
 }
 
 /// [`crate::adam_step`] on Flex.

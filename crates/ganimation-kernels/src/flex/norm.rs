@@ -1,13 +1,24 @@
-//! Instance normalisation, each plane read while it is in the cache.
+//! Instance normalisation in two passes: one for the statistics, one for the values.
 
-use burn::{backend::flex::FlexTensor, tensor::DType};
+use burn::backend::flex::FlexTensor;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::real::{Real, contiguous, dims, tensor};
+use super::{
+    conv::nearest,
+    image::{Images, tensor},
+    simd::{load, store, vectorize},
+};
 
-/// Mean and inverse deviation of each plane.
+/// Values that are summed at a time: they stay in a cache, and short sums round little.
+const CHUNK: usize = 1 << 14;
+
+/// Mean and inverse deviation of each channel of each image, `[batch, channels]` each.
 #[derive(Debug, Clone)]
-pub(super) struct Statistics(Vec<[f64; 2]>);
+pub(super) struct Statistics {
+    mean: Vec<f32>,
+    inverse: Vec<f32>,
+}
 
 /// Gradients of the input, the scale and the shift.
 pub(super) struct Gradients {
@@ -16,182 +27,345 @@ pub(super) struct Gradients {
     pub(super) bias: FlexTensor,
 }
 
-/// Normalises every plane of `[batch, channels, height, width]`, and cuts off what is below 0 if `rectify`.
+/// What follows a normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Nothing,
+    /// Cuts off what is below 0.
+    Relu,
+}
+
+/// Normalises every channel of every image of `[batch, channels, height, width]`, and adds `skip` if there is one.
 pub(super) fn forward(
     x: &FlexTensor,
     weight: &FlexTensor,
     bias: &FlexTensor,
+    skip: Option<&FlexTensor>,
     epsilon: f64,
-    rectify: bool,
+    after: After,
 ) -> (FlexTensor, Statistics) {
-    match x.dtype() {
-        DType::F64 => normalize::<f64>(x, weight, bias, epsilon, rectify),
-        _ => normalize::<f32>(x, weight, bias, epsilon, rectify),
-    }
+    let x = Images::new(x);
+    let skip = skip.map(Images::new);
+    let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
+    let (weight, bias) = (weight.storage::<f32>(), bias.storage::<f32>());
+    let statistics = statistics(&x, nearest(epsilon));
+    let mut out = vec![0.0; x.values().len()];
+    let channels = x.channels;
+    let chunks = chunks(&x);
+    let affine = affine(&statistics, weight, bias);
+    out.par_chunks_mut(chunks.length)
+        .zip(x.values().par_chunks(chunks.length))
+        .enumerate()
+        .for_each(|(index, (out, x))| {
+            let image = index / chunks.an_image * channels;
+            vectorize(Normalize {
+                x,
+                skip: skip
+                    .as_ref()
+                    .map(|skip| &skip.values()[index * chunks.length..][..x.len()]),
+                scale: &affine[0][image..][..channels],
+                shift: &affine[1][image..][..channels],
+                rectify: after == After::Relu,
+                out,
+            });
+        });
+    (Images::from_values(out, x.shape()).into_tensor(), statistics)
 }
 
-/// The gradients from `grad`, that of the output.
+/// The gradients from `grad`, that of the output; a skip's is `grad` itself.
 pub(super) fn backward(
     x: &FlexTensor,
     weight: &FlexTensor,
     bias: &FlexTensor,
     statistics: &Statistics,
-    rectify: bool,
+    after: After,
     grad: FlexTensor,
 ) -> Gradients {
-    match x.dtype() {
-        DType::F64 => gradients::<f64>(x, weight, bias, statistics, rectify, grad),
-        _ => gradients::<f32>(x, weight, bias, statistics, rectify, grad),
-    }
-}
-
-fn normalize<E: Real>(
-    x: &FlexTensor,
-    weight: &FlexTensor,
-    bias: &FlexTensor,
-    epsilon: f64,
-    rectify: bool,
-) -> (FlexTensor, Statistics) {
-    let shape @ [_, channels, height, width] = dims::<4>(x);
-    let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
-    let (x, weight, bias) = (E::elements(&x), E::elements(&weight), E::elements(&bias));
-    let pixels = height * width;
-    let count = E::nearest(pixels as f64);
-    let mut out = vec![E::default(); x.len()];
-    let statistics = out
-        .par_chunks_exact_mut(pixels)
-        .zip(x.par_chunks_exact(pixels))
+    let x = Images::new(x);
+    let mut gradient = Images::new(&grad);
+    drop(grad); // usually the other handle, without which the gradient is written in place
+    let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
+    let (weight, bias) = (weight.storage::<f32>(), bias.storage::<f32>());
+    let channels = x.channels;
+    let chunks = chunks(&x);
+    let affine = affine(statistics, weight, bias);
+    // Sums of the gradient and of its product with the centred input, for each chunk.
+    let sums: Vec<[Vec<f32>; 2]> = gradient
+        .values_mut()
+        .par_chunks_mut(chunks.length)
+        .zip(x.values().par_chunks(chunks.length))
         .enumerate()
-        .map(|(index, (out, x))| {
-            let mean = sum(x, |value| value) / count;
-            let variance = sum(x, |value| (value - mean) * (value - mean)) / count;
-            let inverse = E::ONE / (variance + E::nearest(epsilon)).sqrt();
-            let affine = Affine::new(mean, inverse, weight[index % channels], bias[index % channels]);
-            let floor = if rectify {
-                E::default()
-            } else {
-                E::nearest(f64::NEG_INFINITY)
-            };
-            for (out, x) in out.iter_mut().zip(x) {
-                let value = affine.apply(*x);
-                *out = if value < floor { floor } else { value };
-            }
-            [mean, inverse].map(|value| value.to_f64())
+        .map(|(index, (grad, x))| {
+            let image = index / chunks.an_image * channels;
+            let mut sums = [(); 2].map(|()| vec![0.0; channels]);
+            vectorize(GradientSums {
+                x,
+                grad,
+                mean: &statistics.mean[image..][..channels],
+                scale: &affine[0][image..][..channels],
+                shift: &affine[1][image..][..channels],
+                rectify: after == After::Relu,
+                sums: &mut sums,
+            });
+            sums
         })
         .collect();
-    (tensor(out, &shape), Statistics(statistics))
-}
-
-/// `x` to `scale x + shift`.
-struct Affine<E> {
-    scale: E,
-    shift: E,
-}
-
-impl<E: Real> Affine<E> {
-    fn new(mean: E, inverse: E, weight: E, bias: E) -> Self {
-        let scale = inverse * weight;
-        Self {
-            scale,
-            shift: bias - mean * scale,
+    let count = nearest((x.height * x.width) as f64);
+    let mut gradients = [(); 2].map(|()| vec![0.0; channels]);
+    // With z the normalised input: weight / deviation * (grad - mean(grad) - z mean(grad z)), which is linear in grad
+    // and x.
+    let mut linear = [(); 3].map(|()| Vec::with_capacity(x.batch * channels));
+    for (image, parts) in sums.chunks(chunks.an_image).enumerate() {
+        for channel in 0..channels {
+            let index = image * channels + channel;
+            let [total, along] = [0, 1].map(|kind| parts.iter().map(|part| part[kind][channel]).sum::<f32>());
+            let (mean, inverse) = (statistics.mean[index], statistics.inverse[index]);
+            gradients[0][channel] += along * inverse;
+            gradients[1][channel] += total;
+            let scale = weight[channel] * inverse;
+            let slope = along * inverse * inverse / count;
+            linear[0].push(scale);
+            linear[1].push(-scale * slope);
+            linear[2].push(-scale * (total / count - mean * slope));
         }
     }
-
-    fn apply(&self, x: E) -> E {
-        x * self.scale + self.shift
-    }
-}
-
-fn gradients<E: Real>(
-    x: &FlexTensor,
-    weight: &FlexTensor,
-    bias: &FlexTensor,
-    statistics: &Statistics,
-    rectify: bool,
-    grad: FlexTensor,
-) -> Gradients {
-    let [_, channels, height, width] = dims::<4>(x);
-    let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
-    let (x, weight, bias) = (E::elements(&x), E::elements(&weight), E::elements(&bias));
-    let pixels = height * width;
-    let count = E::nearest(pixels as f64);
-    // Usually the only handle of the gradient, which then becomes that of the input in place.
-    let mut grad = contiguous(grad);
-    let sums: Vec<[E; 2]> = E::elements_mut(&mut grad)
-        .par_chunks_exact_mut(pixels)
-        .zip(x.par_chunks_exact(pixels))
-        .zip(&statistics.0)
+    gradient
+        .values_mut()
+        .par_chunks_mut(chunks.length)
+        .zip(x.values().par_chunks(chunks.length))
         .enumerate()
-        .map(|(index, ((grad, x), statistics))| {
-            let [mean, inverse] = statistics.map(E::nearest);
-            let weight = weight[index % channels];
-            if rectify {
-                let affine = Affine::new(mean, inverse, weight, bias[index % channels]);
-                for (grad, x) in grad.iter_mut().zip(x) {
-                    *grad = if affine.apply(*x) > E::default() {
-                        *grad
-                    } else {
-                        E::default()
-                    };
-                }
-            }
-            let total = sum(grad, |value| value);
-            let along = dot(grad, x, mean) * inverse;
-            // With z the normalised input: weight / deviation * (grad - mean(grad) - z mean(grad z)).
-            let slope = along * inverse / count;
-            let offset = total / count - mean * slope;
-            let scale = weight * inverse;
-            for (grad, x) in grad.iter_mut().zip(x) {
-                *grad = (*grad - offset - *x * slope) * scale;
-            }
-            [along, total]
-        })
-        .collect();
-    let mut gradients = [(); 2].map(|()| vec![E::default(); channels]);
-    for (index, plane) in sums.iter().enumerate() {
-        for (gradient, value) in gradients.iter_mut().zip(plane) {
-            gradient[index % channels] += *value;
-        }
-    }
+        .for_each(|(index, (grad, x))| {
+            let image = index / chunks.an_image * channels;
+            vectorize(Combine {
+                x,
+                grad,
+                factors: linear.each_ref().map(|factors| &factors[image..][..channels]),
+            });
+        });
     let [weight, bias] = gradients.map(|values| tensor(values, &[channels]));
     Gradients {
-        x: grad,
+        x: gradient.into_tensor(),
         weight,
         bias,
     }
 }
 
-/// Sums run in this many lanes, which the compiler maps to vector registers.
-const LANES: usize = 16;
-
-/// The sum of `map` over `values`.
-pub(super) fn sum<E: Real>(values: &[E], map: impl Fn(E) -> E) -> E {
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [E::default(); LANES];
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += map(*value);
-        }
-    }
-    total(&lanes, rest.iter().map(|value| map(*value)))
+/// How images are cut: no chunk holds pixels of two.
+struct Chunks {
+    /// Floats in a chunk; all are of this length.
+    length: usize,
+    an_image: usize,
 }
 
-/// The sum of `left (right - center)`.
-fn dot<E: Real>(left: &[E], right: &[E], center: E) -> E {
-    let (left_chunks, left_rest) = left.as_chunks::<LANES>();
-    let (right_chunks, right_rest) = right.as_chunks::<LANES>();
-    let mut lanes = [E::default(); LANES];
-    for (left, right) in left_chunks.iter().zip(right_chunks) {
-        for (lane, (left, right)) in lanes.iter_mut().zip(left.iter().zip(right)) {
-            *lane += *left * (*right - center);
-        }
+fn chunks(x: &Images) -> Chunks {
+    let image = x.height * x.width;
+    let wanted = (image * x.channels).div_ceil(CHUNK);
+    // The smallest number of equal chunks that are short enough, or one where the size has no such divisor.
+    let an_image = (wanted..=4 * wanted)
+        .find(|count| image.is_multiple_of(*count))
+        .unwrap_or(1);
+    Chunks {
+        length: (image / an_image * x.channels).max(1),
+        an_image,
     }
-    let rest = left_rest.iter().zip(right_rest);
-    total(&lanes, rest.map(|(left, right)| *left * (*right - center)))
 }
 
-fn total<E: Real>(lanes: &[E], rest: impl Iterator<Item = E>) -> E {
-    let mut total = E::default();
-    lanes.iter().copied().chain(rest).for_each(|value| total += value);
-    total
+fn statistics(x: &Images, epsilon: f32) -> Statistics {
+    let channels = x.channels;
+    let chunks = chunks(x);
+    let image = chunks.length * chunks.an_image;
+    // Of each chunk, the sums of the values and of their squares, both from the image's first pixel as zero: a mean far
+    // from zero would cost all accuracy of the variance.
+    let sums: Vec<[Vec<f32>; 2]> = x
+        .values()
+        .par_chunks(chunks.length)
+        .enumerate()
+        .map(|(index, chunk)| {
+            let origin = &x.values()[index / chunks.an_image * image..][..channels];
+            let mut sums = [(); 2].map(|()| vec![0.0; channels]);
+            vectorize(Moments {
+                x: chunk,
+                origin,
+                sums: &mut sums,
+            });
+            sums
+        })
+        .collect();
+    let count = nearest((x.height * x.width) as f64);
+    let mut statistics = Statistics {
+        mean: Vec::with_capacity(x.batch * channels),
+        inverse: Vec::with_capacity(x.batch * channels),
+    };
+    for (index, parts) in sums.chunks(chunks.an_image).enumerate() {
+        for channel in 0..channels {
+            let [sum, squares] = [0, 1].map(|kind| parts.iter().map(|part| part[kind][channel]).sum::<f32>());
+            let mean = sum / count;
+            let variance = (squares / count - mean * mean).max(0.0);
+            statistics.mean.push(x.values()[index * image + channel] + mean);
+            statistics.inverse.push((variance + epsilon).sqrt().recip());
+        }
+    }
+    statistics
+}
+
+/// Scale and shift of each channel of each image.
+fn affine(statistics: &Statistics, weight: &[f32], bias: &[f32]) -> [Vec<f32>; 2] {
+    let parameters = weight.iter().zip(bias).cycle();
+    let planes = statistics.mean.iter().zip(&statistics.inverse).zip(parameters);
+    planes
+        .map(|((mean, inverse), (weight, bias))| {
+            let scale = inverse * weight;
+            (scale, bias - mean * scale)
+        })
+        .unzip::<f32, f32, Vec<_>, Vec<_>>()
+        .into()
+}
+
+/// Sums of pixels, `[.., channels]` to `[channels]`.
+pub(super) fn sum_pixels(pixels: &[f32], channels: usize) -> Vec<f32> {
+    let mut sums = [(); 2].map(|()| vec![0.0; channels]);
+    let origin = vec![0.0; channels];
+    for chunk in pixels.chunks(CHUNK.next_multiple_of(channels)) {
+        vectorize(Moments {
+            x: chunk,
+            origin: &origin,
+            sums: &mut sums,
+        });
+    }
+    let [sums, _] = sums;
+    sums
+}
+
+/// Adds the sums of `x - origin` and of its square to `sums`.
+struct Moments<'a> {
+    x: &'a [f32],
+    origin: &'a [f32],
+    sums: &'a mut [Vec<f32>; 2],
+}
+
+impl WithSimd for Moments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let channels = self.origin.len();
+        for channel in (0..channels).step_by(S::F32_LANES) {
+            let origin = load(simd, self.origin, channel, channels);
+            let mut sum = load(simd, &self.sums[0], channel, channels);
+            let mut squares = load(simd, &self.sums[1], channel, channels);
+            for pixel in self.x.chunks_exact(channels) {
+                let value = simd.sub_f32s(load(simd, pixel, channel, channels), origin);
+                sum = simd.add_f32s(sum, value);
+                squares = simd.mul_add_e_f32s(value, value, squares);
+            }
+            store(simd, &mut self.sums[0], channel, channels, sum);
+            store(simd, &mut self.sums[1], channel, channels, squares);
+        }
+    }
+}
+
+/// `scale x + shift`, then the skip and the ReLU.
+struct Normalize<'a> {
+    x: &'a [f32],
+    skip: Option<&'a [f32]>,
+    scale: &'a [f32],
+    shift: &'a [f32],
+    rectify: bool,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Normalize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let channels = self.scale.len();
+        let zero = simd.splat_f32s(0.0);
+        for start in (0..self.x.len()).step_by(channels) {
+            for channel in (0..channels).step_by(S::F32_LANES) {
+                let scale = load(simd, self.scale, channel, channels);
+                let shift = load(simd, self.shift, channel, channels);
+                let (at, end) = (start + channel, start + channels);
+                let mut value = simd.mul_add_e_f32s(load(simd, self.x, at, end), scale, shift);
+                if let Some(skip) = self.skip {
+                    value = simd.add_f32s(value, load(simd, skip, at, end));
+                }
+                if self.rectify {
+                    value = simd.max_f32s(value, zero);
+                }
+                store(simd, self.out, at, end, value);
+            }
+        }
+    }
+}
+
+/// Cuts the gradient off where the ReLU was at 0; sums it, and its product with `x - mean`.
+struct GradientSums<'a> {
+    x: &'a [f32],
+    grad: &'a mut [f32],
+    mean: &'a [f32],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    rectify: bool,
+    sums: &'a mut [Vec<f32>; 2],
+}
+
+impl WithSimd for GradientSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let channels = self.mean.len();
+        let zero = simd.splat_f32s(0.0);
+        for channel in (0..channels).step_by(S::F32_LANES) {
+            let mean = load(simd, self.mean, channel, channels);
+            let scale = load(simd, self.scale, channel, channels);
+            let shift = load(simd, self.shift, channel, channels);
+            let (mut total, mut along) = (zero, zero);
+            for (x, grad) in self
+                .x
+                .chunks_exact(channels)
+                .zip(self.grad.chunks_exact_mut(channels))
+            {
+                let x = load(simd, x, channel, channels);
+                let mut value = load(simd, grad, channel, channels);
+                if self.rectify {
+                    let passed = simd.greater_than_f32s(simd.mul_add_e_f32s(x, scale, shift), zero);
+                    value = simd.select_f32s(passed, value, zero);
+                    store(simd, grad, channel, channels, value);
+                }
+                total = simd.add_f32s(total, value);
+                along = simd.mul_add_e_f32s(value, simd.sub_f32s(x, mean), along);
+            }
+            store(simd, &mut self.sums[0], channel, channels, total);
+            store(simd, &mut self.sums[1], channel, channels, along);
+        }
+    }
+}
+
+/// `grad = factors[0] grad + factors[1] x + factors[2]`.
+struct Combine<'a> {
+    x: &'a [f32],
+    grad: &'a mut [f32],
+    factors: [&'a [f32]; 3],
+}
+
+impl WithSimd for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let channels = self.factors[0].len();
+        for start in (0..self.x.len()).step_by(channels) {
+            for channel in (0..channels).step_by(S::F32_LANES) {
+                let of_grad = load(simd, self.factors[0], channel, channels);
+                let of_x = load(simd, self.factors[1], channel, channels);
+                let rest = load(simd, self.factors[2], channel, channels);
+                let (at, end) = (start + channel, start + channels);
+                let value = simd.mul_add_e_f32s(load(simd, self.x, at, end), of_x, rest);
+                let value = simd.mul_add_e_f32s(load(simd, self.grad, at, end), of_grad, value);
+                store(simd, self.grad, at, end, value);
+            }
+        }
+    }
 }

@@ -1,0 +1,71 @@
+//! How output images are cut into pieces for threads: consecutive rows, over the borders of images.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+/// A batch of images of `height` rows of `row_length` floats, in units of a few rows that are computed together.
+///
+/// The last unit of an image may have fewer rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows {
+    pub(super) batch: usize,
+    pub(super) height: usize,
+    pub(super) row_length: usize,
+    /// Rows of a unit.
+    pub(super) unit: usize,
+}
+
+impl Rows {
+    /// Units of an image.
+    pub(super) fn units(&self) -> usize {
+        self.height.div_ceil(self.unit)
+    }
+
+    /// The first row of a unit, counted from the first image's.
+    fn row(&self, unit: usize) -> usize {
+        let (image, unit) = (unit / self.units(), unit % self.units());
+        image * self.height + unit * self.unit
+    }
+
+    /// Where a unit begins within a piece that begins with the unit `first`.
+    pub(super) fn start(&self, unit: usize, first: usize) -> usize {
+        (self.row(unit) - self.row(first)) * self.row_length
+    }
+
+    /// Calls `body` with a range of about `units` units and their floats, on all threads.
+    pub(super) fn each(
+        &self,
+        data: &mut [f32],
+        units: usize,
+        body: impl Fn(Range<usize>, &mut [f32]) + Sync + Send,
+    ) {
+        let total = self.batch * self.units();
+        let mut rest = data;
+        let mut pieces = Vec::new();
+        for range in pieces_of(total, units) {
+            let (piece, tail) = rest.split_at_mut(self.start(range.end, range.start));
+            pieces.push((range, piece));
+            rest = tail;
+        }
+        pieces
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|(range, piece)| body(range, piece));
+    }
+}
+
+/// Cuts `0..total` into ranges of about `length`, as many as make all threads equally busy.
+pub(super) fn pieces_of(total: usize, length: usize) -> Vec<Range<usize>> {
+    let threads = rayon::current_num_threads();
+    let count = total.div_ceil(length.max(1)).next_multiple_of(threads);
+    ranges(total, count)
+}
+
+/// Cuts `0..length` into at most `count` ranges of nearly equal length, none of them empty.
+pub(super) fn ranges(length: usize, count: usize) -> Vec<Range<usize>> {
+    let count = count.clamp(1, length.max(1));
+    (0..count)
+        .map(|index| index * length / count..(index + 1) * length / count)
+        .collect()
+}

@@ -1,0 +1,142 @@
+//! A tiled convolution from images to images.
+
+use std::marker::PhantomData;
+
+use super::{
+    Form,
+    algorithm::{Three, Two},
+    kernels::transform,
+    tiles::{Inputs, Outputs, Place},
+};
+use crate::flex::{
+    finish::Finish,
+    image::Images,
+    product::{Left, Order, Panels, WIDTH, multiply},
+    rows::Rows,
+    scratch::with_scratch,
+    simd::vectorize,
+    weights::Weights,
+};
+
+/// Tiles that a thread takes at a time.
+const TILES: usize = 32;
+/// Floats between the ends of rows that would otherwise fall on the same sets of the cache.
+pub(super) const GAP: usize = 16;
+
+/// Transformed weights of a form: for each branch `[panels of outputs, points, inputs of all sources, WIDTH]`.
+#[derive(Debug)]
+pub(in crate::flex) struct Prepared(Vec<Vec<f32>>);
+
+/// Transforms weights, whose kernel elements are the form's.
+pub(in crate::flex) fn prepare(form: &Form, weights: &Weights) -> Prepared {
+    let points = form.points();
+    let branches = form.branches.iter();
+    Prepared(
+        branches
+            .map(|branch| transform(weights, branch, form.kernel_width, points))
+            .collect(),
+    )
+}
+
+impl Form {
+    /// Elements of a transformed tile.
+    pub(super) fn points(&self) -> usize {
+        (self.taps + super::TILE - 1).pow(2)
+    }
+}
+
+/// Convolves `source` with weights to `filters` outputs.
+pub(in crate::flex) fn convolve(
+    form: &Form,
+    source: &Images,
+    Prepared(prepared): &Prepared,
+    filters: usize,
+    finish: Finish,
+) -> Images {
+    let [height, width] = form.target;
+    let shape = [source.batch, filters, height, width];
+    let mut out = vec![0.0; shape.iter().product()];
+    let points = form.points();
+    let [_, across] = form.tiles();
+    let rows = Rows {
+        batch: source.batch,
+        height,
+        row_length: width * filters,
+        unit: super::TILE * form.step(),
+    };
+    rows.each(&mut out, TILES.div_ceil(across.max(1)), |range, out| {
+        let places: Vec<Place> = range
+            .clone()
+            .flat_map(|unit| (0..across).map(move |column| (unit, column)))
+            .map(|(unit, column)| [unit / rows.units(), unit % rows.units(), column])
+            .collect();
+        let start = rows.start(range.start, 0);
+        for (branch, prepared) in form.branches.iter().zip(prepared) {
+            let depth = branch.sources.len() * source.channels;
+            let stride = depth + GAP;
+            let plane = places.len() * stride;
+            with_scratch(points * plane, |transformed| {
+                for (index, part) in branch.sources.iter().enumerate() {
+                    let column = index * source.channels;
+                    macro_rules! inputs {
+                        ($algorithm:ty) => {
+                            vectorize(Inputs {
+                                algorithm: PhantomData::<$algorithm>,
+                                images: source,
+                                lattice: part.lattice,
+                                lead: part.lead,
+                                places: &places,
+                                transformed: &mut *transformed,
+                                column,
+                                stride,
+                            })
+                        };
+                    }
+                    if form.taps == 3 {
+                        inputs!(Three)
+                    } else {
+                        inputs!(Two)
+                    }
+                }
+                with_scratch(points * places.len() * WIDTH, |products| {
+                    for (panel, weights) in prepared.chunks_exact(points * depth * WIDTH).enumerate() {
+                        let elements = products.chunks_exact_mut(places.len() * WIDTH);
+                        for ((element, weights), transformed) in elements
+                            .zip(weights.chunks_exact(depth * WIDTH))
+                            .zip(transformed.chunks_exact(plane))
+                        {
+                            let left = Left {
+                                data: transformed,
+                                rows: places.len(),
+                                stride,
+                                order: Order::Rows,
+                            };
+                            multiply(left, Panels::new(weights, depth, WIDTH), element, WIDTH, false);
+                        }
+                        macro_rules! outputs {
+                            ($algorithm:ty) => {
+                                vectorize(Outputs {
+                                    algorithm: PhantomData::<$algorithm>,
+                                    products: &*products,
+                                    places: &places,
+                                    lattice: branch.target,
+                                    shape: [height, width, filters],
+                                    target: &mut *out,
+                                    start,
+                                    channel: panel * WIDTH,
+                                    finish,
+                                })
+                            };
+                        }
+                        if form.taps == 3 {
+                            outputs!(Three)
+                        } else {
+                            outputs!(Two)
+                        }
+                    }
+                });
+            });
+        }
+    });
+    Images::from_values(out, shape)
+}
