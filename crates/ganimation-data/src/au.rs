@@ -153,6 +153,9 @@ impl FromStr for ActionUnit {
     }
 }
 
+/// Above this intensity, in OpenFace units, a face counts as showing an action unit.
+pub const ACTIVE: f32 = 1.5;
+
 /// How strongly each action unit is moved, in OpenFace units: 0 is absent, 5 is maximal.
 ///
 /// Values outside that range are kept as they are: extrapolating is the caller's choice.

@@ -1,18 +1,17 @@
 //! A folder of faces: pictures, labels and the split into training and test faces.
 
+mod list;
 mod pictures;
 
-use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::au::{AU_COUNT, ActionUnit, Intensities};
+use crate::au::Intensities;
 use crate::error::{Error, Result};
-use crate::labels;
-use crate::pickle::Labels;
 
-pub use pictures::PICTURE_EXTENSIONS;
-use pictures::{Pictures, stem};
+use list::Lister;
+pub use list::ids_from_bytes;
+pub(crate) use pictures::stem;
+pub use pictures::{PICTURE_EXTENSIONS, PICTURES_DIR};
 
 /// One labelled face.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +65,9 @@ pub struct Dataset {
     train: Vec<Face>,
     test: Vec<Face>,
     problems: Vec<Error>,
+    skip_bad: bool,
+    unlisted_pictures: Vec<String>,
+    unlisted_labels: Vec<String>,
 }
 
 impl Dataset {
@@ -85,16 +87,10 @@ impl Dataset {
     /// As [`open`](Self::open), where [`Error::Dataset`] needs `skip_bad` to be false.
     pub fn open_with(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let dir = dir.as_ref();
-        let (labels_path, labels) = labels::read_folder(dir)?;
-        let mut lister = Lister {
-            pictures: Pictures::list(&dir.join("imgs"))?,
-            labels: by_stem(labels),
-            labels_path,
-            seen: HashMap::new(),
-            problems: Vec::new(),
-        };
+        let mut lister = Lister::new(dir)?;
         let train = lister.read(&dir.join(Split::Train.file_name()))?;
         let test = lister.read(&dir.join(Split::Test.file_name()))?;
+        let (unlisted_pictures, unlisted_labels) = lister.unlisted();
         let mut problems = lister.problems;
         if !options.skip_bad && !problems.is_empty() {
             let count = problems.len();
@@ -109,6 +105,9 @@ impl Dataset {
             train,
             test,
             problems,
+            skip_bad: options.skip_bad,
+            unlisted_pictures,
+            unlisted_labels,
         })
     }
 
@@ -124,105 +123,21 @@ impl Dataset {
     pub fn problems(&self) -> &[Error] {
         &self.problems
     }
-}
 
-/// Turns lists of ids into faces.
-struct Lister {
-    pictures: Pictures,
-    /// Labels by file name without extension.
-    labels: HashMap<String, Vec<f64>>,
-    labels_path: PathBuf,
-    /// Where each face has been listed.
-    seen: HashMap<String, (PathBuf, u64)>,
-    problems: Vec<Error>,
-}
-
-impl Lister {
-    fn read(&mut self, path: &Path) -> Result<Vec<Face>> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text); // what editors on Windows put first
-        let mut faces = Vec::new();
-        for (line, id) in (1..).zip(text.lines().map(str::trim)) {
-            if id.is_empty() {
-                continue;
-            }
-            match self.face(path, line, id) {
-                Ok(face) => faces.push(face),
-                Err(problem) => self.problems.push(problem),
-            }
-        }
-        Ok(faces)
+    /// Whether it was opened with [`OpenOptions::skip_bad`].
+    pub fn skips_bad(&self) -> bool {
+        self.skip_bad
     }
 
-    fn face(&mut self, list: &Path, line: u64, id: &str) -> Result<Face> {
-        let path = self.pictures.find(list, line, id)?;
-        let stem = stem(id).to_owned();
-        let intensities = self.intensities(list, line, id)?;
-        if let Some((first_path, first_line)) = self.seen.insert(stem.clone(), (list.to_owned(), line)) {
-            let (path, id) = (list.to_owned(), id.to_owned());
-            return Err(Error::RepeatedId {
-                path,
-                line,
-                id,
-                first_path,
-                first_line,
-            });
-        }
-        Ok(Face {
-            id: stem,
-            path,
-            intensities,
-        })
+    /// Ids with a picture that stand in no list, sorted.
+    pub fn unlisted_pictures(&self) -> &[String] {
+        &self.unlisted_pictures
     }
 
-    fn intensities(&self, list: &Path, line: u64, id: &str) -> Result<Intensities> {
-        let (path, id, labels) = (list.to_owned(), id.to_owned(), self.labels_path.clone());
-        let Some(label) = self.labels.get(stem(&id)) else {
-            return Err(Error::MissingLabel {
-                path,
-                line,
-                id,
-                labels,
-            });
-        };
-        let Ok(label) = <&[f64; AU_COUNT]>::try_from(label.as_slice()) else {
-            return Err(Error::LabelLength {
-                path,
-                line,
-                id,
-                labels,
-                found: label.len(),
-            });
-        };
-        // Beyond f32 is as good as infinite here.
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "intensities are of the order of 5; f32 is what the network takes"
-        )]
-        let values = label.map(|value| value as f32);
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            let (au, found) = (ActionUnit::ALL[at], label[at]);
-            return Err(Error::LabelNotFinite {
-                path,
-                line,
-                id,
-                labels,
-                au,
-                found,
-            });
-        }
-        Ok(Intensities::new(values))
+    /// Ids with a label that stand in no list, sorted.
+    pub fn unlisted_labels(&self) -> &[String] {
+        &self.unlisted_labels
     }
-}
-
-fn by_stem(labels: Labels) -> HashMap<String, Vec<f64>> {
-    labels
-        .into_iter()
-        .map(|(id, label)| (stem(&id).to_owned(), label))
-        .collect()
 }
 
 #[cfg(test)]

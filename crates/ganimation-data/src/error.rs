@@ -1,5 +1,6 @@
 //! What can go wrong with a person's files, one variant for each thing that the person can mend.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -29,6 +30,15 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
+    },
+
+    /// A file is larger than this crate is willing to read.
+    #[error("{} is larger than {limit} bytes", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
     },
 
     /// A file could not be written.
@@ -82,6 +92,89 @@ pub enum Error {
         column: String,
         /// The text in the cell.
         found: String,
+    },
+
+    /// A list or table is not UTF-8.
+    #[error("{}:{line}: not UTF-8 text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+    },
+
+    /// A face has two labels.
+    #[error("{} has two labels for one face: `{first}` and `{second}`", path.display())]
+    RepeatedLabel {
+        /// The labels file.
+        path: PathBuf,
+        /// One id.
+        first: String,
+        /// The other id, which may be the same.
+        second: String,
+    },
+
+    /// Another process works in a folder.
+    #[error("another process works in {}", folder.display())]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// A dataset folder was begun with other settings.
+    #[error("{} was begun with {before}, not with {now}", folder.display())]
+    OtherSettings {
+        /// The folder.
+        folder: PathBuf,
+        /// The settings that it was begun with.
+        before: String,
+        /// Those of this run.
+        now: String,
+    },
+
+    /// Two photos would have the same name in the dataset.
+    #[error("{} and {} would have the same name", first.display(), second.display())]
+    SameName {
+        /// One photo.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+
+    /// Two photos are the same frame of a video.
+    #[error("{} and {} are both frame {frame}", first.display(), second.display())]
+    SameFrame {
+        /// The number in both names.
+        frame: u64,
+        /// One photo.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+
+    /// A row of a video's table has no frame.
+    #[error("{}:{line}: no number in column `frame`", path.display())]
+    NoFrame {
+        /// The table.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+    },
+
+    /// There are no photos.
+    #[error("no photos (jpg, jpeg, png or webp) in {}", places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "))]
+    NoPhotos {
+        /// Where they were looked for.
+        places: Vec<PathBuf>,
+    },
+
+    /// None of the photos could be used.
+    #[error("none of {photos} photo(s) could be used; most often: {reason}")]
+    NothingPrepared {
+        /// How many photos there are.
+        photos: usize,
+        /// The most frequent reason.
+        reason: &'static str,
     },
 
     /// A dataset folder holds no labels.
@@ -308,4 +401,17 @@ pub enum Error {
         /// What its reader says.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The message and those of its sources in one line.
+    pub fn with_sources(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line.replace('\n', " ")
+    }
 }

@@ -1,9 +1,11 @@
 //! Labels of a dataset folder, from a pickle or from a table, and tables read by column name.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
-use crate::au::ActionUnit;
+use crate::au::{AU_COUNT, ActionUnit};
 use crate::error::{Error, Result};
+use crate::files::{MAX_FILE_BYTES, read_bounded};
 use crate::pickle::{self, Labels};
 
 /// File names that are looked for in a dataset folder, in this order.
@@ -38,10 +40,18 @@ pub fn read_folder(dir: &Path) -> Result<(PathBuf, Labels)> {
 /// read as NaN, which [`Dataset`](crate::Dataset) reports.
 ///
 /// # Errors
-/// [`Error::Csv`] if the file is no table, [`Error::MissingColumn`] and [`Error::NotANumber`] if its
-/// contents are not labels.
+/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; otherwise as [`table_from_bytes`].
 pub fn read_table(path: &Path) -> Result<Labels> {
-    let mut table = Table::open(path)?;
+    table_from_bytes(path, &read_bounded(path, MAX_FILE_BYTES)?)
+}
+
+/// As [`read_table`], from the bytes of a file; errors name it as `path`.
+///
+/// # Errors
+/// [`Error::Csv`] if the file is no table, [`Error::MissingColumn`], [`Error::NotANumber`] and
+/// [`Error::RepeatedLabel`] if its contents are not labels.
+pub fn table_from_bytes(path: &Path, bytes: &[u8]) -> Result<Labels> {
+    let mut table = Table::new(path, bytes)?;
     let file = table.column(&["file", "id"])?;
     let columns = table.action_units()?;
     let mut labels = Labels::new();
@@ -50,26 +60,49 @@ pub fn read_table(path: &Path) -> Result<Labels> {
             .iter()
             .map(|&column| row.number(column))
             .collect::<Result<_>>()?;
-        labels.insert(row.text(file).to_owned(), label);
+        let id = row.text(file).to_owned();
+        if labels.contains_key(&id) {
+            return Err(Error::RepeatedLabel {
+                path: path.to_owned(),
+                first: id.clone(),
+                second: id,
+            });
+        }
+        labels.insert(id, label);
     }
     Ok(labels)
 }
 
+/// Labels as a table that [`read_table`] reads: `file,AU01,AU02,…,AU45`, a face a line.
+///
+/// # Panics
+/// Panics if a label has not 17 intensities.
+pub fn table_to_bytes(labels: &Labels) -> Vec<u8> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let header = iter::once("file".to_owned()).chain(ActionUnit::ALL.map(|au| au.code().to_owned()));
+    let rows = labels.iter().map(|(id, label)| {
+        assert!(label.len() == AU_COUNT, "a label of {} intensities", label.len());
+        let values: Vec<_> = label.iter().map(ToString::to_string).collect();
+        iter::once(id.clone()).chain(values).collect::<Vec<_>>()
+    });
+    for record in iter::once(header.collect()).chain(rows) {
+        // Writing to memory cannot fail, and all records are of one length.
+        let _ = table.write_record(&record);
+    }
+    table.into_inner().unwrap_or_default()
+}
+
 /// A CSV file that is read by column name.
-pub(crate) struct Table {
+pub(crate) struct Table<'a> {
     path: PathBuf,
-    reader: csv::Reader<std::fs::File>,
+    reader: csv::Reader<&'a [u8]>,
     header: csv::StringRecord,
     record: csv::StringRecord,
 }
 
-impl Table {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+impl<'a> Table<'a> {
+    pub(crate) fn new(path: &Path, bytes: &'a [u8]) -> Result<Self> {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
         let header = match reader.headers() {
             Ok(header) => header.clone(),
             Err(source) => {
@@ -105,6 +138,12 @@ impl Table {
         names.iter().find_map(find)
     }
 
+    /// The places of the columns with exactly these names, if they are all there.
+    pub(crate) fn exact_columns(&self, names: impl IntoIterator<Item = String>) -> Option<Vec<usize>> {
+        let find = |name: String| self.header.iter().position(|column| column == name);
+        names.into_iter().map(find).collect()
+    }
+
     /// The places of the 17 intensities, in label order.
     pub(crate) fn action_units(&self) -> Result<Vec<usize>> {
         let column = |au: ActionUnit| {
@@ -129,7 +168,7 @@ impl Table {
 
 /// One line of a [`Table`].
 pub(crate) struct Row<'a> {
-    table: &'a Table,
+    table: &'a Table<'a>,
 }
 
 impl Row<'_> {

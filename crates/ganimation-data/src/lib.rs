@@ -9,6 +9,8 @@
 //! | a photo | face crops like the training's | [`decode_photo`], [`FaceDetector`], [`crop`] |
 //! | pixels | tensors and back | [`pixels`] |
 //! | pickles, tables of OpenFace | labels | [`pickle`], [`labels`], [`openface`] |
+//! | photos and tables of OpenFace | a dataset folder | [`prepare`] |
+//! | a dataset folder | whether it is fit to train on | [`doctor`] |
 //! | frames | an animation or a video, a contact sheet, a picture | [`FilmWriter`], [`Sheet`], [`save_image`] |
 //!
 //! Action units are [`ActionUnit`]s; their [`Intensities`] are in OpenFace units, 0 to 5, until they are
@@ -18,6 +20,7 @@
 
 pub mod au;
 pub mod dataset;
+pub mod doctor;
 pub mod error;
 pub mod face;
 mod files;
@@ -25,17 +28,20 @@ pub mod film;
 pub mod labels;
 pub mod loader;
 pub mod openface;
+mod parallel;
 pub mod pickle;
 pub mod picture;
 pub mod pixels;
+pub mod prepare;
 pub mod sheet;
 
 pub use au::{AU_COUNT, ActionUnit, Intensities};
 pub use dataset::{Dataset, Face, OpenOptions, Split};
 pub use error::{Error, Result};
 pub use face::{FaceBox, FaceDetector, crop};
-pub use files::write_whole;
+pub use files::{lock_folder, write_whole};
 pub use film::{FilmFormat, FilmOptions, FilmWriter, write_gif};
 pub use loader::{Batch, Loader, LoaderConfig};
+pub use parallel::available_workers;
 pub use picture::decode_photo;
 pub use sheet::{Sheet, save_image};

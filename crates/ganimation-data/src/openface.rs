@@ -4,7 +4,11 @@ use std::path::Path;
 
 use crate::au::{AU_COUNT, Intensities};
 use crate::error::Result;
-use crate::labels::Table;
+use crate::files::{MAX_FILE_BYTES, read_bounded};
+use crate::labels::{Row, Table};
+
+/// Landmarks of a face in the columns `x_0` to `x_67` and `y_0` to `y_67`.
+const LANDMARKS: usize = 68;
 
 /// What OpenFace saw of one face in one image or frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,24 @@ pub struct Reading {
     pub success: bool,
     /// What the face does, OpenFace units 0 to 5; zeros if it was not tracked.
     pub intensities: Intensities,
+    /// Where the face is, if the table has its landmarks.
+    pub place: Option<Place>,
+    /// Where the head is (`pose_Tx`, `pose_Ty`, `pose_Tz`), if the table says so: to the right, down and away from the
+    /// camera, in millimetres.
+    pub head: Option<[f64; 3]>,
+}
+
+/// The rectangle around a face's landmarks, in pixels of the photo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// The leftmost landmark.
+    pub left: f64,
+    /// The topmost landmark.
+    pub top: f64,
+    /// The rightmost landmark.
+    pub right: f64,
+    /// The lowest landmark.
+    pub bottom: f64,
 }
 
 /// Reads a table of `FaceLandmarkImg` (one row a face) or `FeatureExtraction` (one row a frame).
@@ -29,36 +51,80 @@ pub struct Reading {
 /// not matter, nor does the order.
 ///
 /// # Errors
+/// [`Error::Read`](crate::Error::Read) or [`Error::FileTooLarge`](crate::Error::FileTooLarge) if the file cannot be read;
+/// otherwise as [`readings_from_bytes`].
+pub fn read_openface(path: impl AsRef<Path>) -> Result<Vec<Reading>> {
+    let path = path.as_ref();
+    readings_from_bytes(path, &read_bounded(path, MAX_FILE_BYTES)?)
+}
+
+/// As [`read_openface`], from the bytes of a file; errors name it as `path`.
+///
+/// # Errors
 /// [`Error::Csv`](crate::Error::Csv) if the file is no table,
 /// [`Error::MissingColumn`](crate::Error::MissingColumn) and
 /// [`Error::NotANumber`](crate::Error::NotANumber), with the line, if it is none of OpenFace.
-pub fn read_openface(path: impl AsRef<Path>) -> Result<Vec<Reading>> {
-    let mut table = Table::open(path.as_ref())?;
+pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
+    let mut table = Table::new(path, bytes)?;
     let confidence = table.column(&["confidence"])?;
     let units = table.action_units()?;
     let [frame, timestamp, success] =
         ["frame", "timestamp", "success"].map(|name| table.optional_column(&[name]));
+    // Capital letters are the landmarks in space, in millimetres: `X_0` is not `x_0`.
+    let [across, down] = ["x", "y"]
+        .map(|axis| table.exact_columns((0..LANDMARKS).map(|landmark| format!("{axis}_{landmark}"))));
+    let head = table.exact_columns(["pose_Tx", "pose_Ty", "pose_Tz"].map(str::to_owned));
     let mut readings = Vec::new();
     while let Some(row) = table.next_row()? {
-        let success = success.is_none_or(|column| row.text(column) != "0");
-        let mut intensities = [0.0; AU_COUNT];
+        // 0, or 0.0 where a spreadsheet has been at it.
+        let success = success.is_none_or(|column| row.number(column).map_or(true, |told| told != 0.0));
+        let mut reading = Reading {
+            line: row.line(),
+            frame: frame.and_then(|column| row.text(column).parse().ok()),
+            timestamp: timestamp.map(|column| row.finite(column)).transpose()?,
+            confidence: 0.0,
+            success,
+            intensities: Intensities::default(),
+            place: None,
+            head: None,
+        };
+        // What stands in the row of a lost face means nothing, and need not be numbers.
         if success {
+            reading.confidence = row.finite(confidence)?;
+            let mut intensities = [0.0; AU_COUNT];
             for (value, &column) in intensities.iter_mut().zip(&units) {
                 #[allow(clippy::cast_possible_truncation, reason = "two decimals fit f32")]
                 let intensity = row.finite(column)? as f32;
                 *value = intensity;
             }
+            reading.intensities = Intensities::new(intensities);
+            reading.place = place(&row, across.as_deref(), down.as_deref());
+            reading.head = head.as_deref().and_then(|columns| {
+                let [x, y, z] = columns else { return None };
+                Some([row.finite(*x).ok()?, row.finite(*y).ok()?, row.finite(*z).ok()?])
+            });
         }
-        readings.push(Reading {
-            line: row.line(),
-            frame: frame.and_then(|column| row.text(column).parse().ok()),
-            timestamp: timestamp.map(|column| row.finite(column)).transpose()?,
-            confidence: row.finite(confidence)?,
-            success,
-            intensities: Intensities::new(intensities),
-        });
+        readings.push(reading);
     }
     Ok(readings)
+}
+
+fn place(row: &Row<'_>, across: Option<&[usize]>, down: Option<&[usize]>) -> Option<Place> {
+    let range = |columns: &[usize]| {
+        columns
+            .iter()
+            .try_fold((f64::MAX, f64::MIN), |(low, high), &column| {
+                let at = row.finite(column).ok()?;
+                Some((low.min(at), high.max(at)))
+            })
+    };
+    let ((left, right), (top, bottom)) = (range(across?)?, range(down?)?);
+    Some(Place {
+        left,
+        top,
+        right,
+        bottom,
+    })
 }
 
 /// The face that OpenFace trusts most, if it found any.
@@ -140,9 +206,56 @@ mod tests {
         let readings = read(&table).unwrap();
         assert_eq!((readings[1].frame, readings[1].timestamp), (Some(2), Some(0.033)));
         assert!(!readings[1].success);
+        assert_eq!(readings[1].confidence, 0.0);
         assert_eq!(readings[1].intensities, Intensities::default());
         assert_eq!(most_confident(&readings).unwrap().frame, Some(1));
         assert_eq!(most_confident(&readings[1..]), None);
+    }
+
+    #[test]
+    fn nonsense_in_the_row_of_a_lost_face_is_no_error() {
+        let table = format!(
+            "\u{feff}frame, face_id, timestamp, confidence, success,{}\r\n1, 0, 0, -nan(ind), 0.0,{}\r\n",
+            unit_columns(),
+            unit_values(1.0).replace("1.00", "-nan(ind)")
+        );
+        let readings = read(&table).unwrap();
+        assert_eq!((readings.len(), readings[0].success), (1, false));
+    }
+
+    #[test]
+    fn landmarks_in_pixels_place_the_face_and_those_in_space_do_not() {
+        let columns = |x: &str, y: &str| {
+            let names = (0..68)
+                .map(|i| format!("{x}_{i}"))
+                .chain((0..68).map(|i| format!("{y}_{i}")));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let values = (0..68).map(|i| 100 + i).chain((0..68).map(|i| 40 + 2 * i));
+        let values = values
+            .map(|value| value.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let table = |columns: String| {
+            let row = unit_values(1.0);
+            let head = "pose_Tx, pose_Ty, pose_Tz";
+            format!(
+                "confidence, {head}, {columns},{}\n0.9, -40.5, 3, 600, {values},{row}\n",
+                unit_columns()
+            )
+        };
+        let placed = &read(&table(columns("x", "y"))).unwrap()[0];
+        let expected = Place {
+            left: 100.0,
+            top: 40.0,
+            right: 167.0,
+            bottom: 174.0,
+        };
+        assert_eq!(
+            (placed.place, placed.head),
+            (Some(expected), Some([-40.5, 3.0, 600.0]))
+        );
+        assert_eq!(read(&table(columns("X", "Y"))).unwrap()[0].place, None);
     }
 
     #[test]

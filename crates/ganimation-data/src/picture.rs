@@ -1,23 +1,38 @@
 //! Picture files: decoding with limits, and square pictures of one size.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Cursor};
+mod jpeg;
+
+use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 
 use crate::error::{Error, Result};
+use crate::files::{MAX_FILE_BYTES, read_bounded};
+use jpeg::Jpeg;
 
-/// The largest picture that is decoded, in millions of pixels.
+/// The largest photo that is decoded, in millions of pixels.
 pub const MAX_MEGAPIXELS: u64 = 128;
 
-/// Memory that a decoder may take, in bytes: 128 megapixels of 16-bit RGBA.
-const MAX_DECODER_BYTES: u64 = 1 << 30;
+/// The largest picture of a dataset that is decoded, in millions of pixels: several are decoded at a time, and faces are small.
+pub const MAX_FACE_MEGAPIXELS: u64 = 32;
+
+/// Memory that a decoder may take for each pixel, in bytes: 16-bit RGBA.
+const DECODER_BYTES: u64 = 8;
+
+/// What a picture may be like.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    /// Millions of pixels.
+    megapixels: u64,
+    /// Whether a damaged JPEG is refused; else what can be read of it is shown, the rest is grey.
+    whole: bool,
+}
 
 /// Decodes a photo upright: the orientation that a camera notes (EXIF) is applied.
 ///
-/// Grey pictures become RGB, transparent ones are laid on white.
+/// Grey pictures become RGB, transparent ones are laid on white. Of a damaged JPEG, what can be read is shown.
 ///
 /// # Errors
 /// [`Error::Read`] if there is no such file, [`Error::PictureTooLarge`] beyond [`MAX_MEGAPIXELS`] (a
@@ -25,11 +40,37 @@ const MAX_DECODER_BYTES: u64 = 1 << 30;
 /// no jpg, png or webp picture.
 pub fn decode_photo(path: impl AsRef<Path>) -> Result<RgbImage> {
     let path = path.as_ref();
-    let file = File::open(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    decode(path, ImageReader::new(BufReader::new(file)))
+    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
+    photo_from_bytes(path, &bytes, MAX_MEGAPIXELS)
+}
+
+/// As [`decode_photo`], from the bytes of a file and with a limit of its own; errors name the file as `path`.
+///
+/// # Errors
+/// [`Error::PictureTooLarge`] beyond `megapixels`, [`Error::Picture`] if the bytes are no jpg, png or webp picture.
+pub fn photo_from_bytes(path: &Path, bytes: &[u8], megapixels: u64) -> Result<RgbImage> {
+    let whole = false;
+    decode(path, bytes, Rules { megapixels, whole })
+}
+
+/// Decodes a picture that shall be learnt from: as [`decode_photo`], but [`MAX_FACE_MEGAPIXELS`] at most, and a damaged
+/// JPEG is an error.
+///
+/// # Errors
+/// As [`decode_photo`].
+pub fn decode_whole(path: impl AsRef<Path>) -> Result<RgbImage> {
+    let path = path.as_ref();
+    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
+    whole_from_bytes(path, &bytes, MAX_FACE_MEGAPIXELS)
+}
+
+/// As [`decode_whole`], from the bytes of a file and with a limit of its own; errors name the file as `path`.
+///
+/// # Errors
+/// [`Error::PictureTooLarge`], [`Error::Picture`].
+pub fn whole_from_bytes(path: &Path, bytes: &[u8], megapixels: u64) -> Result<RgbImage> {
+    let whole = true;
+    decode(path, bytes, Rules { megapixels, whole })
 }
 
 /// Reads a face as a square of `size` pixels; also tells whether the file had another size.
@@ -37,19 +78,40 @@ pub fn decode_photo(path: impl AsRef<Path>) -> Result<RgbImage> {
 /// What is not square loses its longer ends.
 ///
 /// # Errors
-/// As [`decode_photo`].
+/// As [`decode_whole`].
 pub fn read_face(path: impl AsRef<Path>, size: u32) -> Result<(RgbImage, bool)> {
-    let path = path.as_ref();
-    // Small files: one read beats a buffered reader, and shows an I/O error as what it is.
-    let bytes = fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let picture = decode(path, ImageReader::new(Cursor::new(bytes)))?;
-    if picture.dimensions() == (size, size) {
-        return Ok((picture, false));
+    let mut face = RgbImage::new(size, size);
+    let resized = read_face_into(path.as_ref(), size, &mut face)?;
+    Ok((face, resized))
+}
+
+/// As [`read_face`], into `size * size * 3` bytes; a JPEG of the right size is decoded in place.
+///
+/// # Errors
+/// As [`decode_whole`]; `pixels` then holds nothing of use.
+///
+/// # Panics
+/// Panics if `pixels` has not the size of the face.
+pub(crate) fn read_face_into(path: &Path, size: u32, pixels: &mut [u8]) -> Result<bool> {
+    let expected = size as usize * size as usize * 3;
+    assert!(
+        pixels.len() == expected,
+        "{} bytes for a face of {expected}",
+        pixels.len()
+    );
+    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
+    if Jpeg::is(&bytes) {
+        let mut jpeg = Jpeg::open(&bytes, true).map_err(picture_error(path))?;
+        if jpeg.upright_size() == Some((size, size)) {
+            jpeg.decode_into(pixels).map_err(picture_error(path))?;
+            return Ok(false);
+        }
     }
-    Ok((square(&picture, size), true))
+    let picture = whole_from_bytes(path, &bytes, MAX_FACE_MEGAPIXELS)?;
+    let resized = picture.dimensions() != (size, size);
+    let face = if resized { square(&picture, size) } else { picture };
+    pixels.copy_from_slice(&face);
+    Ok(resized)
 }
 
 /// The centred square of a picture, resized to `size` pixels with Lanczos, as the face crops are.
@@ -67,38 +129,57 @@ pub fn square(picture: &RgbImage, size: u32) -> RgbImage {
     imageops::resize(&*centre, size, size, FilterType::Lanczos3)
 }
 
-fn decode<R: std::io::BufRead + std::io::Seek>(path: &Path, reader: ImageReader<R>) -> Result<RgbImage> {
-    let read_error = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let picture_error = |source| Error::Picture {
-        path: path.to_owned(),
-        source,
-    };
+fn decode(path: &Path, bytes: &[u8], rules: Rules) -> Result<RgbImage> {
     // The contents decide the format: extensions lie.
-    let mut reader = reader.with_guessed_format().map_err(read_error)?;
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(picture_error)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS * 1_000_000 {
-        return Err(Error::PictureTooLarge {
-            path: path.to_owned(),
-            width,
-            height,
-            limit: MAX_MEGAPIXELS,
-        });
-    }
-    let orientation = decoder.orientation().map_err(picture_error)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(picture_error)?;
+    let (mut picture, orientation) = if Jpeg::is(bytes) {
+        let mut jpeg = Jpeg::open(bytes, rules.whole).map_err(picture_error(path))?;
+        rules.check(path, jpeg.dimensions())?;
+        let orientation = jpeg.orientation();
+        let picture = jpeg.decode().map_err(picture_error(path))?;
+        (DynamicImage::ImageRgb8(picture), orientation)
+    } else {
+        let mut decoder = rules.decoder(bytes).map_err(picture_error(path))?;
+        rules.check(path, decoder.dimensions())?;
+        let orientation = decoder.orientation().map_err(picture_error(path))?;
+        let picture = DynamicImage::from_decoder(decoder).map_err(picture_error(path))?;
+        (picture, orientation)
+    };
     picture.apply_orientation(orientation);
     Ok(if picture.color().has_alpha() {
         on_white(&picture)
     } else {
         picture.into_rgb8()
     })
+}
+
+impl Rules {
+    /// A decoder of the formats other than JPEG.
+    fn decoder<'a>(&self, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
+        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(self.megapixels * 1_000_000 * DECODER_BYTES);
+        reader.limits(limits);
+        reader.into_decoder()
+    }
+
+    fn check(&self, path: &Path, (width, height): (u32, u32)) -> Result<()> {
+        if u64::from(width) * u64::from(height) <= self.megapixels * 1_000_000 {
+            return Ok(());
+        }
+        Err(Error::PictureTooLarge {
+            path: path.to_owned(),
+            width,
+            height,
+            limit: self.megapixels,
+        })
+    }
+}
+
+fn picture_error(path: &Path) -> impl FnOnce(ImageError) -> Error {
+    |source| Error::Picture {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn on_white(picture: &DynamicImage) -> RgbImage {
@@ -115,6 +196,8 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use image::{GrayImage, Luma, Rgb, Rgba, RgbaImage};
 
@@ -206,6 +289,42 @@ mod tests {
             message.ends_with("is 60000 x 60000 pixels, more than 128 megapixels"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_jpeg_of_the_right_size_is_decoded_in_place_to_the_same_pixels() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("face.jpg");
+        let face = RgbImage::from_fn(32, 32, |x, y| {
+            Rgb([x, y, x + y].map(|level| u8::try_from(level * 4).unwrap()))
+        });
+        face.save(&path).unwrap();
+        let elsewhere = image::open(&path).unwrap().into_rgb8();
+        assert_eq!(read_face(&path, 32).unwrap(), (elsewhere.clone(), false));
+        assert_eq!(decode_whole(&path).unwrap(), elsewhere);
+        GrayImage::from_pixel(32, 32, Luma([90])).save(&path).unwrap();
+        let (grey, _) = read_face(&path, 32).unwrap();
+        assert!(
+            grey.pixels()
+                .all(|Rgb([r, g, b])| r == g && g == b && r.abs_diff(90) < 2)
+        );
+    }
+
+    #[test]
+    fn half_a_jpeg_is_shown_but_not_learnt_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("half.jpg");
+        let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([((x * 7919 + y * 104_729) % 251) as u8; 3]));
+        noise.save(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert_eq!(decode_photo(&path).unwrap().dimensions(), (64, 64));
+        for error in [
+            decode_whole(&path).unwrap_err(),
+            read_face(&path, 64).unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Picture { .. }), "{error}");
+        }
     }
 
     #[test]

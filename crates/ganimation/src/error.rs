@@ -260,6 +260,24 @@ pub enum Error {
     #[error("there is nothing to train on")]
     NoData,
 
+    /// A path that shall be a folder and is none.
+    #[error("{} is not a folder", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// A dataset on which training would not start, or not end.
+    #[error("{} is not fit to train on", folder.display())]
+    Unfit {
+        /// The dataset folder.
+        folder: PathBuf,
+    },
+
+    /// Work that was stopped on request before it was done.
+    #[error("stopped")]
+    Stopped,
+
     /// The result could not be told.
     #[error("cannot write to the standard output")]
     Stdout {

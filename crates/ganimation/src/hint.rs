@@ -71,6 +71,12 @@ impl Error {
                 "choose a name such as experiment_1; --runs-dir says where runs are kept".to_owned()
             }
             Self::NoData => "give a dataset folder with --data".to_owned(),
+            Self::NotAFolder { .. } => "name the folder that holds the files".to_owned(),
+            Self::Unfit { .. } => {
+                "mend what is marked as error above, or see whether --skip-bad of `ganimation train` will do"
+                    .to_owned()
+            }
+            Self::Stopped => "run the same command again to go on".to_owned(),
             Self::Stdout { .. } => "send the output elsewhere".to_owned(),
             Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
             Self::Data(error) => return data_hint(error).map(str::to_owned),
@@ -99,6 +105,23 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::NoFfmpeg { .. } => Some("install ffmpeg, or write a gif or an animated png"),
         Data::Ffmpeg { .. } => Some("try another format: gif, png, mp4, mov, mkv or webm"),
         Data::TooFewFaces { .. } => Some("lower --batch-size"),
+        Data::FileTooLarge { .. } => Some("is this the right file?"),
+        Data::MissingColumn { .. } => {
+            Some("OpenFace's tables are separated by commas and have AU01_r to AU45_r: run it with -aus")
+        }
+        Data::RepeatedLabel { .. } => Some("keep one of them"),
+        Data::Busy { .. } => Some("wait until it ends or stop it, or write elsewhere"),
+        Data::OtherSettings { .. } => Some("go on with the same settings, or choose another -o"),
+        Data::SameName { .. } => Some("rename one of them"),
+        Data::SameFrame { .. } | Data::NoFrame { .. } => Some(
+            "--from-frames takes one table of FeatureExtraction and frames numbered at the end of their names",
+        ),
+        Data::NoPhotos { .. } => {
+            Some("name the folder that holds the photos themselves; folders in it are not searched")
+        }
+        Data::NothingPrepared { .. } => Some(
+            "tables stand beside the photos, in processed/ there, or where --csv says, under the photos' names",
+        ),
         Data::LoaderThread { .. } => Some("lower --workers"),
         _ => None,
     }

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// Extensions of pictures that are read.
 pub const PICTURE_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
+/// Where the pictures of a dataset folder are.
+pub const PICTURES_DIR: &str = "imgs";
+
 /// The pictures of a folder by file name without extension.
 pub(super) struct Pictures {
     dir: PathBuf,
@@ -35,6 +38,11 @@ impl Pictures {
             dir: dir.to_owned(),
             names,
         })
+    }
+
+    /// The file names without extension, in any order.
+    pub(super) fn stems(&self) -> impl Iterator<Item = &String> {
+        self.names.keys()
     }
 
     /// The picture of an id: the very name if it is there, else the one that differs in its extension.
@@ -67,7 +75,7 @@ impl Pictures {
 }
 
 /// A file name without the extension of a picture; other dots belong to the name.
-pub(super) fn stem(name: &str) -> &str {
+pub(crate) fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, extension))
             if PICTURE_EXTENSIONS

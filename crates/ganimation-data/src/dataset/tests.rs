@@ -1,6 +1,9 @@
 //! Tests of dataset folders.
 
+use std::fs;
+
 use super::*;
+use crate::au::ActionUnit;
 use crate::pickle::write_labels;
 
 /// A folder with the pictures and labels given; the pictures are never decoded.
@@ -102,6 +105,31 @@ fn every_problem_is_counted_and_the_first_is_told() {
         "{problems:?}"
     );
     assert!(problems[5].ends_with("train_ids.csv:1"), "{problems:?}");
+}
+
+#[test]
+fn what_stands_in_no_list_is_told() {
+    let zero = vec![0.0; 17];
+    let dir = folder(
+        &["a.jpg", "b.png", "c.webp"],
+        &[("a", zero.clone()), ("b", zero.clone()), ("d.jpg", zero)],
+        "a\n",
+        "gone\n",
+    );
+    let dataset = Dataset::open_with(dir.path(), OpenOptions { skip_bad: true }).unwrap();
+    assert_eq!(dataset.unlisted_pictures(), ["b", "c"]);
+    assert_eq!(dataset.unlisted_labels(), ["b", "d"]);
+}
+
+#[test]
+fn two_labels_for_one_face_are_refused() {
+    let zero = vec![0.0; 17];
+    let dir = folder(&["a.jpg"], &[("a.jpg", zero.clone()), ("a.png", zero)], "a\n", "");
+    let message = Dataset::open(dir.path()).unwrap_err().to_string();
+    assert!(
+        message.ends_with("has two labels for one face: `a.jpg` and `a.png`"),
+        "{message}"
+    );
 }
 
 #[test]

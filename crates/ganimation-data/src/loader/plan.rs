@@ -7,11 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::LoaderConfig;
-use crate::au::{AU_COUNT, ActionUnit};
+use crate::au::{ACTIVE, AU_COUNT, ActionUnit};
 use crate::dataset::Face;
-
-/// Above this intensity (OpenFace units) a face counts as showing an action unit.
-const ACTIVE: f32 = 1.5;
 
 /// No face is preferred more than this many times to one that shows nothing.
 const MAX_WEIGHT: f64 = 10.0;

@@ -13,18 +13,15 @@ mod text;
 mod write;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::files::{MAX_FILE_BYTES, read_bounded};
 
 pub use write::{labels_to_bytes, write_labels};
 
 /// Labels by id, in OpenFace units; the length of a label is not checked here.
 pub type Labels = BTreeMap<String, Vec<f64>>;
-
-/// The largest file that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// Why a pickle is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,25 +105,11 @@ type Outcome<T> = Result<T, PickleProblem>;
 /// Reads labels from a file.
 ///
 /// # Errors
-/// [`Error::Read`] if the file cannot be read; [`Error::Pickle`] with the position if it holds anything
+/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; [`Error::Pickle`] with the position if it holds anything
 /// but a dictionary of text to one-dimensional arrays of numbers.
 pub fn read_labels(path: impl AsRef<Path>) -> Result<Labels> {
     let path = path.as_ref();
-    let read_error = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let size = fs::metadata(path).map_err(read_error)?.len();
-    let limit = usize::try_from(MAX_FILE_BYTES).unwrap_or(usize::MAX);
-    if size > MAX_FILE_BYTES {
-        let problem = PickleProblem::Limit { what: "bytes", limit };
-        return Err(Error::Pickle {
-            path: path.to_owned(),
-            position: limit,
-            problem,
-        });
-    }
-    let bytes = fs::read(path).map_err(read_error)?;
+    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
     labels_from_bytes(&bytes).map_err(|PickleError { position, problem }| Error::Pickle {
         path: path.to_owned(),
         position,

@@ -2,11 +2,13 @@
 
 mod animate;
 mod devices;
+mod doctor;
 mod edit;
 mod evaluate;
 mod export;
 mod inputs;
 mod output;
+mod prepare;
 mod progress;
 mod read;
 mod runs;
@@ -25,6 +27,9 @@ use output::note;
 
 /// Exit code of a failure that the person can mend; clap uses the same for its own.
 const MISTAKE: u8 = 2;
+
+/// Exit code after Ctrl-C, as a shell reports it.
+const INTERRUPTED: u8 = 130;
 
 /// Animate a face from one photo by naming its muscles.
 #[derive(Debug, Parser)]
@@ -46,6 +51,8 @@ enum Command {
     Read(read::Read),
     Sheet(sheet::Sheet),
     Train(Box<train::Train>), // it has many flags
+    Prepare(prepare::Prepare),
+    Doctor(doctor::Doctor),
     TrainReader(train_reader::TrainReader),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
@@ -62,6 +69,8 @@ pub(crate) fn run() -> ExitCode {
             Command::Edit(command) => command.run(),
             Command::Read(command) => command.run(),
             Command::Sheet(command) => command.run(),
+            Command::Prepare(command) => command.run(),
+            Command::Doctor(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::TrainReader(command) => command.run(),
             Command::Evaluate(command) => command.run(),
@@ -93,6 +102,9 @@ fn tell(error: &Error) -> ExitCode {
         }
         cause = error.source();
     }
+    if matches!(error, Error::Stopped) {
+        return ExitCode::from(INTERRUPTED); // it has been told what to do
+    }
     note(format_args!("error: {}", line.replace('\n', " ")));
     if let Some(hint) = error.hint() {
         note(format_args!("hint: {hint}"));
@@ -104,6 +116,7 @@ fn tell(error: &Error) -> ExitCode {
             | ganimation_train::Error::BrokenWeights { .. }
             | ganimation_train::Error::Warned(_),
         ) => ExitCode::FAILURE,
+        Error::Unfit { .. } => ExitCode::FAILURE, // an answer
         _ => ExitCode::from(MISTAKE),
     }
 }

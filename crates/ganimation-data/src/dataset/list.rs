@@ -1,0 +1,167 @@
+//! Lists of ids, and how an id becomes a face.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::Face;
+use super::pictures::{PICTURES_DIR, Pictures, stem};
+use crate::au::{AU_COUNT, ActionUnit, Intensities};
+use crate::error::{Error, Result};
+use crate::files::{MAX_FILE_BYTES, read_bounded};
+use crate::labels;
+use crate::pickle::Labels;
+
+/// The ids in a list, one file name a line, with the number of the line, counted from 1.
+///
+/// Spaces around an id, empty lines, the line ends of Windows and the byte order mark that its editors put first do not
+/// matter. Errors name the list as `path`.
+///
+/// # Errors
+/// [`Error::NotText`] if the list is not UTF-8.
+pub fn ids_from_bytes<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(u64, &'a str)>> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let text = |(line, bytes)| match std::str::from_utf8(bytes) {
+        Ok(id) => Ok((line, id.trim())),
+        Err(_) => Err(Error::NotText {
+            path: path.to_owned(),
+            line,
+        }),
+    };
+    let lines = (1..).zip(bytes.split(|&byte| byte == b'\n')).map(text);
+    lines.filter(|line| !matches!(line, Ok((_, "")))).collect()
+}
+
+/// Turns lists of ids into faces.
+pub(super) struct Lister {
+    pictures: Pictures,
+    /// Labels by file name without extension.
+    labels: HashMap<String, Vec<f64>>,
+    labels_path: PathBuf,
+    /// Where each sound face has been listed.
+    seen: HashMap<String, (PathBuf, u64)>,
+    /// Every id that stands in a list, without extension.
+    listed: HashSet<String>,
+    pub(super) problems: Vec<Error>,
+}
+
+impl Lister {
+    /// Lists the pictures and reads the labels of a dataset folder.
+    pub(super) fn new(dir: &Path) -> Result<Self> {
+        let (labels_path, labels) = labels::read_folder(dir)?;
+        Ok(Self {
+            pictures: Pictures::list(&dir.join(PICTURES_DIR))?,
+            labels: by_stem(&labels_path, labels)?,
+            labels_path,
+            seen: HashMap::new(),
+            listed: HashSet::new(),
+            problems: Vec::new(),
+        })
+    }
+
+    /// The sound faces of a list; the others become problems.
+    pub(super) fn read(&mut self, path: &Path) -> Result<Vec<Face>> {
+        let bytes = read_bounded(path, MAX_FILE_BYTES)?;
+        let mut faces = Vec::new();
+        for (line, id) in ids_from_bytes(path, &bytes)? {
+            self.listed.insert(stem(id).to_owned());
+            match self.face(path, line, id) {
+                Ok(face) => faces.push(face),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        Ok(faces)
+    }
+
+    /// Ids of pictures and of labels that stood in no list so far, sorted.
+    pub(super) fn unlisted(&self) -> (Vec<String>, Vec<String>) {
+        let missing = |ids: &mut dyn Iterator<Item = &String>| {
+            let mut missing: Vec<_> = ids.filter(|id| !self.listed.contains(*id)).cloned().collect();
+            missing.sort_unstable();
+            missing
+        };
+        (
+            missing(&mut self.pictures.stems()),
+            missing(&mut self.labels.keys()),
+        )
+    }
+
+    fn face(&mut self, list: &Path, line: u64, id: &str) -> Result<Face> {
+        let path = self.pictures.find(list, line, id)?;
+        let stem = stem(id).to_owned();
+        let intensities = self.intensities(list, line, id)?;
+        if let Some((first_path, first_line)) = self.seen.insert(stem.clone(), (list.to_owned(), line)) {
+            let (path, id) = (list.to_owned(), id.to_owned());
+            return Err(Error::RepeatedId {
+                path,
+                line,
+                id,
+                first_path,
+                first_line,
+            });
+        }
+        Ok(Face {
+            id: stem,
+            path,
+            intensities,
+        })
+    }
+
+    fn intensities(&self, list: &Path, line: u64, id: &str) -> Result<Intensities> {
+        let (path, id, labels) = (list.to_owned(), id.to_owned(), self.labels_path.clone());
+        let Some(label) = self.labels.get(stem(&id)) else {
+            return Err(Error::MissingLabel {
+                path,
+                line,
+                id,
+                labels,
+            });
+        };
+        let Ok(label) = <&[f64; AU_COUNT]>::try_from(label.as_slice()) else {
+            return Err(Error::LabelLength {
+                path,
+                line,
+                id,
+                labels,
+                found: label.len(),
+            });
+        };
+        // Beyond f32 is as good as infinite here.
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "intensities are of the order of 5; f32 is what the network takes"
+        )]
+        let values = label.map(|value| value as f32);
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let (au, found) = (ActionUnit::ALL[at], label[at]);
+            return Err(Error::LabelNotFinite {
+                path,
+                line,
+                id,
+                labels,
+                au,
+                found,
+            });
+        }
+        Ok(Intensities::new(values))
+    }
+}
+
+/// Labels by file name without extension.
+fn by_stem(path: &Path, labels: Labels) -> Result<HashMap<String, Vec<f64>>> {
+    let mut by_stem: HashMap<String, (String, Vec<f64>)> = HashMap::with_capacity(labels.len());
+    for (id, label) in labels {
+        let stem = stem(&id).to_owned();
+        if let Some((first, _)) = by_stem.get(&stem) {
+            return Err(Error::RepeatedLabel {
+                path: path.to_owned(),
+                first: first.clone(),
+                second: id,
+            });
+        }
+        by_stem.insert(stem, (id, label));
+    }
+    Ok(by_stem
+        .into_iter()
+        .map(|(stem, (_, label))| (stem, label))
+        .collect())
+}

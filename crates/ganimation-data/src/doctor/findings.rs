@@ -1,0 +1,218 @@
+//! What is worth a person's attention in a report, gravest first.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Examination, Report};
+
+/// Fewer faces to train on than this rarely give a good network.
+const FEW_FACES: usize = 10_000;
+/// An action unit that fewer faces show is rare.
+const RARE: f32 = 0.02;
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Training would not start, or not end.
+    Error,
+    /// Training runs, but on something that is probably not meant.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// One thing that was noticed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How grave it is.
+    pub severity: Severity,
+    /// One line about it.
+    pub text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        write!(f, "{severity}: {}", self.text)
+    }
+}
+
+/// All findings of a report.
+pub(super) fn find(report: &Report, examination: &Examination) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |severity, text: String| findings.push(Finding { severity, text });
+    soundness(report, examination, &mut add);
+    looks(report, examination, &mut add);
+    labels(report, &mut add);
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// What decides whether training starts and ends.
+fn soundness(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severity, String)) {
+    if let Some(first) = report.problems.first() {
+        let count = report.problems.len();
+        add(
+            Severity::Error,
+            format!(
+                "{count} listed face(s) are not sound (training leaves them out with --skip-bad); the first: {first}"
+            ),
+        );
+    }
+    if let Some(first) = report.pictures.unreadable.first() {
+        let count = report.pictures.unreadable.len();
+        let reason = &first.reason;
+        add(
+            Severity::Error,
+            format!(
+                "{count} picture(s) cannot be read (training leaves them out with --skip-bad); the first: {reason}"
+            ),
+        );
+    }
+    if report.batches_per_epoch == 0 {
+        let (faces, batch) = (report.train, examination.batch_size);
+        add(
+            Severity::Error,
+            format!("{faces} face(s) to train on do not fill a batch of {batch}"),
+        );
+    } else if report.train < FEW_FACES {
+        add(
+            Severity::Warning,
+            format!(
+                "{} faces to train on are few; expect little below {FEW_FACES}",
+                report.train
+            ),
+        );
+    }
+    if report.test == 0 {
+        add(
+            Severity::Warning,
+            "no faces are held out, so nothing can tell whether what is learnt holds for others".to_owned(),
+        );
+    }
+}
+
+/// What the pictures look like.
+fn looks(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severity, String)) {
+    let pictures = &report.pictures;
+    if let Some(first) = pictures.grey.first() {
+        let count = pictures.grey.len();
+        add(
+            Severity::Warning,
+            format!("{count} picture(s) have no colour, such as `{first}`"),
+        );
+    }
+    if let Some(first) = pictures.duplicates.first() {
+        let (groups, extra) = (
+            pictures.duplicates.len(),
+            pictures
+                .duplicates
+                .iter()
+                .map(|group| group.len() - 1)
+                .sum::<usize>(),
+        );
+        let example = first
+            .iter()
+            .take(2)
+            .map(|id| format!("`{id}`"))
+            .collect::<Vec<_>>()
+            .join(" and ");
+        add(
+            Severity::Warning,
+            format!(
+                "{extra} picture(s) repeat others, pixel by pixel, in {groups} group(s), such as {example}"
+            ),
+        );
+    }
+    if pictures.leaks > 0 {
+        add(
+            Severity::Warning,
+            format!(
+                "{} picture(s) to train on are held out too under another name: held-out numbers will flatter",
+                pictures.leaks
+            ),
+        );
+    }
+    let side = examination.image_size;
+    let others = || {
+        pictures
+            .sizes
+            .iter()
+            .filter(move |size| (size.width, size.height) != (side, side))
+    };
+    let resized: usize = others().map(|size| size.count).sum();
+    if resized > 0 {
+        add(
+            Severity::Note,
+            format!("{resized} picture(s) are not {side} x {side} pixels and will be cut and resized"),
+        );
+    }
+    let small: usize = others()
+        .filter(|size| size.width.min(size.height) < side)
+        .map(|size| size.count)
+        .sum();
+    if small > 0 {
+        add(
+            Severity::Warning,
+            format!("{small} picture(s) are smaller than {side} pixels and will be blurred"),
+        );
+    }
+    for (what, ids) in [
+        ("picture(s)", &report.unlisted_pictures),
+        ("label(s)", &report.unlisted_labels),
+    ] {
+        if let Some(first) = ids.first() {
+            let count = ids.len();
+            add(
+                Severity::Note,
+                format!("{count} {what} stand in no list, such as `{first}`"),
+            );
+        }
+    }
+}
+
+/// What the labels say.
+fn labels(report: &Report, add: &mut dyn FnMut(Severity, String)) {
+    if report.train + report.test == 0 {
+        return;
+    }
+    let units = &report.units;
+    let out: usize = units.iter().map(|unit| unit.out_of_range).sum();
+    if out > 0 {
+        let codes: Vec<_> = units
+            .iter()
+            .filter(|unit| unit.out_of_range > 0)
+            .map(|unit| unit.code)
+            .collect();
+        add(
+            Severity::Warning,
+            format!("{out} intensities lie outside 0 to 5 ({})", codes.join(", ")),
+        );
+    }
+    if units.iter().all(|unit| unit.max <= 1.0) {
+        add(
+            Severity::Warning,
+            "no intensity is above 1: were the labels divided by 5 already? They are to be 0 to 5".to_owned(),
+        );
+    }
+    let rare: Vec<_> = units
+        .iter()
+        .filter(|unit| unit.shown < RARE)
+        .map(|unit| format!("{} {:.1} %", unit.code, unit.shown * 100.0))
+        .collect();
+    if !rare.is_empty() {
+        add(
+            Severity::Warning,
+            format!(
+                "few faces show {}: edits of these will be weak; --balance favours rare ones",
+                rare.join(", ")
+            ),
+        );
+    }
+}

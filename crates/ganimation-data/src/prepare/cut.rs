@@ -1,0 +1,128 @@
+//! From a photo to its face in the dataset.
+
+use std::path::PathBuf;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{ImageFormat, RgbImage};
+use std::io::Cursor;
+
+use super::matching::{Match, choose};
+use super::outcome::{Drop, Outcome, Reason};
+use super::sources::{Label, Photo};
+use super::{FaceFormat, PrepareConfig, Source};
+use crate::dataset::PICTURES_DIR;
+use crate::doctor::is_grey;
+use crate::error::{Error, Result};
+use crate::face::{FaceBox, FaceDetector, crop};
+use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
+use crate::openface::{Reading, read_openface};
+use crate::picture::{MAX_MEGAPIXELS, whole_from_bytes};
+
+/// Finds, labels, cuts and writes faces.
+pub(super) struct Cutter<'a> {
+    pub(super) config: &'a PrepareConfig,
+    pub(super) detector: FaceDetector,
+    pub(super) source: Source<'a>,
+}
+
+impl Cutter<'_> {
+    /// Writes the face of a photo, if it has one that can be used.
+    ///
+    /// # Errors
+    /// [`Error::Write`] or [`Error::EncodePicture`] alone: what is wrong with the photo is its outcome.
+    pub(super) fn cut(&self, photo: &Photo) -> Result<Outcome> {
+        let (face, matched) = match self.face(photo) {
+            Ok(found) => found,
+            Err(dropped) => return Ok(Outcome::Dropped(dropped)),
+        };
+        let grey = is_grey(&face);
+        if grey && self.config.drop_grey {
+            return Ok(Outcome::Dropped(Reason::Grey.because("")));
+        }
+        let path = picture_path(self.config, &photo.id);
+        write_whole(&path, &encode(&path, &face, self.config.format)?)?;
+        Ok(Outcome::Face {
+            intensities: *matched.intensities.as_array(),
+            grey,
+            enlarged: matched.face.size < self.config.size,
+            guessed: matched.guessed,
+        })
+    }
+
+    /// The face of a photo and what is known of it.
+    fn face(&self, photo: &Photo) -> Result<(RgbImage, Match), Drop> {
+        let table;
+        let readings: Option<&[Reading]> = match &photo.label {
+            Label::Missing(dropped) => return Err(dropped.clone()),
+            Label::Reader => None,
+            Label::Rows(rows) => Some(rows),
+            Label::Table(path) => {
+                table = read_openface(path).map_err(|error| dropped(&error, Reason::BadTable))?;
+                Some(&table)
+            }
+        };
+        let bytes =
+            read_bounded(&photo.path, MAX_FILE_BYTES).map_err(|error| dropped(&error, Reason::Unreadable))?;
+        let picture = whole_from_bytes(&photo.path, &bytes, MAX_MEGAPIXELS)
+            .map_err(|error| dropped(&error, Reason::Unreadable))?;
+        let (size, faces) = (picture.dimensions(), self.detector.detect(&picture));
+        match (readings, self.source) {
+            (None, Source::Reader(_, read)) => {
+                let largest = faces
+                    .first()
+                    .ok_or_else(|| Reason::NoFace.because(format!("in {} x {} pixels", size.0, size.1)))?;
+                let face = crop(&picture, *largest, self.config.size);
+                let intensities = read(&face);
+                Ok((face, matched(*largest, intensities)))
+            }
+            (readings, _) => {
+                let found = choose(
+                    readings.unwrap_or_default(),
+                    &faces,
+                    size,
+                    self.config.min_confidence,
+                )?;
+                Ok((crop(&picture, found.face, self.config.size), found))
+            }
+        }
+    }
+}
+
+fn matched(face: FaceBox, intensities: crate::au::Intensities) -> Match {
+    Match {
+        face,
+        intensities,
+        guessed: false,
+    }
+}
+
+/// Where the face of an id is.
+pub(super) fn picture_path(config: &PrepareConfig, id: &str) -> PathBuf {
+    let extension = match config.format {
+        FaceFormat::Jpeg(_) => "jpg",
+        FaceFormat::Png => "png",
+    };
+    config.output.join(PICTURES_DIR).join(format!("{id}.{extension}"))
+}
+
+fn encode(path: &std::path::Path, face: &RgbImage, format: FaceFormat) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let encoded = match format {
+        FaceFormat::Jpeg(quality) => JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(face),
+        FaceFormat::Png => face.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png),
+    };
+    encoded.map_err(|source| Error::EncodePicture {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(bytes)
+}
+
+/// A file that cannot be had may be there another time; one that is damaged stays so.
+fn dropped(error: &Error, damaged: Reason) -> Drop {
+    let reason = match error {
+        Error::Read { .. } => Reason::Gone,
+        _ => damaged,
+    };
+    reason.because(error.with_sources())
+}

@@ -1,0 +1,175 @@
+//! One line for every photo that is done, so that a run can be gone on with.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::cut::picture_path;
+use super::outcome::{Drop, Outcome, Reason};
+use super::sources::{Photo, stamp};
+use super::{PrepareConfig, Source};
+use crate::error::{Error, Result};
+use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
+
+/// The journal's name in the dataset folder.
+const NAME: &str = "prepare.jsonl";
+
+/// The first line: what every face of the folder has in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Settings {
+    version: u32,
+    size: u32,
+    format: String,
+    labels: String,
+    min_confidence: f64,
+    drop_grey: bool,
+}
+
+/// Any other line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    id: String,
+    stamp: String,
+    outcome: Outcome,
+}
+
+/// The journal of a dataset folder.
+pub(super) struct Journal<'a> {
+    config: &'a PrepareConfig,
+    path: PathBuf,
+    settings: Settings,
+    file: File,
+    known: HashMap<String, Entry>,
+}
+
+impl<'a> Journal<'a> {
+    /// Reads the journal, or begins one.
+    pub(super) fn open(config: &'a PrepareConfig, source: Source<'_>) -> Result<Self> {
+        let path = config.output.join(NAME);
+        let settings = Settings::of(config, source);
+        let mut known = HashMap::new();
+        if path.exists() {
+            let bytes = read_bounded(&path, MAX_FILE_BYTES)?;
+            // A line that was not written to its end, as when the disk was full, counts as not written.
+            let whole = bytes
+                .iter()
+                .rposition(|&byte| byte == b'\n')
+                .map_or(0, |at| at + 1);
+            let mut lines = bytes[..whole].split(|&byte| byte == b'\n');
+            let before = lines
+                .next()
+                .and_then(|line| serde_json::from_slice::<Settings>(line).ok());
+            if let Some(before) = before.filter(|before| *before != settings) {
+                let text = |settings: &Settings| serde_json::to_string(settings).unwrap_or_default();
+                return Err(Error::OtherSettings {
+                    folder: config.output.clone(),
+                    before: text(&before),
+                    now: text(&settings),
+                });
+            }
+            let entries = lines.filter_map(|line| serde_json::from_slice::<Entry>(line).ok());
+            known.extend(entries.map(|entry| (entry.id.clone(), entry)));
+        }
+        // Rewritten, so that the next line begins on a line of its own.
+        let mut entries: Vec<&Entry> = known.values().collect();
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        write_whole(&path, &lines(&settings, entries))?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|source| Error::Write {
+                path: path.clone(),
+                source,
+            })?;
+        Ok(Self {
+            config,
+            path,
+            settings,
+            file,
+            known,
+        })
+    }
+
+    /// What became of a photo, if that is known and still holds.
+    pub(super) fn known(&self, photo: &Photo) -> Option<Outcome> {
+        let entry = self
+            .known
+            .get(&photo.id)
+            .filter(|entry| entry.stamp == photo.stamp)?;
+        let written = || picture_path(self.config, &photo.id).is_file();
+        let holds = matches!(entry.outcome, Outcome::Dropped(_)) || written();
+        holds.then(|| entry.outcome.clone())
+    }
+
+    /// Writes down what became of a photo.
+    pub(super) fn add(&mut self, photo: &Photo, outcome: &Outcome) -> Result<()> {
+        let Some(line) = entry(photo, outcome).map(|entry| line(&entry)) else {
+            return Ok(());
+        };
+        self.file.write_all(&line).map_err(|source| Error::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Puts the lines in order, whatever the order in which photos were done.
+    pub(super) fn close(self, photos: &[Photo], outcomes: &[Outcome]) -> Result<()> {
+        let entries: Vec<Entry> = photos
+            .iter()
+            .zip(outcomes)
+            .filter_map(|(photo, outcome)| entry(photo, outcome))
+            .collect();
+        write_whole(&self.path, &lines(&self.settings, entries.iter()))
+    }
+}
+
+impl Settings {
+    fn of(config: &PrepareConfig, source: Source<'_>) -> Self {
+        Self {
+            version: 1,
+            size: config.size,
+            format: format!("{:?}", config.format).to_lowercase(),
+            labels: match source {
+                Source::Tables(_) => "tables".to_owned(),
+                Source::Frames(table) => format!("frames of {} {}", table.display(), stamp(table)),
+                Source::Reader(name, _) => format!("read by {name}"),
+            },
+            min_confidence: config.min_confidence,
+            drop_grey: config.drop_grey,
+        }
+    }
+}
+
+/// What the journal says of a photo; nothing of one that may be there another time.
+fn entry(photo: &Photo, outcome: &Outcome) -> Option<Entry> {
+    if matches!(
+        outcome,
+        Outcome::Dropped(Drop {
+            reason: Reason::Gone | Reason::NoLabel,
+            ..
+        })
+    ) {
+        return None;
+    }
+    Some(Entry {
+        id: photo.id.clone(),
+        stamp: photo.stamp.clone(),
+        outcome: outcome.clone(),
+    })
+}
+
+fn lines<'b>(settings: &Settings, entries: impl IntoIterator<Item = &'b Entry>) -> Vec<u8> {
+    let mut bytes = line(settings);
+    entries.into_iter().for_each(|entry| bytes.extend(line(entry)));
+    bytes
+}
+
+fn line(value: &impl Serialize) -> Vec<u8> {
+    // Writing plain structures to memory cannot fail.
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
+}

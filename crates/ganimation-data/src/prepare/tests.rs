@@ -1,0 +1,272 @@
+//! Tests of preparing with the bundled portrait.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::au::{AU_COUNT, ActionUnit};
+use crate::{Dataset, Split, decode_photo};
+
+const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
+
+/// A folder with three copies of a portrait and their tables, made small so that the detector is quick.
+fn desk() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = dir.path().join("photos");
+    fs::create_dir_all(photos.join("processed")).unwrap();
+    let portrait = image::imageops::thumbnail(&decode_photo(PORTRAIT).unwrap(), 192, 225);
+    for (name, smile) in [("a", 0.5), ("b", 1.27), ("c", 3.0)] {
+        portrait.save(photos.join(format!("{name}.jpg"))).unwrap();
+        fs::write(photos.join(format!("processed/{name}.csv")), table(0.98, smile)).unwrap();
+    }
+    dir
+}
+
+fn table(confidence: f64, smile: f64) -> String {
+    let header = ActionUnit::ALL.map(|au| format!(" {}_r", au.code())).join(",");
+    let row = ActionUnit::ALL.map(|au| {
+        if au == ActionUnit::LipCornerPuller {
+            smile
+        } else {
+            0.25
+        }
+    });
+    format!(
+        "face, confidence,{header}\n0, {confidence}, {}\n",
+        row.map(|value| value.to_string()).join(", ")
+    )
+}
+
+fn config(dir: &tempfile::TempDir) -> PrepareConfig {
+    PrepareConfig {
+        size: 64,
+        test_share: 0.3,
+        workers: 2,
+        ..PrepareConfig::new(vec![dir.path().join("photos")], dir.path().join("faces"))
+    }
+}
+
+fn run(config: &PrepareConfig, source: Source<'_>) -> Result<Prepared> {
+    prepare(config, source, &mut |_, _| {}, &AtomicBool::new(false))
+}
+
+#[track_caller]
+fn finished(prepared: Result<Prepared>) -> PrepareReport {
+    match prepared.unwrap() {
+        Prepared::Finished(report) => report,
+        stopped @ Prepared::Stopped { .. } => panic!("{stopped:?}"),
+    }
+}
+
+/// All files of a folder and what is in them.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents.extend(self::contents(&path));
+        } else {
+            contents.insert(path.clone(), fs::read(path).unwrap());
+        }
+    }
+    contents
+}
+
+#[test]
+fn photos_and_tables_become_a_dataset_that_opens() {
+    let desk = desk();
+    let photos = desk.path().join("photos");
+    fs::write(photos.join("notes.txt"), "not looked at").unwrap();
+    fs::write(photos.join("broken.jpg"), "no picture").unwrap();
+    fs::write(photos.join("broken.csv"), table(0.9, 1.0)).unwrap();
+    fs::copy(photos.join("a.jpg"), photos.join("alone.jpg")).unwrap();
+    fs::copy(photos.join("a.jpg"), photos.join("unsure.jpg")).unwrap();
+    fs::write(photos.join("unsure.csv"), table(0.2, 1.0)).unwrap();
+    fs::copy(photos.join("a.jpg"), photos.join("odd.jpg")).unwrap();
+    fs::write(photos.join("odd.csv"), "name\nx\n").unwrap();
+    image::RgbImage::new(90, 90)
+        .save(photos.join("dark.png"))
+        .unwrap();
+    fs::write(photos.join("dark.csv"), table(0.9, 1.0)).unwrap();
+
+    let config = config(&desk);
+    let report = finished(run(&config, Source::Tables(None)));
+    assert_eq!((report.photos, report.train + report.test), (8, 3));
+    let expected = [
+        (Reason::NoLabel, 1),
+        (Reason::BadTable, 1),
+        (Reason::LowConfidence, 1),
+        (Reason::Unreadable, 1),
+        (Reason::NoFace, 1),
+    ];
+    assert_eq!(report.dropped, expected.into());
+    let odd = &report.dropped_photos[&photos.join("odd.jpg").display().to_string()];
+    assert!(odd.detail.contains("has no column `confidence`"), "{odd:?}");
+
+    let dataset = Dataset::open(&config.output).unwrap();
+    assert_eq!(dataset.split(Split::Train).len(), report.train);
+    assert!(report.test > 0);
+    let faces = dataset
+        .split(Split::Train)
+        .iter()
+        .chain(dataset.split(Split::Test));
+    let b = faces.into_iter().find(|face| face.id == "b").unwrap();
+    assert_eq!(b.intensities.get(ActionUnit::LipCornerPuller), 1.27);
+    assert_eq!(decode_photo(&b.path).unwrap().dimensions(), (64, 64));
+    let tables = fs::read_to_string(config.output.join("aus_openface.csv")).unwrap();
+    assert!(
+        tables.contains("\nb,0.25,0.25,0.25,0.25,0.25,0.25,0.25,0.25,1.27,"),
+        "{tables}"
+    );
+}
+
+#[test]
+fn a_run_that_was_stopped_or_killed_ends_with_the_same_bytes() {
+    let desk = desk();
+    let config = config(&desk);
+    finished(run(&config, Source::Tables(None)));
+    let expected = contents(&config.output);
+
+    // Stopped after one photo, with one thread.
+    fs::remove_dir_all(&config.output).unwrap();
+    let stop = AtomicBool::new(false);
+    let one = PrepareConfig {
+        workers: 1,
+        ..config.clone()
+    };
+    let mut heard = |done, _| stop.store(done >= 1, Ordering::Relaxed);
+    let stopped = prepare(&one, Source::Tables(None), &mut heard, &stop).unwrap();
+    assert!(
+        matches!(stopped, Prepared::Stopped { done: 1 | 2, of: 3 }),
+        "{stopped:?}"
+    );
+    // … and killed while it wrote a face and the journal.
+    fs::write(config.output.join("imgs/.c.jpg.1-1.part"), "half").unwrap();
+    let journal = config.output.join("prepare.jsonl");
+    let torn = [fs::read(&journal).unwrap(), br#"{"id":"c","stamp":"#.to_vec()].concat();
+    fs::write(&journal, torn).unwrap();
+    finished(run(&config, Source::Tables(None)));
+    assert_eq!(contents(&config.output), expected);
+
+    // Again over the finished folder: nothing to do, nothing changed.
+    finished(run(&config, Source::Tables(None)));
+    assert_eq!(contents(&config.output), expected);
+
+    // A face that was deleted is made again, and one whose table changed.
+    fs::remove_file(config.output.join("imgs/a.jpg")).unwrap();
+    finished(run(&config, Source::Tables(None)));
+    assert_eq!(contents(&config.output), expected);
+    fs::write(desk.path().join("photos/processed/a.csv"), table(0.97, 4.0)).unwrap();
+    finished(run(&config, Source::Tables(None)));
+    assert!(contents(&config.output) != expected);
+}
+
+#[test]
+fn two_runs_and_other_settings_are_refused() {
+    let desk = desk();
+    let config = config(&desk);
+    finished(run(&config, Source::Tables(None)));
+    let other = PrepareConfig {
+        size: 32,
+        ..config.clone()
+    };
+    let message = run(&other, Source::Tables(None)).unwrap_err().to_string();
+    assert!(
+        message.contains("was begun with") && message.contains(r#""size":64"#),
+        "{message}"
+    );
+    let _lock = lock_folder(&config.output).unwrap();
+    let message = run(&config, Source::Tables(None)).unwrap_err().to_string();
+    assert!(message.starts_with("another process works in"), "{message}");
+}
+
+#[test]
+fn frames_are_found_by_number_and_the_end_is_held_out() {
+    let desk = desk();
+    let photos = desk.path().join("photos");
+    for (from, to) in [
+        ("a.jpg", "clip_000.jpg"),
+        ("b.jpg", "clip_001.jpg"),
+        ("c.jpg", "clip_002.jpg"),
+    ] {
+        fs::rename(photos.join(from), photos.join(to)).unwrap();
+    }
+    let header = ActionUnit::ALL.map(|au| format!("{}_r", au.code())).join(",");
+    let row = |frame: u32, success: u32| {
+        format!(
+            "{frame},0,{},0.98,{success},{}\n",
+            f64::from(frame) / 30.0,
+            vec![frame.to_string(); 17].join(",")
+        )
+    };
+    let video = desk.path().join("video.csv");
+    let table = format!(
+        "frame,face_id,timestamp,confidence,success,{header}\n{}{}{}",
+        row(1, 1),
+        row(2, 0),
+        row(3, 1)
+    );
+    fs::write(&video, table).unwrap();
+    let config = config(&desk);
+    let report = finished(run(&config, Source::Frames(&video)));
+    assert_eq!(
+        (report.train, report.test, report.dropped[&Reason::LostFace]),
+        (1, 1, 1)
+    );
+    let dataset = Dataset::open(&config.output).unwrap();
+    let (first, last) = (&dataset.split(Split::Train)[0], &dataset.split(Split::Test)[0]);
+    assert_eq!(
+        (first.id.as_str(), first.intensities.as_array()[0]),
+        ("clip_000", 1.0)
+    );
+    assert_eq!(
+        (last.id.as_str(), last.intensities.as_array()[0]),
+        ("clip_002", 3.0)
+    );
+}
+
+#[test]
+fn a_network_can_write_the_labels() {
+    let desk = desk();
+    let config = PrepareConfig {
+        format: FaceFormat::Png,
+        ..config(&desk)
+    };
+    let read = |face: &RgbImage| Intensities::new([face.width() as f32 / 64.0; AU_COUNT]);
+    let report = finished(run(&config, Source::Reader("a stub", &read)));
+    assert_eq!(report.train + report.test, 3);
+    let dataset = Dataset::open(&config.output).unwrap();
+    assert_eq!(
+        dataset.split(Split::Train)[0].intensities.as_array(),
+        &[1.0; AU_COUNT]
+    );
+}
+
+#[test]
+fn what_cannot_be_prepared_is_told() {
+    let desk = desk();
+    let message = |config: &PrepareConfig| run(config, Source::Tables(None)).unwrap_err().to_string();
+    let photos = desk.path().join("photos");
+    fs::copy(photos.join("a.jpg"), photos.join("a.png")).unwrap();
+    assert!(message(&config(&desk)).ends_with("a.png would have the same name"));
+    fs::remove_dir_all(photos.join("processed")).unwrap();
+    fs::remove_file(photos.join("a.png")).unwrap();
+    assert_eq!(
+        message(&config(&desk)),
+        "none of 3 photo(s) could be used; most often: no label"
+    );
+    let empty = PrepareConfig {
+        photos: vec![photos.join("..").join("faces")],
+        ..config(&desk)
+    };
+    assert!(message(&empty).starts_with("no photos (jpg, jpeg, png or webp) in"));
+    let gone = PrepareConfig {
+        photos: vec!["/nowhere".into()],
+        ..config(&desk)
+    };
+    assert_eq!(message(&gone), "cannot read /nowhere");
+    let blocked = PrepareConfig {
+        output: photos.join("a.jpg"),
+        ..config(&desk)
+    };
+    assert!(message(&blocked).starts_with("cannot write"));
+}

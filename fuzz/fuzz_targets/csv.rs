@@ -1,0 +1,21 @@
+//! Tables of OpenFace and of labels: no input panics, and what is read survives writing.
+#![no_main]
+
+use std::path::Path;
+
+use ganimation_data::labels::{table_from_bytes, table_to_bytes};
+use ganimation_data::openface::{most_confident, readings_from_bytes};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let path = Path::new("fuzz.csv");
+    if let Ok(readings) = readings_from_bytes(path, bytes) {
+        let _ = most_confident(&readings);
+        assert!(readings.iter().all(|reading| reading.confidence.is_finite()));
+    }
+    if let Ok(labels) = table_from_bytes(path, bytes) {
+        let again = table_from_bytes(path, &table_to_bytes(&labels));
+        let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
+        assert!(again.keys().eq(labels.keys()), "{labels:?} came back as {again:?}");
+    }
+});
