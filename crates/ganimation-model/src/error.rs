@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::import::{Layout, TorchProblem};
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -80,4 +82,76 @@ pub enum Error {
         /// The names.
         names: Vec<String>,
     },
+    /// A weight that is infinite or no number at all.
+    #[error("tensor {name} holds an infinity or a NaN")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+    },
+    /// A file that others wrote is of no known kind.
+    #[error("{} is neither a PyTorch file nor safetensors", path.display())]
+    UnknownFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it is no safetensors file.
+        source: Box<Error>,
+    },
+    /// A PyTorch file is damaged, or holds what no file of weights does.
+    #[error("cannot read PyTorch file {}", path.display())]
+    Torch {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TorchProblem,
+    },
+    /// A file's tensors are views that stand for more numbers than it stores.
+    #[error("{} has {size} bytes, but its tensors would take {bytes}", path.display())]
+    Inflated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of its tensors.
+        bytes: u64,
+        /// Bytes of the file.
+        size: u64,
+    },
+    /// A file's names are those of no network that is known.
+    #[error("the {} tensors of {} are in no known layout: {}", names.len(), path.display(), shortened(names))]
+    UnknownLayout {
+        /// The file.
+        path: PathBuf,
+        /// All names in the file.
+        names: Vec<String>,
+    },
+    /// A file holds two networks of a kind.
+    #[error("{} holds two {kind}s: {} and {}", path.display(), places[0], places[1])]
+    SeveralNetworks {
+        /// The file.
+        path: PathBuf,
+        /// `generator` or `discriminator`.
+        kind: &'static str,
+        /// Where they are, and in which layout.
+        places: [String; 2],
+    },
+    /// A network of a known layout that is not whole.
+    #[error("cannot take the {kind} in {}, whose names are those of {layout}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// `generator` or `discriminator`.
+        kind: &'static str,
+        /// The layout.
+        layout: Layout,
+        /// What is wrong with it, by the released network's names.
+        source: Box<Error>,
+    },
+}
+
+/// The first names of a list that may be long.
+fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 40;
+    let first = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod import;
 pub mod weights;
 
 mod au_reader;
@@ -33,6 +34,7 @@ mod loss;
 mod parameters;
 mod penalty;
 mod reader;
+mod shapes;
 mod tensors;
 
 pub use au_reader::AuReader;

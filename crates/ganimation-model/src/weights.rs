@@ -11,17 +11,20 @@ use burn::tensor::{DType, Device, TensorData};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::discriminator::{LAYERS, SIZE_STEP};
 use crate::parameters::{load_state_dict, state_dict};
 use crate::reader::READER_SIZE;
+use crate::shapes::{discriminator_config, expect_shape, generator_config, shapes_of};
 use crate::tensors::{tensors_from_bytes, tensors_to_bytes};
-use crate::{
-    AuReader, Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Reader, ReaderConfig,
-    Result,
-};
+use crate::{AU_COUNT, AuReader, Discriminator, Error, Generator, Reader, ReaderConfig, Result};
 
 /// The version of the metadata block that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// OpenFace's action units, in the order in which the field's networks take them.
+pub const ACTION_UNITS: [u32; AU_COUNT] = [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45];
+
+/// Side of the faces that the published networks were trained on, in pixels.
+const PUBLISHED_SIZE: usize = 128;
 
 /// Element type on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,30 +97,17 @@ pub fn load_generator(path: &Path, device: &Device) -> Result<(Generator, Metada
 /// [`Error::Format`], [`Error::Metadata`], [`Error::ElementType`], and those of [`load_state_dict`].
 pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator, Metadata)> {
     let (metadata, tensors) = decode(bytes, "generator")?;
-    let config = GeneratorConfig {
-        channels: metadata.channels,
-        blocks: metadata.blocks,
-        aus: metadata.action_units.len(),
-    };
     // A network is made only once its size is known to be the file's: metadata alone must not decide over memory.
-    let [c, blocks] = [config.channels, config.blocks];
-    require(c > 0, "channels", &c, "at least 1")?;
-    let expected = blocks.checked_mul(6).and_then(|count| count.checked_add(17));
-    require(
-        expected == Some(tensors.len()),
-        "blocks",
-        &blocks,
-        "as many as the tensors hold",
-    )?;
-    expect_shape(&tensors, "main.0.weight", &[c, 3 + config.aus, 7, 7])?;
-    expect_shape(&tensors, "main.3.weight", &[2 * c, c, 4, 4])?;
-    expect_shape(&tensors, "main.6.weight", &[4 * c, 2 * c, 4, 4])?;
-    for block in 0..blocks {
-        for conv in ["0", "3"] {
-            let name = format!("main.{}.main.{conv}.weight", 9 + block);
-            expect_shape(&tensors, &name, &[4 * c, 4 * c, 3, 3])?;
+    let config = generator_config(&shapes_of(&tensors))?;
+    let metadata = match metadata {
+        Some(metadata) => {
+            agree("channels", metadata.channels, config.channels)?;
+            agree("blocks", metadata.blocks, config.blocks)?;
+            agree("action_units", metadata.action_units.len(), config.aus)?;
+            metadata
         }
-    }
+        None => derived_metadata(None, config.channels, config.blocks, config.aus)?,
+    };
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
@@ -135,26 +125,16 @@ pub fn load_discriminator(path: &Path, device: &Device) -> Result<(Discriminator
 /// As [`generator_from_bytes`], and [`Error::ImageSize`].
 pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discriminator, Metadata)> {
     let (metadata, tensors) = decode(bytes, "discriminator")?;
-    let config = DiscriminatorConfig {
-        image_size: metadata.image_size,
-        channels: metadata.channels,
-        aus: metadata.action_units.len(),
+    let config = discriminator_config(&shapes_of(&tensors))?;
+    let metadata = match metadata {
+        Some(metadata) => {
+            agree("image_size", metadata.image_size, config.image_size)?;
+            agree("channels", metadata.channels, config.channels)?;
+            agree("action_units", metadata.action_units.len(), config.aus)?;
+            metadata
+        }
+        None => derived_metadata(Some(config.image_size), config.channels, 0, config.aus)?,
     };
-    config.check()?;
-    let mut input = 3;
-    for layer in 0..LAYERS {
-        let Some(output) = config.channels.checked_shl(layer).filter(|output| *output > 0) else {
-            return Err(wrong("channels", &config.channels, "at least 1"));
-        };
-        expect_shape(
-            &tensors,
-            &format!("main.{}.weight", 2 * layer),
-            &[output, input, 4, 4],
-        )?;
-        input = output;
-    }
-    let side = config.image_size / SIZE_STEP;
-    expect_shape(&tensors, "conv2.weight", &[config.aus, input, side, side])?;
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
@@ -193,6 +173,7 @@ pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, 
         return Ok((reader, metadata));
     }
     let (metadata, tensors) = decode(bytes, "reader")?;
+    let metadata = metadata.ok_or_else(|| wrong("network", &"missing", "reader"))?;
     let config = ReaderConfig {
         channels: metadata.channels,
         aus: metadata.action_units.len(),
@@ -202,8 +183,9 @@ pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, 
     let c = config.channels;
     require(c > 0, "channels", &c, "at least 1")?;
     // As for the other networks: memory is taken only once the file is known to hold what it promises.
-    expect_shape(&tensors, "main.0.weight", &[c, 3, 4, 4])?;
-    expect_shape(&tensors, "head.weight", &[config.aus, 8 * c, 8, 8])?;
+    let shapes = shapes_of(&tensors);
+    expect_shape(&shapes, "main.0.weight", &[c, 3, 4, 4])?;
+    expect_shape(&shapes, "head.weight", &[config.aus, 8 * c, 8, 8])?;
     let reader = load_state_dict(config.init(device), tensors)?;
     Ok((AuReader::Independent(reader), metadata))
 }
@@ -239,27 +221,52 @@ fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: Flo
     tensors_to_bytes(state_dict(module), format, Some(to_entries(network, metadata)))
 }
 
-fn decode(bytes: &[u8], network: &'static str) -> Result<(Metadata, BTreeMap<String, TensorData>)> {
+/// The metadata of a file, if it has any, and its tensors.
+fn decode(bytes: &[u8], network: &'static str) -> Result<(Option<Metadata>, BTreeMap<String, TensorData>)> {
     let (tensors, entries) = tensors_from_bytes(bytes)?;
-    let metadata = from_entries(network, &entries)?;
+    // Files of other programs have none, or say `format = pt`; half a block of ours is a damaged one.
+    let ours = ["format_version", "network"]
+        .iter()
+        .any(|key| entries.contains_key(*key));
+    let metadata = ours.then(|| from_entries(network, &entries)).transpose()?;
     let in_f32 = |(name, data): (String, TensorData)| (name, data.convert_dtype(DType::F32));
     Ok((metadata, tensors.into_iter().map(in_f32).collect()))
 }
 
-fn expect_shape(tensors: &BTreeMap<String, TensorData>, name: &str, expected: &[usize]) -> Result<()> {
-    let Some(data) = tensors.get(name) else {
-        return Err(Error::MissingTensor {
-            name: name.to_owned(),
-        });
-    };
-    if data.shape().to_vec() != expected {
-        return Err(Error::Shape {
-            name: name.to_owned(),
-            found: data.shape().to_vec(),
-            expected: expected.to_vec(),
-        });
+/// What the shapes of a network say of it; without an image size, that of the published networks.
+///
+/// # Errors
+/// [`Error::Metadata`] unless it is for 17 action units: which others they are cannot be known.
+pub(crate) fn derived_metadata(
+    image_size: Option<usize>,
+    channels: usize,
+    blocks: usize,
+    aus: usize,
+) -> Result<Metadata> {
+    let missing = |expected| wrong("action_units", &"missing", expected);
+    if aus != AU_COUNT {
+        return Err(missing(
+            "the numbers of the network's action units, for they are not 17",
+        ));
     }
-    Ok(())
+    Ok(Metadata {
+        image_size: image_size.unwrap_or(PUBLISHED_SIZE),
+        channels,
+        blocks,
+        action_units: ACTION_UNITS.to_vec(),
+        crop: "a square around the face".to_owned(),
+        training: "not stated".to_owned(),
+        license: "not stated".to_owned(),
+    })
+}
+
+fn agree(key: &'static str, found: usize, expected: usize) -> Result<()> {
+    require(
+        found == expected,
+        key,
+        &found,
+        &format!("{expected}, as the tensors have"),
+    )
 }
 
 fn require(holds: bool, key: &'static str, found: &dyn Display, expected: &str) -> Result<()> {
@@ -333,143 +340,4 @@ fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Res
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::tensor::Tolerance;
-
-    use super::*;
-    use crate::AU_COUNT;
-
-    fn metadata() -> Metadata {
-        Metadata {
-            image_size: 64,
-            channels: 2,
-            blocks: 1,
-            action_units: vec![1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45],
-            crop: "detector box at scale 1".to_owned(),
-            training: "none".to_owned(),
-            license: "research use only".to_owned(),
-        }
-    }
-
-    fn generator() -> Generator {
-        GeneratorConfig {
-            channels: 2,
-            blocks: 1,
-            aus: AU_COUNT,
-        }
-        .init(&Device::flex())
-    }
-
-    #[test]
-    fn a_generator_survives_the_file_bit_for_bit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("generator.safetensors");
-        let saved = generator();
-        save_generator(&path, &saved, &metadata(), FloatFormat::F32).unwrap();
-        let (loaded, read) = load_generator(&path, &Device::flex()).unwrap();
-        assert_eq!(read, metadata());
-        for ((name, before), (_, after)) in state_dict(&saved).iter().zip(state_dict(&loaded)) {
-            assert_eq!(before, &after, "{name}");
-        }
-    }
-
-    #[test]
-    fn half_precision_files_keep_their_digits() {
-        for (format, tolerance) in [(FloatFormat::F16, 1e-3), (FloatFormat::Bf16, 1e-2)] {
-            let saved = generator();
-            let bytes = encode(&saved, "generator", &metadata(), format).unwrap();
-            let (loaded, _) = generator_from_bytes(&bytes, &Device::flex()).unwrap();
-            for ((_, before), (_, after)) in state_dict(&saved).iter().zip(state_dict(&loaded)) {
-                before.assert_approx_eq::<f32>(&after, Tolerance::rel_abs(tolerance, 1e-6));
-            }
-        }
-    }
-
-    #[test]
-    fn a_discriminator_survives_the_file() {
-        let saved = DiscriminatorConfig::new(64)
-            .with_channels(2)
-            .init(&Device::flex());
-        let bytes = encode(&saved, "discriminator", &metadata(), FloatFormat::F32).unwrap();
-        let (loaded, _) = discriminator_from_bytes(&bytes, &Device::flex()).unwrap();
-        assert_eq!(state_dict(&saved), state_dict(&loaded));
-    }
-
-    #[test]
-    fn a_reader_survives_the_file_and_a_critic_reads_as_well() {
-        let device = Device::flex();
-        let saved = ReaderConfig::new().with_channels(2).init(&device);
-        let of_reader = Metadata {
-            image_size: 128,
-            ..metadata()
-        };
-        let bytes = encode(&saved, "reader", &of_reader, FloatFormat::F32).unwrap();
-        let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
-        let AuReader::Independent(loaded) = loaded else {
-            panic!("a reader was loaded as {loaded:?}")
-        };
-        assert_eq!(state_dict(&saved), state_dict(&loaded));
-
-        let critic = DiscriminatorConfig::new(64).with_channels(2).init(&device);
-        let bytes = encode(&critic, "discriminator", &metadata(), FloatFormat::F32).unwrap();
-        let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
-        assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
-
-        let neither = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
-        let error = au_reader_from_bytes(&neither, &device).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "weights metadata `network` is generator; expected reader"
-        );
-    }
-
-    #[test]
-    fn files_that_are_not_generators_are_refused_with_the_reason() {
-        let discriminator = DiscriminatorConfig::new(64)
-            .with_channels(2)
-            .init(&Device::flex());
-        let other = encode(&discriminator, "discriminator", &metadata(), FloatFormat::F32).unwrap();
-        let lying = Metadata {
-            channels: 4096,
-            ..metadata()
-        };
-        let lying = encode(&generator(), "generator", &lying, FloatFormat::F32).unwrap();
-        let endless = Metadata {
-            blocks: usize::MAX,
-            ..metadata()
-        };
-        let endless = encode(&generator(), "generator", &endless, FloatFormat::F32).unwrap();
-        let empty = Metadata {
-            channels: 0,
-            ..metadata()
-        };
-        let empty = encode(&generator(), "generator", &empty, FloatFormat::F32).unwrap();
-        let whole = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
-        let cases: [(&[u8], &str); 6] = [
-            (&endless, "`blocks` is 18446744073709551615"),
-            (&empty, "`channels` is 0; expected at least 1"),
-            (b"GIF89a, say", "not a safetensors file"),
-            (&whole[..whole.len() - 8], "not a safetensors file"),
-            (&other, "`network` is discriminator; expected generator"),
-            (
-                &lying,
-                "tensor main.0.weight has shape [2, 20, 7, 7]; the network expects [4096, 20, 7, 7]",
-            ),
-        ];
-        for (bytes, expected) in cases {
-            let error = generator_from_bytes(bytes, &Device::flex()).unwrap_err();
-            assert!(error.to_string().contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_missing_file_is_named() {
-        let error = load_generator(Path::new("no/such.safetensors"), &Device::flex()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot read weights no/such.safetensors"),
-            "{error}"
-        );
-    }
-}
+mod tests;

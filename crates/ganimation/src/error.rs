@@ -249,6 +249,17 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// Two files that hold a network of the same kind.
+    #[error("{} and {} both hold a {kind}", first.display(), second.display())]
+    TwoNetworks {
+        /// `generator` or `discriminator`.
+        kind: &'static str,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+
     /// A name of a run that is not that of one folder.
     #[error("run name `{found}` is not the name of one folder")]
     RunName {

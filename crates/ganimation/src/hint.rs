@@ -67,6 +67,7 @@ impl Error {
             Self::OutputIsFolder { .. } => "name a file in it".to_owned(),
             Self::SameOutput { .. } => "give each output its own name".to_owned(),
             Self::OutputIsInput { .. } => "write to another file".to_owned(),
+            Self::TwoNetworks { .. } => "import them one by one".to_owned(),
             Self::RunName { .. } => {
                 "choose a name such as experiment_1; --runs-dir says where runs are kept".to_owned()
             }
@@ -132,6 +133,18 @@ fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
     match error {
         Model::Read { .. } => Some("check the path"),
         Model::Write { .. } => Some("check that the folder exists and may be written to"),
+        Model::UnknownFile { .. } | Model::Torch { .. } => Some(
+            "a file of torch.save(network.state_dict()), or a checkpoint with one in it, can be imported",
+        ),
+        Model::UnknownLayout { .. } => {
+            Some("the layouts of the released code, of ganimation_replicate and of vipermu are known")
+        }
+        Model::SeveralNetworks { .. } => {
+            Some("save the one that you want alone: torch.save(checkpoint[KEY], FILE)")
+        }
+        Model::Import { .. } | Model::Inflated { .. } => {
+            Some("save it again with torch.save(network.state_dict(), FILE)")
+        }
         Model::ImageSize { .. } => Some("choose an --image-size of 64, 128, 192, …"),
         _ => Some("weights are safetensors files written by `ganimation train`"),
     }

@@ -11,7 +11,7 @@ use super::inputs::check_outputs;
 use super::output::say;
 
 /// Weights formats that can be written.
-const WEIGHTS: &[&str] = &["safetensors"];
+pub(super) const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
   Half the size, for shipping:

@@ -6,6 +6,7 @@ mod doctor;
 mod edit;
 mod evaluate;
 mod export;
+mod import;
 mod inputs;
 mod output;
 mod prepare;
@@ -58,6 +59,7 @@ enum Command {
     Export(export::Export),
     Runs(runs::Runs),
     Plot(runs::Plot),
+    Import(import::Import),
     Devices(devices::Devices),
 }
 
@@ -77,6 +79,7 @@ pub(crate) fn run() -> ExitCode {
             Command::Export(command) => command.run(),
             Command::Runs(command) => command.run(),
             Command::Plot(command) => command.run(),
+            Command::Import(command) => command.run(),
             Command::Devices(command) => command.run(),
         },
         // An option's value that our own types refuse is told as any other mistake, not in clap's words.

@@ -1,7 +1,7 @@
 //! The two text escapes of protocol 0.
 
 /// Decodes Python 2's `repr` of a `str`: quotes around bytes with backslash escapes.
-pub(super) fn unquote(line: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unquote(line: &[u8]) -> Option<Vec<u8>> {
     let line = line.trim_ascii();
     let (&quote, rest) = line.split_first()?;
     let (&last, inner) = rest.split_last()?;
@@ -31,7 +31,7 @@ pub(super) fn unquote(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Decodes Python's `raw-unicode-escape`: latin1 with `\uXXXX` and `\UXXXXXXXX`.
-pub(super) fn unescape(line: &[u8]) -> Option<String> {
+pub(crate) fn unescape(line: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((&byte, tail)) = rest.split_first() {

@@ -1,10 +1,11 @@
-//! The few Python globals that a pickled NumPy array names, as plain data.
+//! The few Python globals that pickled arrays and tensors name, as plain data; NumPy's element types.
 
-use super::{Outcome, PickleProblem};
+use crate::torch::Element;
+use crate::{Outcome, PickleProblem};
 
-/// A global that a labels file may name.
+/// A global that a pickle may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Global {
+pub(crate) enum Global {
     /// `numpy.core.multiarray._reconstruct`: an empty array, filled by the BUILD that follows.
     Reconstruct,
     /// `numpy.core.numeric._frombuffer`: an array in one go (protocol 5).
@@ -17,11 +18,22 @@ pub(super) enum Global {
     Encode,
     /// `bytes`: how Python 3 writes empty bytes in protocols 0 to 2.
     Bytes,
+    /// `collections.OrderedDict`, which is a dictionary here as everywhere.
+    OrderedDict,
+    /// `torch._utils._rebuild_tensor` and its second version: a view of a storage.
+    RebuildTensor,
+    /// `torch._utils._rebuild_parameter`.
+    RebuildParameter,
+    /// `torch.FloatStorage` and its kin.
+    Storage(Element),
 }
 
 impl Global {
     /// Looks a global up in the allow-list.
-    pub(super) fn find(module: &str, name: &str) -> Outcome<Self> {
+    pub(crate) fn find(module: &str, name: &str) -> Outcome<Self> {
+        if let ("torch" | "torch.cuda", Some(element)) = (module, Element::of_storage(name)) {
+            return Ok(Self::Storage(element));
+        }
         Ok(match (module, name) {
             ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Self::Reconstruct,
             ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Self::FromBuffer,
@@ -29,6 +41,9 @@ impl Global {
             ("numpy", "dtype") => Self::Dtype,
             ("_codecs", "encode") => Self::Encode,
             ("__builtin__" | "builtins", "bytes") => Self::Bytes,
+            ("collections", "OrderedDict") => Self::OrderedDict,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_parameter") => Self::RebuildParameter,
             ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => {
                 return Err(PickleProblem::Unsupported(
                     "a NumPy scalar is refused; labels are arrays, and ids are plain text (write `str(id)`)",
@@ -46,7 +61,7 @@ impl Global {
 
 /// The element type of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dtype {
+pub(crate) struct Dtype {
     kind: Kind,
     big_endian: bool,
 }
@@ -61,7 +76,7 @@ enum Kind {
 
 impl Dtype {
     /// Reads a code such as `f8`, `<f4` or `>i8`.
-    pub(super) fn parse(code: &str) -> Outcome<Self> {
+    pub(crate) fn parse(code: &str) -> Outcome<Self> {
         let bare = code.trim_start_matches(['<', '>', '=']);
         let kind = match bare {
             "f4" => Kind::F4,
@@ -77,7 +92,7 @@ impl Dtype {
     }
 
     /// The same type with the byte order of a dtype's state.
-    pub(super) fn with_order(self, order: &str) -> Outcome<Self> {
+    pub(crate) fn with_order(self, order: &str) -> Outcome<Self> {
         let big_endian = match order {
             "<" | "=" | "|" => false,
             ">" => true,
@@ -95,7 +110,7 @@ impl Dtype {
     }
 
     /// Decodes the bytes of a one-dimensional array.
-    pub(super) fn decode(self, length: usize, bytes: &[u8]) -> Outcome<Vec<f64>> {
+    pub(crate) fn decode(self, length: usize, bytes: &[u8]) -> Outcome<Vec<f64>> {
         let expected = length.saturating_mul(self.size());
         if bytes.len() != expected {
             return Err(PickleProblem::ArraySize {

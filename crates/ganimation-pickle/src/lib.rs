@@ -1,27 +1,24 @@
-//! Label files: pickled dictionaries from an id to a one-dimensional array of numbers.
+//! Pickles that researchers exchange, read as data: labels, and the weights of PyTorch networks.
 //!
 //! Reads protocols 0 to 5 as written by Python 2 and 3 with NumPy 1 and 2. A pickle is a program; this
-//! one is run by a small machine that knows six globals, all about arrays and bytes, and refuses the rest.
+//! one is run by a small machine that knows a few globals, all about arrays, tensors and bytes, and refuses the rest.
 //! Nothing is imported or executed, nothing recurses, and memory is bounded by the size of the file.
 
+#![forbid(unsafe_code)]
+
 mod input;
+mod labels;
 mod machine;
 mod numpy;
 mod opcodes;
 mod store;
 mod text;
+mod torch;
 mod write;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use crate::error::{Error, Result};
-use crate::files::{MAX_FILE_BYTES, read_bounded};
-
-pub use write::{labels_to_bytes, write_labels};
-
-/// Labels by id, in OpenFace units; the length of a label is not checked here.
-pub type Labels = BTreeMap<String, Vec<f64>>;
+pub use labels::{Labels, labels_from_bytes};
+pub use torch::{Element, Storage, Tensor, Weights, is_little_endian, storage_keys, weights_from_bytes};
+pub use write::labels_to_bytes;
 
 /// Why a pickle is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,11 +30,13 @@ pub enum PickleProblem {
     /// A byte that is no opcode.
     #[error("0x{0:02x} is not a pickle opcode; is this a pickle?")]
     UnknownOpcode(u8),
-    /// An opcode that labels never need.
-    #[error("{0} is refused: labels need dictionaries, text and arrays alone")]
+    /// An opcode that plain data never needs.
+    #[error("{0} is refused: only dictionaries, lists, text, numbers and arrays are read")]
     RefusedOpcode(&'static str),
     /// A Python object that is not on the list of allowed ones.
-    #[error("the Python object `{module}.{name}` is refused; only NumPy arrays of numbers are read")]
+    #[error(
+        "the Python object `{module}.{name}` is refused; only plain data, NumPy arrays and PyTorch tensors are read"
+    )]
     RefusedGlobal {
         /// Its module.
         module: String,
@@ -100,31 +99,7 @@ pub struct PickleError {
 }
 
 /// What a step of the machine comes to.
-type Outcome<T> = Result<T, PickleProblem>;
-
-/// Reads labels from a file.
-///
-/// # Errors
-/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; [`Error::Pickle`] with the position if it holds anything
-/// but a dictionary of text to one-dimensional arrays of numbers.
-pub fn read_labels(path: impl AsRef<Path>) -> Result<Labels> {
-    let path = path.as_ref();
-    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
-    labels_from_bytes(&bytes).map_err(|PickleError { position, problem }| Error::Pickle {
-        path: path.to_owned(),
-        position,
-        problem,
-    })
-}
-
-/// Reads labels from the bytes of a pickle.
-///
-/// # Errors
-/// [`PickleError`] with the byte position if the bytes are anything but a pickled dictionary of text to
-/// one-dimensional arrays of numbers.
-pub fn labels_from_bytes(bytes: &[u8]) -> Result<Labels, PickleError> {
-    machine::Machine::new(bytes).run()
-}
+pub(crate) type Outcome<T> = Result<T, PickleProblem>;
 
 #[cfg(test)]
 mod tests;

@@ -3,48 +3,57 @@
 
 use std::borrow::Cow;
 
-use super::input::Input;
-use super::numpy::{Dtype, Global};
-use super::opcodes as op;
-use super::store::{Object, Store, Value};
-use super::{Labels, Outcome, PickleError, PickleProblem};
+use crate::input::Input;
+use crate::numpy::{Dtype, Global};
+use crate::opcodes as op;
+use crate::store::{Object, Store, Value};
+use crate::{Outcome, PickleError, PickleProblem};
 
 /// Bytes that a file may hold for each of its own: the densest form, an i4 array, doubles as f64, and
 /// labels are copied once more. The rest is room for arrays that stand behind several ids.
 const EXPANSION: usize = 32;
 
 /// Runs one pickle.
-pub(super) struct Machine<'a> {
+pub(crate) struct Machine<'a> {
     input: Input<'a>,
-    store: Store<'a>,
+    pub(crate) store: Store<'a>,
     /// Bytes that may still be copied out of the file.
-    budget: usize,
+    pub(crate) budget: usize,
     budget_limit: usize,
+    storages: bool,
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let budget = bytes.len().saturating_mul(EXPANSION).saturating_add(1 << 20);
         Self {
             input: Input::new(bytes),
             store: Store::default(),
             budget,
             budget_limit: budget,
+            storages: false,
         }
     }
 
-    /// Runs until STOP and returns the labels.
-    pub(super) fn run(mut self) -> Result<Labels, PickleError> {
+    /// Allows tensors whose numbers are elsewhere; without it, references to them are refused.
+    pub(crate) fn with_storages(mut self) -> Self {
+        self.storages = true;
+        self
+    }
+
+    /// Bytes of the pickle that were read.
+    pub(crate) fn position(&self) -> usize {
+        self.input.position()
+    }
+
+    /// Runs until STOP and takes the result with `result`.
+    pub(crate) fn run<T>(mut self, result: impl FnOnce(&mut Self) -> Outcome<T>) -> Result<T, PickleError> {
         loop {
             let position = self.input.position();
-            let step = self.input.byte().and_then(|opcode| match opcode {
-                op::STOP => self.labels().map(Some),
-                _ => self.step(opcode).map(|()| None),
-            });
-            match step {
-                Ok(Some(labels)) => return Ok(labels),
-                Ok(None) => {}
-                Err(problem) => return Err(PickleError { position, problem }),
+            let placed = |problem| PickleError { position, problem };
+            match self.input.byte().map_err(placed)? {
+                op::STOP => return result(&mut self).map_err(placed),
+                opcode => self.step(opcode).map_err(placed)?,
             }
         }
     }
@@ -140,6 +149,7 @@ impl<'a> Machine<'a> {
                 let global = Global::find(store.text(module)?, store.text(name)?)?;
                 store.push(Value::Global(global))
             }
+            op::BINPERSID if self.storages => self.storage(),
             op::REDUCE => self.reduce(),
             op::BUILD => self.build(),
 
@@ -161,6 +171,13 @@ impl<'a> Machine<'a> {
             (Global::Dtype, &[code, ..]) => Object::Dtype(Dtype::parse(self.store.text(code)?)?),
             (Global::FromBuffer, &[buffer, dtype, shape, _order]) => self.array(buffer, dtype, shape)?,
             (Global::Encode, &[text, codec]) => self.encode(text, codec)?,
+            (Global::OrderedDict, &[]) => Object::Dict(Vec::new()),
+            (Global::OrderedDict, &[items]) => self.ordered(items)?,
+            (Global::RebuildTensor, &[storage, offset, shape, strides, ..]) => {
+                self.tensor(storage, offset, shape, strides)?
+            }
+            // A parameter is its tensor.
+            (Global::RebuildParameter, &[tensor, ..]) => return self.store.push(tensor),
             (Global::Bytes, &[]) => Object::Bytes(Cow::Borrowed(&[])),
             _ => return Err(PickleProblem::Unsupported("a call with unknown arguments")),
         };
@@ -170,6 +187,9 @@ impl<'a> Machine<'a> {
     /// Gives the array or the element type on top its state.
     fn build(&mut self) -> Outcome<()> {
         let (state, target) = (self.store.pop()?, self.store.top()?);
+        if let Some(Object::Dict(_)) = self.store.object(target) {
+            return Ok(()); // attributes of an `OrderedDict`, such as the versions of a network's modules
+        }
         let state = self.store.tuple(state)?;
         let built = match (self.store.object(target), state) {
             (Some(Object::Array(_)), &[_version, shape, dtype, _fortran, data]) => {
@@ -220,53 +240,12 @@ impl<'a> Machine<'a> {
         Ok(Object::Array(Some(values)))
     }
 
-    /// The dictionary on top of the stack as labels.
-    fn labels(&mut self) -> Outcome<Labels> {
-        let top = self.store.pop()?;
-        let Some(Object::Dict(pairs)) = self.store.object(top) else {
-            return Err(self.store.unexpected("a dictionary of labels", top));
-        };
-        let mut labels = Labels::new();
-        let mut budget = self.budget;
-        for &(id, label) in pairs {
-            let id = self.store.text(id)?;
-            let values = self.label(id, label)?;
-            // One array may stand behind many ids: each copy counts.
-            let cost = id.len() + size_of_val(&*values);
-            budget = budget.checked_sub(cost).ok_or(self.over_budget())?;
-            labels.insert(id.to_owned(), values.into_owned());
-        }
-        Ok(labels)
-    }
-
-    fn label(&self, id: &str, value: Value) -> Outcome<Cow<'_, [f64]>> {
-        let not_a_label = |found: &str| PickleProblem::NotALabel {
-            id: id.to_owned(),
-            found: found.to_owned(),
-        };
-        let values = match self.store.object(value) {
-            Some(Object::Array(Some(values))) => return Ok(Cow::Borrowed(values)),
-            Some(Object::List(values)) => values.as_slice(),
-            Some(Object::Tuple(values)) => values,
-            _ => return Err(not_a_label(self.store.describe(value))),
-        };
-        let number = |&value: &Value| match value {
-            Value::Float(value) => Ok(value),
-            Value::Int(value) => Ok(value as f64),
-            other => Err(not_a_label(&format!(
-                "a sequence with {}",
-                self.store.describe(other)
-            ))),
-        };
-        values.iter().map(number).collect()
-    }
-
-    fn charge(&mut self, bytes: usize) -> Outcome<()> {
+    pub(crate) fn charge(&mut self, bytes: usize) -> Outcome<()> {
         self.budget = self.budget.checked_sub(bytes).ok_or(self.over_budget())?;
         Ok(())
     }
 
-    fn over_budget(&self) -> PickleProblem {
+    pub(crate) fn over_budget(&self) -> PickleProblem {
         PickleProblem::Limit {
             what: "bytes of contents in a file of this size",
             limit: self.budget_limit,

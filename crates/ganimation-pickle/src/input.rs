@@ -2,53 +2,53 @@
 
 use std::str::FromStr;
 
-use super::{Outcome, PickleProblem, text};
+use crate::{Outcome, PickleProblem, text};
 
 /// A place in the file.
-pub(super) struct Input<'a> {
+pub(crate) struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Bytes from the start of the file to the next one.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 
-    pub(super) fn byte(&mut self) -> Outcome<u8> {
+    pub(crate) fn byte(&mut self) -> Outcome<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Outcome<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Outcome<[u8; N]> {
         let taken = *self.rest().first_chunk().ok_or(PickleProblem::Truncated)?;
         self.at += N;
         Ok(taken)
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Outcome<&'a [u8]> {
+    pub(crate) fn take(&mut self, count: usize) -> Outcome<&'a [u8]> {
         let taken = self.rest().get(..count).ok_or(PickleProblem::Truncated)?;
         self.at += count;
         Ok(taken)
     }
 
     /// Bytes after their length, a little-endian number of `N` bytes.
-    pub(super) fn bytes<const N: usize>(&mut self) -> Outcome<&'a [u8]> {
+    pub(crate) fn bytes<const N: usize>(&mut self) -> Outcome<&'a [u8]> {
         let length = self.length::<N>()?;
         self.take(length)
     }
 
     /// Text after its length, a little-endian number of `N` bytes.
-    pub(super) fn text<const N: usize>(&mut self) -> Outcome<&'a str> {
+    pub(crate) fn text<const N: usize>(&mut self) -> Outcome<&'a str> {
         utf8(self.bytes::<N>()?)
     }
 
     /// A two's complement integer after its length; labels hold none of more than eight bytes.
-    pub(super) fn long<const N: usize>(&mut self) -> Outcome<i64> {
+    pub(crate) fn long<const N: usize>(&mut self) -> Outcome<i64> {
         let bytes = self.bytes::<N>()?;
         if bytes.len() > 8 {
             return Err(PickleProblem::Malformed("integer: more than 64 bits"));
@@ -59,23 +59,23 @@ impl<'a> Input<'a> {
         Ok(i64::from_le_bytes(wide))
     }
 
-    pub(super) fn line(&mut self) -> Outcome<&'a str> {
+    pub(crate) fn line(&mut self) -> Outcome<&'a str> {
         utf8(self.raw_line()?)
     }
 
     /// A number on its own line; Python 2 ends long ones with an L.
-    pub(super) fn number_line<T: FromStr>(&mut self) -> Outcome<T> {
+    pub(crate) fn number_line<T: FromStr>(&mut self) -> Outcome<T> {
         let digits = self.line()?.trim().trim_end_matches('L');
         digits.parse().ok().ok_or(PickleProblem::Malformed("number"))
     }
 
     /// Python 2 `str` in protocol 0: a quoted literal with escapes.
-    pub(super) fn quoted_line(&mut self) -> Outcome<Vec<u8>> {
+    pub(crate) fn quoted_line(&mut self) -> Outcome<Vec<u8>> {
         text::unquote(self.raw_line()?).ok_or(PickleProblem::Malformed("quoted string"))
     }
 
     /// Text in protocol 0: latin1 with `\u` escapes.
-    pub(super) fn escaped_line(&mut self) -> Outcome<String> {
+    pub(crate) fn escaped_line(&mut self) -> Outcome<String> {
         text::unescape(self.raw_line()?).ok_or(PickleProblem::Malformed("escaped text"))
     }
 
@@ -103,7 +103,7 @@ impl<'a> Input<'a> {
 }
 
 /// Bytes as text.
-pub(super) fn utf8(bytes: &[u8]) -> Outcome<&str> {
+pub(crate) fn utf8(bytes: &[u8]) -> Outcome<&str> {
     std::str::from_utf8(bytes)
         .ok()
         .ok_or(PickleProblem::Malformed("UTF-8 text"))

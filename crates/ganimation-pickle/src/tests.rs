@@ -39,7 +39,7 @@ fn the_last_of_equal_ids_counts() {
 fn code_is_refused_by_name() {
     assert_eq!(
         problem(b"cos\nsystem\n(S'x'\ntR."),
-        "byte 0: the Python object `os.system` is refused; only NumPy arrays of numbers are read"
+        "byte 0: the Python object `os.system` is refused; only plain data, NumPy arrays and PyTorch tensors are read"
     );
     // STACK_GLOBAL is no way around the list, nor are classes, persistent ids or extensions.
     assert!(problem(b"\x8c\x08builtins\x8c\x04eval\x93.").contains("`builtins.eval` is refused"));
@@ -104,8 +104,8 @@ fn damage_is_placed() {
     assert_eq!(problem(b""), "byte 0: the file ends too early");
     assert_eq!(
         problem(b"PK\x03\x04"),
-        "byte 0: PERSID (an object outside the file) is refused: labels need \
-        dictionaries, text and arrays alone"
+        "byte 0: PERSID (an object outside the file) is refused: only dictionaries, \
+        lists, text, numbers and arrays are read"
     );
     assert!(problem(b"\x89PNG").starts_with("byte 1"));
     assert_eq!(
@@ -134,7 +134,81 @@ fn nesting_and_copying_are_bounded() {
     assert!(problem(&bomb).contains("bytes of contents in a file of this size"));
 }
 
+/// A tensor of two numbers at the start of storage `7`, as PyTorch 0.3 wrote it.
+const TENSOR: &str = "ctorch._utils\n_rebuild_tensor\n((S'storage'\nctorch\nFloatStorage\nS'7'\nS'cpu'\nI2\ntQI0\n(I2\nt(I1\nttR";
+
+#[test]
+fn tensors_carry_their_path_through_dictionaries() {
+    let dictionary = format!("}}S'a'\n}}S'w'\n{TENSOR}ssS'step'\nI3\nsI5\n(l{TENSOR}as.more");
+    let weights = weights_from_bytes(dictionary.as_bytes()).unwrap();
+    let names: Vec<&str> = weights.tensors.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["a.w", "5.0"]);
+    assert_eq!(weights.end, dictionary.len() - "more".len());
+    let storage = Storage {
+        key: "7".to_owned(),
+        element: Element::F32,
+        length: 2,
+    };
+    let expected = Tensor {
+        storage,
+        offset: 0,
+        shape: vec![2],
+        strides: vec![1],
+    };
+    assert_eq!(weights.tensors[0].1, expected);
+}
+
+#[test]
+fn an_ordered_dictionary_of_python_2_is_a_dictionary() {
+    let ordered = format!("ccollections\nOrderedDict\n((l(lS'w'\na{TENSOR}aatR}}S'_metadata'\nNsb.");
+    let weights = weights_from_bytes(ordered.as_bytes()).unwrap();
+    assert_eq!(weights.tensors[0].0, "w");
+}
+
+#[test]
+fn tensors_are_no_labels_and_refer_to_nothing_elsewhere() {
+    let label = format!("}}S'a'\n{TENSOR}s.");
+    assert!(problem(label.as_bytes()).contains("PERSID (an object outside the file) is refused"));
+    let refused = |bytes: &str| weights_from_bytes(bytes.as_bytes()).unwrap_err().to_string();
+    let negative = TENSOR.replace("I0\n(I2", "I-1\n(I2");
+    assert!(refused(&format!("{negative}.")).contains("malformed count: it is negative"));
+    let lopsided = TENSOR.replace("(I1\n", "(");
+    assert!(refused(&format!("{lopsided}.")).contains("as many strides as axes"));
+    let part = TENSOR.replace("I2\ntQ", "I2\nI0\ntQ");
+    assert!(refused(&format!("{part}.")).contains("a storage that is part of another"));
+}
+
+#[test]
+fn dictionaries_within_themselves_are_bounded() {
+    // Each dictionary holds the one below twice: 2^40 paths lead to the bottom.
+    let mut laughs = b"}p0\n".to_vec();
+    for level in 1..=40 {
+        laughs.extend_from_slice(format!("}}p{level}\nI1\ng{0}\nsI2\ng{0}\ns", level - 1).as_bytes());
+    }
+    laughs.push(b'.');
+    let told = weights_from_bytes(&laughs).unwrap_err().to_string();
+    assert!(
+        told.contains("dictionaries too deep within one another"),
+        "{told}"
+    );
+    let itself = weights_from_bytes(b"}p0\nI1\ng0\ns.").unwrap_err().to_string();
+    assert!(
+        itself.contains("dictionaries too deep within one another"),
+        "{itself}"
+    );
+}
+
 proptest! {
+    #[test]
+    fn random_weights_never_panic(
+        opcodes in prop::collection::vec(prop::sample::select(&b"(.012NRQabdegjlstu])}\x85\x86\x87\x88\x94KhqU\x01\x00"[..]), 0..300)
+    ) {
+        let _ = weights_from_bytes(&opcodes);
+        let _ = storage_keys(&opcodes);
+        let _ = is_little_endian(&opcodes);
+    }
+
+
     #[test]
     fn any_labels_survive_writing_and_reading(
         labels in prop::collection::btree_map(".{0,20}", prop::collection::vec(-10.0..10.0, 0..20), 0..20)

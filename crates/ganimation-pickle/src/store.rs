@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::input::utf8;
-use super::numpy::{Dtype, Global};
-use super::{Outcome, PickleProblem};
+use crate::input::utf8;
+use crate::numpy::{Dtype, Global};
+use crate::torch::{Storage, Tensor};
+use crate::{Outcome, PickleProblem};
 
 /// Bounds; real files stay far below (Python's own writer never holds 3,000 values on the stack).
 const MAX_STACK: usize = 1 << 18;
@@ -15,7 +16,7 @@ const MAX_OBJECTS: usize = 1 << 26;
 
 /// A value on the stack; what can be shared or changed lives in the arena.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     None,
     Bool(bool),
     Int(i64),
@@ -26,7 +27,7 @@ pub(super) enum Value {
 
 /// What the arena holds. Text and bytes borrow the file where they can.
 #[derive(Debug)]
-pub(super) enum Object<'a> {
+pub(crate) enum Object<'a> {
     Text(Cow<'a, str>),
     /// Python 3 `bytes` and `bytearray`, Python 2 `str`.
     Bytes(Cow<'a, [u8]>),
@@ -36,11 +37,13 @@ pub(super) enum Object<'a> {
     Dtype(Dtype),
     /// `None` until the BUILD that follows `_reconstruct`.
     Array(Option<Vec<f64>>),
+    Storage(Storage),
+    Tensor(Tensor),
 }
 
 /// Stack, memo and arena.
 #[derive(Default)]
-pub(super) struct Store<'a> {
+pub(crate) struct Store<'a> {
     stack: Vec<Value>,
     /// Heights of the stack at each open MARK.
     marks: Vec<usize>,
@@ -49,13 +52,13 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn push(&mut self, value: Value) -> Outcome<()> {
+    pub(crate) fn push(&mut self, value: Value) -> Outcome<()> {
         limit(self.stack.len(), MAX_STACK, "values on the stack")?;
         self.stack.push(value);
         Ok(())
     }
 
-    pub(super) fn top(&self) -> Outcome<Value> {
+    pub(crate) fn top(&self) -> Outcome<Value> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.last() {
             Some(&value) if self.stack.len() > floor => Ok(value),
@@ -63,14 +66,14 @@ impl<'a> Store<'a> {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Outcome<Value> {
+    pub(crate) fn pop(&mut self) -> Outcome<Value> {
         let value = self.top()?;
         self.stack.pop();
         Ok(value)
     }
 
     /// Python's POP, which also removes a MARK that is on top.
-    pub(super) fn discard(&mut self) -> Outcome<()> {
+    pub(crate) fn discard(&mut self) -> Outcome<()> {
         if self.marks.last() == Some(&self.stack.len()) {
             self.marks.pop();
             return Ok(());
@@ -78,14 +81,14 @@ impl<'a> Store<'a> {
         self.pop().map(drop)
     }
 
-    pub(super) fn mark(&mut self) -> Outcome<()> {
+    pub(crate) fn mark(&mut self) -> Outcome<()> {
         limit(self.marks.len(), MAX_MARKS, "nested marks")?;
         self.marks.push(self.stack.len());
         Ok(())
     }
 
     /// Takes all values above the latest MARK, and the MARK.
-    pub(super) fn above_mark(&mut self) -> Outcome<Vec<Value>> {
+    pub(crate) fn above_mark(&mut self) -> Outcome<Vec<Value>> {
         let mark = self
             .marks
             .pop()
@@ -93,37 +96,37 @@ impl<'a> Store<'a> {
         Ok(self.stack.split_off(mark))
     }
 
-    pub(super) fn get(&mut self, slot: u64) -> Outcome<()> {
+    pub(crate) fn get(&mut self, slot: u64) -> Outcome<()> {
         let value = self.memo.get(&slot).copied();
         self.push(value.ok_or(PickleProblem::Malformed("pickle: an empty memo slot is read"))?)
     }
 
-    pub(super) fn put(&mut self, slot: u64) -> Outcome<()> {
+    pub(crate) fn put(&mut self, slot: u64) -> Outcome<()> {
         limit(self.memo.len(), MAX_OBJECTS, "memo slots")?;
         let value = self.top()?;
         self.memo.insert(slot, value);
         Ok(())
     }
 
-    pub(super) fn memoize(&mut self) -> Outcome<()> {
+    pub(crate) fn memoize(&mut self) -> Outcome<()> {
         self.put(self.memo.len() as u64)
     }
 
     /// Pushes a new object.
-    pub(super) fn create(&mut self, object: Object<'a>) -> Outcome<()> {
+    pub(crate) fn create(&mut self, object: Object<'a>) -> Outcome<()> {
         limit(self.arena.len(), MAX_OBJECTS, "objects")?;
         self.arena.push(object);
         self.push(Value::Object(self.arena.len() - 1))
     }
 
     /// Puts another object in the place of `target`.
-    pub(super) fn replace(&mut self, target: Value, object: Object<'a>) {
+    pub(crate) fn replace(&mut self, target: Value, object: Object<'a>) {
         if let Some(place) = self.object_mut(target) {
             *place = object;
         }
     }
 
-    pub(super) fn create_tuple(&mut self, length: usize) -> Outcome<()> {
+    pub(crate) fn create_tuple(&mut self, length: usize) -> Outcome<()> {
         let mut values = vec![Value::None; length];
         for value in values.iter_mut().rev() {
             *value = self.pop()?;
@@ -132,7 +135,7 @@ impl<'a> Store<'a> {
     }
 
     /// Appends to the list on top.
-    pub(super) fn append(&mut self, values: &[Value]) -> Outcome<()> {
+    pub(crate) fn append(&mut self, values: &[Value]) -> Outcome<()> {
         let target = self.top()?;
         match self.object_mut(target) {
             Some(Object::List(list)) => list.extend(values),
@@ -142,7 +145,7 @@ impl<'a> Store<'a> {
     }
 
     /// Adds keys and values, in turn, to the dictionary on top.
-    pub(super) fn set_items(&mut self, values: &[Value]) -> Outcome<()> {
+    pub(crate) fn set_items(&mut self, values: &[Value]) -> Outcome<()> {
         let target = self.top()?;
         let (pairs, rest) = values.as_chunks::<2>();
         if !rest.is_empty() {
@@ -155,7 +158,7 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    pub(super) fn object(&self, value: Value) -> Option<&Object<'a>> {
+    pub(crate) fn object(&self, value: Value) -> Option<&Object<'a>> {
         match value {
             Value::Object(place) => self.arena.get(place),
             _ => None,
@@ -169,7 +172,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    pub(super) fn tuple(&self, value: Value) -> Outcome<&[Value]> {
+    pub(crate) fn tuple(&self, value: Value) -> Outcome<&[Value]> {
         match self.object(value) {
             Some(Object::Tuple(values)) => Ok(values),
             _ => Err(self.unexpected("a tuple", value)),
@@ -177,7 +180,7 @@ impl<'a> Store<'a> {
     }
 
     /// Text, or bytes that are UTF-8: Python 2 wrote its ids as bytes.
-    pub(super) fn text(&self, value: Value) -> Outcome<&str> {
+    pub(crate) fn text(&self, value: Value) -> Outcome<&str> {
         match self.object(value) {
             Some(Object::Text(text)) => Ok(text),
             Some(Object::Bytes(bytes)) => utf8(bytes),
@@ -185,14 +188,14 @@ impl<'a> Store<'a> {
         }
     }
 
-    pub(super) fn unexpected(&self, expected: &'static str, found: Value) -> PickleProblem {
+    pub(crate) fn unexpected(&self, expected: &'static str, found: Value) -> PickleProblem {
         PickleProblem::Unexpected {
             expected,
             found: self.describe(found),
         }
     }
 
-    pub(super) fn describe(&self, value: Value) -> &'static str {
+    pub(crate) fn describe(&self, value: Value) -> &'static str {
         match (value, self.object(value)) {
             (Value::None, _) => "None",
             (Value::Bool(_), _) => "a boolean",
@@ -207,6 +210,8 @@ impl<'a> Store<'a> {
                 Some(Object::Dict(_)) => "a dictionary",
                 Some(Object::Dtype(_)) => "an element type",
                 Some(Object::Array(Some(_))) => "an array",
+                Some(Object::Storage(_)) => "a storage",
+                Some(Object::Tensor(_)) => "a tensor",
                 Some(Object::Array(None)) | None => "an array without data",
             },
         }

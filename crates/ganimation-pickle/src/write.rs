@@ -1,21 +1,7 @@
 //! Writes labels as Python 2 and Python 3 both read them, with nothing but `pickle.load` and NumPy.
 
-use std::path::Path;
-
-use super::Labels;
-use super::opcodes as op;
-use crate::error::Result;
-use crate::files::write_whole;
-
-/// Writes labels to a file: protocol 2, `dict` of text to float64 arrays.
-///
-/// The file appears under its name only once it is complete.
-///
-/// # Errors
-/// [`Error::Write`](crate::Error::Write) if the file cannot be written.
-pub fn write_labels(path: impl AsRef<Path>, labels: &Labels) -> Result<()> {
-    write_whole(path.as_ref(), &labels_to_bytes(labels))
-}
+use crate::labels::Labels;
+use crate::opcodes as op;
 
 /// Memo slots of what every array shares.
 const RECONSTRUCT: u8 = 0;

@@ -1,0 +1,203 @@
+//! The layouts that the field has published, told apart by the names of their heads.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::source::Entries;
+use crate::{Error, Result};
+
+/// Whose names a file uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Layout {
+    /// The code that the paper's authors released; this project's own names.
+    Released,
+    /// The replicate `ganimation_replicate`: norms without parameters, biases before them.
+    Replicate,
+    /// vipermu's `ganimation`: other names of the heads, layers that are listed twice.
+    Vipermu,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Released => "the released code",
+            Self::Replicate => "ganimation_replicate",
+            Self::Vipermu => "vipermu",
+        })
+    }
+}
+
+/// Why a tensor of a file is not in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Running statistics: an instance norm uses those of the image at hand.
+    RunningStatistics,
+    /// A bias in front of a norm, which takes it away again.
+    BiasBeforeNorm,
+    /// Another name of a tensor that is there already.
+    Repeated,
+    /// Not under the network's key.
+    Elsewhere,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RunningStatistics => "running statistics, which instance norms never use",
+            Self::BiasBeforeNorm => "biases in front of a norm, which cancels them",
+            Self::Repeated => "second names of the same tensors",
+            Self::Elsewhere => "outside the network's dictionary",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Generator,
+    Discriminator,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Discriminator => "discriminator",
+        }
+    }
+}
+
+/// What becomes of a tensor.
+pub(super) enum Fate {
+    /// It is the parameter of this released name.
+    Taken(String),
+    Dropped(Reason),
+}
+
+/// Where a network is in a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) kind: Kind,
+    pub(super) layout: Layout,
+    /// Empty, or ends in a dot.
+    pub(super) prefix: String,
+}
+
+/// Names that only one layout has. The released critic's are common elsewhere and count only beside its trunk.
+const HEADS: [(&str, Kind, Layout); 12] = [
+    ("img_reg.0.weight", Kind::Generator, Layout::Released),
+    ("attetion_reg.0.weight", Kind::Generator, Layout::Released),
+    ("color_top.0.weight", Kind::Generator, Layout::Replicate),
+    ("au_top.0.weight", Kind::Generator, Layout::Replicate),
+    ("im_reg.0.weight", Kind::Generator, Layout::Vipermu),
+    ("im_att.0.weight", Kind::Generator, Layout::Vipermu),
+    ("im_reg.weight", Kind::Generator, Layout::Vipermu),
+    ("im_att.weight", Kind::Generator, Layout::Vipermu),
+    ("dis_top.weight", Kind::Discriminator, Layout::Replicate),
+    ("aus_top.weight", Kind::Discriminator, Layout::Replicate),
+    ("conv1.weight", Kind::Discriminator, Layout::Released),
+    ("conv2.weight", Kind::Discriminator, Layout::Released),
+];
+
+/// Where the file's networks are.
+pub(super) fn find(entries: &Entries) -> Result<Vec<Place>> {
+    let mut places = BTreeSet::new();
+    for name in entries.names() {
+        for (head, kind, layout) in HEADS {
+            let Some(prefix) = name.strip_suffix(head) else {
+                continue;
+            };
+            let whole = prefix.is_empty() || prefix.ends_with('.');
+            let common = (kind, layout) == (Kind::Discriminator, Layout::Released);
+            if whole && (!common || entries.has(&format!("{prefix}main.0.weight"))) {
+                places.insert(Place {
+                    kind,
+                    layout,
+                    prefix: prefix.to_owned(),
+                });
+            }
+        }
+    }
+    let places: Vec<Place> = places.into_iter().collect();
+    if places.is_empty() {
+        return Err(Error::UnknownLayout {
+            path: entries.path().to_owned(),
+            names: entries.names().map(str::to_owned).collect(),
+        });
+    }
+    if let Some([one, other]) = places.array_windows().find(|[one, other]| one.kind == other.kind) {
+        let key = |place: &Place| match place.prefix.trim_end_matches('.') {
+            "" => format!("top level ({})", place.layout),
+            key => format!("`{key}` ({})", place.layout),
+        };
+        return Err(Error::SeveralNetworks {
+            path: entries.path().to_owned(),
+            kind: one.kind.name(),
+            places: [key(one), key(other)],
+        });
+    }
+    Ok(places)
+}
+
+impl Place {
+    /// What becomes of the tensor of that name. Strangers are taken too, for the network to refuse them by name.
+    pub(super) fn fate(&self, name: &str) -> Fate {
+        const STATISTICS: [&str; 3] = [".running_mean", ".running_var", ".num_batches_tracked"];
+        let Some(name) = name.strip_prefix(&self.prefix) else {
+            return Fate::Dropped(Reason::Elsewhere);
+        };
+        if self.layout == Layout::Vipermu && is_repeated(name) {
+            return Fate::Dropped(Reason::Repeated);
+        }
+        if self.kind == Kind::Generator && STATISTICS.iter().any(|suffix| name.ends_with(suffix)) {
+            return Fate::Dropped(Reason::RunningStatistics);
+        }
+        match (self.layout, self.kind) {
+            (Layout::Released, _) => Fate::Taken(name.to_owned()),
+            (Layout::Vipermu, _) => {
+                // With or without a `Sequential` around the head.
+                let heads = [
+                    ("im_reg.weight", "img_reg.0.weight"),
+                    ("im_att.weight", "attetion_reg.0.weight"),
+                    ("im_reg.", "img_reg."),
+                    ("im_att.", "attetion_reg."),
+                ];
+                Fate::Taken(renamed(name, &heads))
+            }
+            (Layout::Replicate, Kind::Discriminator) => Fate::Taken(renamed(
+                name,
+                &[
+                    ("model.", "main."),
+                    ("dis_top.", "conv1."),
+                    ("aus_top.", "conv2."),
+                ],
+            )),
+            (Layout::Replicate, Kind::Generator) => {
+                if name.starts_with("model.") && name.ends_with(".bias") {
+                    return Fate::Dropped(Reason::BiasBeforeNorm);
+                }
+                let heads = [
+                    ("color_top.", "img_reg."),
+                    ("au_top.", "attetion_reg."),
+                    ("model.", "main."),
+                ];
+                Fate::Taken(renamed(name, &heads).replacen(".conv_block.", ".main.", 1))
+            }
+        }
+    }
+}
+
+/// `debug1.` to `debug4.`: parts of the trunk that vipermu's generator lists again.
+fn is_repeated(name: &str) -> bool {
+    let digit = name.strip_prefix("debug").and_then(|rest| rest.split('.').next());
+    matches!(digit, Some("1" | "2" | "3" | "4"))
+}
+
+/// `name` with the first prefix that it has replaced.
+fn renamed(name: &str, prefixes: &[(&str, &str)]) -> String {
+    let replaced = prefixes
+        .iter()
+        .find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from)?)));
+    replaced.unwrap_or_else(|| name.to_owned())
+}

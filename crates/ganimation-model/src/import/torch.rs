@@ -1,0 +1,216 @@
+//! Files of `torch.save`: the tensors they name, and the numbers of each when asked for.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{DType, TensorData};
+use ganimation_pickle::{Element, PickleError, Tensor};
+
+use super::{archive, stream};
+use crate::{Error, Result};
+
+/// The largest file that is read, in bytes: some three times both networks with their optimisers.
+const MAX_FILE: u64 = 2 << 30;
+
+/// The most bytes that a file's pickles may have together; a checkpoint of both networks and their optimisers has some
+/// tens of kilobytes. What is built of a pickle takes up to some hundred bytes for one of its own.
+pub(super) const MAX_PICKLES: u64 = 1 << 19;
+
+/// Why a PyTorch file is not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TorchProblem {
+    /// The file could not be read.
+    #[error("cannot read on")]
+    Io(#[from] io::Error),
+    /// A pickle in it is refused.
+    #[error("{0}")]
+    Pickle(#[from] PickleError),
+    /// Something is where it cannot be.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
+    /// It holds more than any honest file.
+    #[error("more than {limit} {what}")]
+    Limit {
+        /// What is counted.
+        what: &'static str,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// An entry of an archive is compressed, which PyTorch never does and bombs do.
+    #[error("entry {0} is compressed; PyTorch stores its files plain")]
+    Compressed(String),
+    /// An entry of an archive is not what was written.
+    #[error("the checksum of {0} is wrong; the file was damaged on its way")]
+    Checksum(String),
+    /// It was written on a big-endian machine.
+    #[error("its numbers are big-endian")]
+    BigEndian,
+    /// A tensor reaches beyond its numbers.
+    #[error("tensor {0} reaches beyond its storage")]
+    Beyond(String),
+    /// A tensor's numbers are missing.
+    #[error("the storage `{0}` is not in the file")]
+    MissingStorage(String),
+}
+
+/// Where numbers are in the file, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) start: u64,
+    pub(super) size: u64,
+    /// Checksum of the whole, where there is one.
+    pub(super) crc: Option<u32>,
+}
+
+/// Tensors of a file by name, their numbers not yet read.
+pub(super) type NamedViews = Vec<(String, Tensor)>;
+
+/// What a container holds.
+pub(super) struct Contents {
+    pub(super) tensors: NamedViews,
+    pub(super) storages: BTreeMap<String, Span>,
+}
+
+/// An open PyTorch file.
+#[derive(Debug)]
+pub(super) struct TorchFile {
+    path: PathBuf,
+    file: File,
+    pub(super) size: u64,
+    storages: BTreeMap<String, Span>,
+}
+
+/// Opens a file and lists its tensors; `None` if it is no PyTorch file.
+pub(super) fn open(path: &Path) -> Result<Option<(TorchFile, NamedViews)>> {
+    let read_error = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(read_error)?;
+    let size = file.metadata().map_err(read_error)?.len();
+    let mut front = Vec::new();
+    (&mut file)
+        .take(MAX_PICKLES)
+        .read_to_end(&mut front)
+        .map_err(read_error)?;
+    let contents = if front.starts_with(archive::SIGNATURE) {
+        bounded(size).and_then(|()| archive::contents(&mut file, size))
+    } else if front.starts_with(stream::SIGNATURE) {
+        bounded(size).and_then(|()| stream::contents(&mut file, &front, size))
+    } else {
+        return Ok(None);
+    };
+    let Contents { tensors, storages } = contents.map_err(|source| torch_error(path, source))?;
+    let file = TorchFile {
+        path: path.to_owned(),
+        file,
+        size,
+        storages,
+    };
+    Ok(Some((file, tensors)))
+}
+
+fn bounded(size: u64) -> Result<(), TorchProblem> {
+    if size <= MAX_FILE {
+        return Ok(());
+    }
+    Err(TorchProblem::Limit {
+        what: "bytes",
+        limit: MAX_FILE,
+    })
+}
+
+fn torch_error(path: &Path, source: TorchProblem) -> Error {
+    Error::Torch {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+impl TorchFile {
+    /// The numbers of a tensor, in row-major order.
+    pub(super) fn read(&self, name: &str, tensor: &Tensor) -> Result<TensorData> {
+        let dtype = match tensor.storage.element {
+            Element::F64 => DType::F64,
+            Element::F32 => DType::F32,
+            Element::F16 => DType::F16,
+            Element::Bf16 => DType::BF16,
+            Element::Integer(_) => {
+                return Err(Error::ElementType {
+                    name: name.to_owned(),
+                    found: "integers".to_owned(),
+                });
+            }
+        };
+        let bytes = self
+            .bytes(name, tensor)
+            .map_err(|source| torch_error(&self.path, source))?;
+        Ok(TensorData::from_bytes_vec(bytes, tensor.shape.clone(), dtype))
+    }
+
+    fn bytes(&self, name: &str, tensor: &Tensor) -> Result<Vec<u8>, TorchProblem> {
+        let beyond = || TorchProblem::Beyond(name.to_owned());
+        let element = tensor.storage.element.size();
+        let storage = self.storages.get(&tensor.storage.key);
+        let storage = storage.ok_or_else(|| TorchProblem::MissingStorage(tensor.storage.key.clone()))?;
+        if tensor.shape.contains(&0) {
+            return Ok(Vec::new());
+        }
+        // From the first element that is needed to the last.
+        let axes = || tensor.shape.iter().zip(&tensor.strides);
+        let last = axes().try_fold(0, |last: usize, (length, stride)| {
+            last.checked_add((length - 1).checked_mul(*stride)?)
+        });
+        let span = last
+            .and_then(|last| last.checked_add(1)?.checked_mul(element))
+            .ok_or_else(beyond)?;
+        let start = tensor.offset.checked_mul(element).ok_or_else(beyond)? as u64;
+        if start
+            .checked_add(span as u64)
+            .is_none_or(|end| end > storage.size)
+        {
+            return Err(beyond());
+        }
+        let bytes = read_span(&self.file, storage.start + start, span)?;
+        let whole = span as u64 == storage.size;
+        if whole && storage.crc.is_some_and(|crc| crc32fast::hash(&bytes) != crc) {
+            return Err(TorchProblem::Checksum(tensor.storage.key.clone()));
+        }
+        Ok(gathered(bytes, element, &tensor.shape, &tensor.strides))
+    }
+}
+
+/// Bytes from `start`; the caller knows that the file is as long.
+pub(super) fn read_span(mut file: &File, start: u64, size: usize) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = vec![0; size];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The elements of a view one after the other.
+fn gathered(bytes: Vec<u8>, element: usize, shape: &[usize], strides: &[usize]) -> Vec<u8> {
+    let mut dense = 1;
+    let is_dense = shape.iter().zip(strides).rev().all(|(&length, &stride)| {
+        let fits = length == 1 || stride == dense;
+        dense *= length;
+        fits
+    });
+    if is_dense {
+        return bytes;
+    }
+    let count = shape.iter().product();
+    let mut out = Vec::with_capacity(count * element);
+    for index in 0..count {
+        let (mut rest, mut at) = (index, 0);
+        for (&length, &stride) in shape.iter().zip(strides).rev() {
+            at += rest % length * stride;
+            rest /= length;
+        }
+        out.extend_from_slice(&bytes[at * element..(at + 1) * element]);
+    }
+    out
+}

@@ -1,0 +1,145 @@
+//! What a network is like, read from the shapes of its weights.
+//!
+//! Names are those of the released network. The largest tensors are checked here, before a network is made: what a file
+//! claims must not decide over memory. [`load_state_dict`](crate::load_state_dict) checks the rest.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::TensorData;
+
+use crate::discriminator::{LAYERS, SIZE_STEP};
+use crate::{DiscriminatorConfig, Error, GeneratorConfig, Result};
+
+/// Shapes by published name.
+pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
+
+/// The shapes of `tensors`.
+pub(crate) fn shapes_of(tensors: &BTreeMap<String, TensorData>) -> Shapes {
+    let shape = |(name, data): (&String, &TensorData)| (name.clone(), data.shape().to_vec());
+    tensors.iter().map(shape).collect()
+}
+
+/// The generator that has weights of these shapes.
+///
+/// # Errors
+/// [`Error::MissingTensor`] or [`Error::Shape`] if none does.
+pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
+    let [channels, inputs] = first_layer(shapes, |c, inputs| vec![c.max(1), inputs.max(4), 7, 7])?;
+    let block = |index: usize, conv: u32| format!("main.{}.main.{conv}.weight", 9 + index);
+    let blocks = (0..)
+        .take_while(|&index| shapes.contains_key(&block(index, 0)))
+        .count();
+    expect_shape(shapes, "main.3.weight", &[2 * channels, channels, 4, 4])?;
+    expect_shape(shapes, "main.6.weight", &[4 * channels, 2 * channels, 4, 4])?;
+    for index in 0..blocks {
+        for conv in [0, 3] {
+            expect_shape(shapes, &block(index, conv), &[4 * channels, 4 * channels, 3, 3])?;
+        }
+    }
+    Ok(GeneratorConfig {
+        channels,
+        blocks,
+        aus: inputs - 3,
+    })
+}
+
+/// The discriminator that has weights of these shapes.
+///
+/// # Errors
+/// As [`generator_config`].
+pub(crate) fn discriminator_config(shapes: &Shapes) -> Result<DiscriminatorConfig> {
+    let [channels, _] = first_layer(shapes, |c, _| vec![c.max(1), 3, 4, 4])?;
+    let mut input = channels;
+    for layer in 1..LAYERS {
+        let output = 2 * input;
+        expect_shape(
+            shapes,
+            &format!("main.{}.weight", 2 * layer),
+            &[output, input, 4, 4],
+        )?;
+        input = output;
+    }
+    let head = shape(shapes, "conv2.weight")?;
+    let (aus, side) = match head {
+        [aus, _, side, _] => (*aus, *side),
+        _ => (1, 1),
+    };
+    let (aus, side) = (aus.max(1), side.max(1));
+    expect_shape(shapes, "conv2.weight", &[aus, input, side, side])?;
+    Ok(DiscriminatorConfig {
+        image_size: side * SIZE_STEP,
+        channels,
+        aus,
+    })
+}
+
+/// Outputs and inputs of the first convolution, whose whole shape must be what `expected` makes of them.
+fn first_layer(shapes: &Shapes, expected: impl Fn(usize, usize) -> Vec<usize>) -> Result<[usize; 2]> {
+    const NAME: &str = "main.0.weight";
+    let (outputs, inputs) = match shape(shapes, NAME)? {
+        [outputs, inputs, ..] => (*outputs, *inputs),
+        _ => (1, 1),
+    };
+    expect_shape(shapes, NAME, &expected(outputs, inputs))?;
+    Ok([outputs, inputs])
+}
+
+pub(crate) fn expect_shape(shapes: &Shapes, name: &str, expected: &[usize]) -> Result<()> {
+    let found = shape(shapes, name)?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        name: name.to_owned(),
+        found: found.to_vec(),
+        expected: expected.to_vec(),
+    })
+}
+
+fn shape<'a>(shapes: &'a Shapes, name: &str) -> Result<&'a [usize]> {
+    let missing = || Error::MissingTensor {
+        name: name.to_owned(),
+    };
+    shapes.get(name).map(Vec::as_slice).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::state_dict;
+
+    #[test]
+    fn a_networks_size_is_read_from_its_weights() {
+        let config = GeneratorConfig {
+            channels: 2,
+            blocks: 3,
+            aus: 5,
+        };
+        let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();
+        assert_eq!(generator_config(&shapes_of(&tensors)).unwrap(), config);
+
+        let config = DiscriminatorConfig::new(192).with_channels(1).with_aus(5);
+        let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();
+        assert_eq!(discriminator_config(&shapes_of(&tensors)).unwrap(), config);
+    }
+
+    #[test]
+    fn shapes_that_fit_no_network_are_refused() {
+        let shapes = |found: &[usize]| Shapes::from([("main.0.weight".to_owned(), found.to_vec())]);
+        for found in [
+            &[][..],
+            &[0, 20, 7, 7],
+            &[64, 3, 7, 7],
+            &[64, 20, 7, 5],
+            &[usize::MAX, 20],
+        ] {
+            let error = generator_config(&shapes(found)).unwrap_err();
+            assert!(
+                error.to_string().starts_with("tensor main.0.weight has shape"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use burn::tensor::Tolerance;
+
+use super::*;
+use crate::{DiscriminatorConfig, GeneratorConfig};
+
+fn metadata() -> Metadata {
+    Metadata {
+        image_size: 64,
+        channels: 2,
+        blocks: 1,
+        action_units: ACTION_UNITS.to_vec(),
+        crop: "detector box at scale 1".to_owned(),
+        training: "none".to_owned(),
+        license: "research use only".to_owned(),
+    }
+}
+
+fn generator() -> Generator {
+    GeneratorConfig {
+        channels: 2,
+        blocks: 1,
+        aus: AU_COUNT,
+    }
+    .init(&Device::flex())
+}
+
+#[test]
+fn a_generator_survives_the_file_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("generator.safetensors");
+    let saved = generator();
+    save_generator(&path, &saved, &metadata(), FloatFormat::F32).unwrap();
+    let (loaded, read) = load_generator(&path, &Device::flex()).unwrap();
+    assert_eq!(read, metadata());
+    for ((name, before), (_, after)) in state_dict(&saved).iter().zip(state_dict(&loaded)) {
+        assert_eq!(before, &after, "{name}");
+    }
+}
+
+#[test]
+fn half_precision_files_keep_their_digits() {
+    for (format, tolerance) in [(FloatFormat::F16, 1e-3), (FloatFormat::Bf16, 1e-2)] {
+        let saved = generator();
+        let bytes = encode(&saved, "generator", &metadata(), format).unwrap();
+        let (loaded, _) = generator_from_bytes(&bytes, &Device::flex()).unwrap();
+        for ((_, before), (_, after)) in state_dict(&saved).iter().zip(state_dict(&loaded)) {
+            before.assert_approx_eq::<f32>(&after, Tolerance::rel_abs(tolerance, 1e-6));
+        }
+    }
+}
+
+#[test]
+fn a_discriminator_survives_the_file() {
+    let saved = DiscriminatorConfig::new(64)
+        .with_channels(2)
+        .init(&Device::flex());
+    let bytes = encode(&saved, "discriminator", &metadata(), FloatFormat::F32).unwrap();
+    let (loaded, _) = discriminator_from_bytes(&bytes, &Device::flex()).unwrap();
+    assert_eq!(state_dict(&saved), state_dict(&loaded));
+}
+
+#[test]
+fn a_reader_survives_the_file_and_a_critic_reads_as_well() {
+    let device = Device::flex();
+    let saved = ReaderConfig::new().with_channels(2).init(&device);
+    let of_reader = Metadata {
+        image_size: 128,
+        ..metadata()
+    };
+    let bytes = encode(&saved, "reader", &of_reader, FloatFormat::F32).unwrap();
+    let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
+    let AuReader::Independent(loaded) = loaded else {
+        panic!("a reader was loaded as {loaded:?}")
+    };
+    assert_eq!(state_dict(&saved), state_dict(&loaded));
+
+    let critic = DiscriminatorConfig::new(64).with_channels(2).init(&device);
+    let bytes = encode(&critic, "discriminator", &metadata(), FloatFormat::F32).unwrap();
+    let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
+    assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
+
+    let neither = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
+    let error = au_reader_from_bytes(&neither, &device).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "weights metadata `network` is generator; expected reader"
+    );
+}
+
+#[test]
+fn files_that_are_not_generators_are_refused_with_the_reason() {
+    let discriminator = DiscriminatorConfig::new(64)
+        .with_channels(2)
+        .init(&Device::flex());
+    let other = encode(&discriminator, "discriminator", &metadata(), FloatFormat::F32).unwrap();
+    let lying = Metadata {
+        channels: 4096,
+        ..metadata()
+    };
+    let lying = encode(&generator(), "generator", &lying, FloatFormat::F32).unwrap();
+    let endless = Metadata {
+        blocks: usize::MAX,
+        ..metadata()
+    };
+    let endless = encode(&generator(), "generator", &endless, FloatFormat::F32).unwrap();
+    let empty = Metadata {
+        channels: 0,
+        ..metadata()
+    };
+    let empty = encode(&generator(), "generator", &empty, FloatFormat::F32).unwrap();
+    let whole = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
+    let cases: [(&[u8], &str); 6] = [
+        (&endless, "`blocks` is 18446744073709551615"),
+        (&empty, "`channels` is 0; expected 2, as the tensors have"),
+        (b"GIF89a, say", "not a safetensors file"),
+        (&whole[..whole.len() - 8], "not a safetensors file"),
+        (&other, "`network` is discriminator; expected generator"),
+        (&lying, "`channels` is 4096; expected 2, as the tensors have"),
+    ];
+    for (bytes, expected) in cases {
+        let error = generator_from_bytes(bytes, &Device::flex()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_file_without_metadata_is_known_by_its_shapes() {
+    let saved = generator();
+    let bytes = tensors_to_bytes(state_dict(&saved), FloatFormat::F32, None).unwrap();
+    let (loaded, derived) = generator_from_bytes(&bytes, &Device::flex()).unwrap();
+    assert_eq!(state_dict(&saved), state_dict(&loaded));
+    assert_eq!(
+        (derived.image_size, derived.channels, derived.blocks),
+        (128, 2, 1)
+    );
+    assert_eq!(derived.action_units, ACTION_UNITS);
+
+    let saved = DiscriminatorConfig::new(192)
+        .with_channels(1)
+        .init(&Device::flex());
+    let bytes = tensors_to_bytes(state_dict(&saved), FloatFormat::F32, None).unwrap();
+    let (_, derived) = discriminator_from_bytes(&bytes, &Device::flex()).unwrap();
+    assert_eq!((derived.image_size, derived.channels), (192, 1));
+
+    let other = GeneratorConfig::new().with_channels(1).with_blocks(1).with_aus(5);
+    let bytes = tensors_to_bytes(state_dict(&other.init(&Device::flex())), FloatFormat::F32, None).unwrap();
+    let error = generator_from_bytes(&bytes, &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("for they are not 17"), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load_generator(Path::new("no/such.safetensors"), &Device::flex()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read weights no/such.safetensors"),
+        "{error}"
+    );
+}

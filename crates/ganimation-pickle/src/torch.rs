@@ -1,0 +1,285 @@
+//! Weights: dictionaries of tensors, whose numbers lie elsewhere in a PyTorch file.
+//!
+//! `torch.save` pickles a tensor as a call of `_rebuild_tensor` with a reference to its storage. What is read here are
+//! these references, names and shapes; the caller finds the storages' bytes.
+
+use crate::machine::Machine;
+use crate::store::{Object, Value};
+use crate::{Outcome, PickleError, PickleProblem};
+
+/// Bounds; a checkpoint of two networks and their optimisers has some hundred tensors, three dictionaries deep.
+const MAX_DEPTH: usize = 16;
+const MAX_TENSORS: usize = 1 << 16;
+
+/// What a storage holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// 64-bit floats.
+    F64,
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// 16-bit floats with the range of 32-bit ones.
+    Bf16,
+    /// Integers or booleans of so many bytes.
+    Integer(usize),
+}
+
+impl Element {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Integer(size) => size,
+        }
+    }
+
+    /// What the storage class of that name holds.
+    pub(crate) fn of_storage(class: &str) -> Option<Self> {
+        Some(match class {
+            "DoubleStorage" => Self::F64,
+            "FloatStorage" => Self::F32,
+            "HalfStorage" => Self::F16,
+            "BFloat16Storage" => Self::Bf16,
+            "LongStorage" => Self::Integer(8),
+            "IntStorage" => Self::Integer(4),
+            "ShortStorage" => Self::Integer(2),
+            "CharStorage" | "ByteStorage" | "BoolStorage" => Self::Integer(1),
+            _ => return None,
+        })
+    }
+}
+
+/// Numbers elsewhere in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// Its name in the file.
+    pub key: String,
+    /// What it holds.
+    pub element: Element,
+    /// How many elements the pickle says it has.
+    pub length: usize,
+}
+
+/// A view of a storage. Nothing says yet that it lies within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Where its numbers are.
+    pub storage: Storage,
+    /// Its first element.
+    pub offset: usize,
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Elements from one to the next along each axis.
+    pub strides: Vec<usize>,
+}
+
+/// What a pickle of weights holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// Tensors by their path through the dictionaries, joined by dots, in the file's order.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Length of the pickle, in bytes.
+    pub end: usize,
+}
+
+/// Reads the tensors of a state dict, or of a checkpoint that holds some.
+///
+/// # Errors
+/// [`PickleError`] with the byte position if the bytes are anything but plain data with tensors in it.
+pub fn weights_from_bytes(bytes: &[u8]) -> Result<Weights, PickleError> {
+    Machine::new(bytes).with_storages().run(Machine::weights)
+}
+
+/// Reads the list of storages that follows the pickle in PyTorch's older streams, and its length in bytes.
+///
+/// # Errors
+/// [`PickleError`] if the bytes are no pickled list of text.
+pub fn storage_keys(bytes: &[u8]) -> Result<(Vec<String>, usize), PickleError> {
+    Machine::new(bytes).run(|machine| {
+        let top = machine.store.pop()?;
+        let Some(Object::List(keys)) = machine.store.object(top) else {
+            return Err(machine.store.unexpected("a list of storages", top));
+        };
+        let keys = keys.clone();
+        let mut names = Vec::new();
+        for key in keys {
+            let name = machine.store.text(key)?.to_owned();
+            machine.charge(name.len())?;
+            names.push(name);
+        }
+        Ok((names, machine.position()))
+    })
+}
+
+/// Reads what an older stream says of the machine that wrote it: whether it is little-endian, and the pickle's length.
+///
+/// # Errors
+/// [`PickleError`] if the bytes are no pickled dictionary.
+pub fn is_little_endian(bytes: &[u8]) -> Result<(bool, usize), PickleError> {
+    Machine::new(bytes).run(|machine| {
+        let top = machine.store.pop()?;
+        let Some(Object::Dict(pairs)) = machine.store.object(top) else {
+            return Err(machine.store.unexpected("a dictionary about the system", top));
+        };
+        let little = pairs.iter().any(|&(key, value)| {
+            matches!(machine.store.text(key), Ok("little_endian")) && value == Value::Bool(true)
+        });
+        Ok((little, machine.position()))
+    })
+}
+
+impl Machine<'_> {
+    /// Pushes the storage that a persistent id stands for: `('storage', class, key, location, length)`.
+    pub(crate) fn storage(&mut self) -> Outcome<()> {
+        let id = self.store.pop()?;
+        let &[tag, class, key, _location, length, ref view @ ..] = self.store.tuple(id)? else {
+            return Err(PickleProblem::Malformed("reference to a storage"));
+        };
+        if self.store.text(tag)? != "storage" || view.iter().any(|&part| part != Value::None) {
+            return Err(PickleProblem::Unsupported(
+                "a storage that is part of another is refused",
+            ));
+        }
+        let Value::Global(crate::numpy::Global::Storage(element)) = class else {
+            return Err(self.store.unexpected("a storage class", class));
+        };
+        let storage = Storage {
+            key: self.store.text(key)?.to_owned(),
+            element,
+            length: self.count(length)?,
+        };
+        self.charge(storage.key.len())?;
+        self.store.create(Object::Storage(storage))
+    }
+
+    /// `_rebuild_tensor(storage, offset, shape, strides)`.
+    pub(crate) fn tensor(
+        &mut self,
+        storage: Value,
+        offset: Value,
+        shape: Value,
+        strides: Value,
+    ) -> Outcome<Object<'static>> {
+        let Some(Object::Storage(storage)) = self.store.object(storage) else {
+            return Err(self.store.unexpected("a storage", storage));
+        };
+        let counts = |values| -> Outcome<Vec<usize>> {
+            let values = self.store.tuple(values)?;
+            values.iter().map(|&value| self.count(value)).collect()
+        };
+        let tensor = Tensor {
+            storage: storage.clone(),
+            offset: self.count(offset)?,
+            shape: counts(shape)?,
+            strides: counts(strides)?,
+        };
+        if tensor.shape.len() != tensor.strides.len() {
+            return Err(PickleProblem::Malformed(
+                "tensor: as many strides as axes are needed",
+            ));
+        }
+        self.charge(tensor.storage.key.len() + size_of::<[usize; 2]>() * tensor.shape.len())?;
+        Ok(Object::Tensor(tensor))
+    }
+
+    /// `OrderedDict([[key, value], …])`, as Python 2 writes it.
+    pub(crate) fn ordered(&mut self, items: Value) -> Outcome<Object<'static>> {
+        let items = self.sequence(items)?;
+        let pair = |&item| match self.sequence(item)? {
+            &[key, value] => Ok((key, value)),
+            _ => Err(PickleProblem::Malformed(
+                "dictionary: keys and values in pairs are needed",
+            )),
+        };
+        let pairs = items.iter().map(pair).collect::<Outcome<Vec<_>>>()?;
+        self.charge(size_of::<[Value; 2]>() * pairs.len())?;
+        Ok(Object::Dict(pairs))
+    }
+
+    fn sequence(&self, value: Value) -> Outcome<&[Value]> {
+        match self.store.object(value) {
+            Some(Object::List(values)) => Ok(values),
+            Some(Object::Tuple(values)) => Ok(values),
+            _ => Err(self.store.unexpected("a list", value)),
+        }
+    }
+
+    fn count(&self, value: Value) -> Outcome<usize> {
+        let Value::Int(count) = value else {
+            return Err(self.store.unexpected("a count", value));
+        };
+        usize::try_from(count)
+            .ok()
+            .ok_or(PickleProblem::Malformed("count: it is negative"))
+    }
+
+    /// Every tensor below the top of the stack; what is no tensor is passed over.
+    fn weights(&mut self) -> Outcome<Weights> {
+        let top = self.store.pop()?;
+        let mut tensors = Vec::new();
+        let mut open = vec![(top, String::new(), 0)];
+        let mut visited = 0;
+        while let Some((value, path, depth)) = open.pop() {
+            let below: Vec<(String, Value)> = match self.store.object(value) {
+                Some(Object::Tensor(tensor)) => {
+                    let tensor = tensor.clone();
+                    self.charge(tensor.storage.key.len() + size_of::<[usize; 2]>() * tensor.shape.len())?;
+                    tensors.push((path, tensor));
+                    continue;
+                }
+                Some(Object::Dict(pairs)) => {
+                    let named = pairs.iter().map(|&(key, value)| (self.key(key), value));
+                    named.collect()
+                }
+                Some(Object::List(values)) => numbered(values),
+                Some(Object::Tuple(values)) => numbered(values),
+                _ => continue,
+            };
+            // One dictionary may stand in many places: each counts, and so do the names that grow with depth.
+            visited += below.len();
+            if visited > MAX_TENSORS || depth == MAX_DEPTH {
+                let what = "tensors, or dictionaries too deep within one another";
+                return Err(PickleProblem::Limit {
+                    what,
+                    limit: MAX_TENSORS,
+                });
+            }
+            for (key, value) in below.into_iter().rev() {
+                let path = if path.is_empty() {
+                    key
+                } else {
+                    format!("{path}.{key}")
+                };
+                self.charge(path.len())?;
+                open.push((value, path, depth + 1));
+            }
+        }
+        // Of equal names the last counts, as in Python's dictionaries.
+        Ok(Weights {
+            tensors,
+            end: self.position(),
+        })
+    }
+
+    /// A dictionary's key as part of a name.
+    fn key(&self, key: Value) -> String {
+        match key {
+            Value::Int(number) => number.to_string(),
+            other => self
+                .store
+                .text(other)
+                .map_or_else(|_| "?".to_owned(), str::to_owned),
+        }
+    }
+}
+
+fn numbered(values: &[Value]) -> Vec<(String, Value)> {
+    (0..)
+        .zip(values)
+        .map(|(index, &value): (u32, _)| (index.to_string(), value))
+        .collect()
+}
