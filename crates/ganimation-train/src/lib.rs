@@ -18,6 +18,7 @@ mod history;
 mod lines;
 mod metrics;
 mod optimizer;
+mod parallel;
 mod plot;
 mod preview;
 mod random;

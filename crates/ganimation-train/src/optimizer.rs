@@ -9,6 +9,9 @@ use ganimation_model::{map_parameters, state_dict, take_gradients};
 
 use crate::config::AdamConfig;
 
+/// Gradients by parameter name, flat.
+pub(crate) type Gradients = BTreeMap<String, Tensor<1>>;
+
 /// Adam with its moments, by parameter name.
 #[derive(Clone, Debug)]
 pub struct Adam {
@@ -32,7 +35,12 @@ impl Adam {
     /// A parameter that the loss does not reach has a gradient of zero and still moves by its moments, as in the PyTorch
     /// of the released code.
     pub fn step<M: Module>(&mut self, module: M, loss: &Tensor<1>, rate: f64) -> M {
-        let mut gradients = take_gradients(&module, &mut loss.backward());
+        let gradients = take_gradients(&module, &mut loss.backward());
+        self.step_against(module, gradients, rate)
+    }
+
+    /// [`Self::step`] with the gradients given, flat, by parameter name.
+    pub(crate) fn step_against<M: Module>(&mut self, module: M, mut gradients: Gradients, rate: f64) -> M {
         self.count += 1;
         let AdamConfig {
             beta_1,

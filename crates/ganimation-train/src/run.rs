@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Duration;
 
 use burn::tensor::Device;
@@ -85,6 +86,8 @@ pub struct Run {
     pub(crate) trainer: Trainer,
     pub(crate) step: u64,
     pub(crate) device: Device,
+    /// Those that share each batch, the run's own among them; empty if it computes alone.
+    pub(crate) team: Vec<Device>,
     /// Held as long as the run is open, so that two processes do not write into one folder.
     _lock: File,
 }
@@ -114,6 +117,7 @@ impl Run {
             trainer,
             step: 0,
             device: device.clone(),
+            team: Vec::new(),
             _lock: lock,
         })
     }
@@ -167,12 +171,28 @@ impl Run {
             trainer,
             step,
             device: device.clone(),
+            team: Vec::new(),
             _lock: lock,
         };
         if run.step > 0 {
             run.settle()?;
         }
         Ok((run, changed))
+    }
+
+    /// Shares each batch among `devices`, the first of which is the run's own. The trajectory is that of one device but
+    /// for rounding.
+    ///
+    /// # Errors
+    /// Those of [`TrainConfig::check_devices`].
+    pub fn share(&mut self, devices: &[Device]) -> Result<()> {
+        self.config().check_devices(devices.len())?;
+        self.team = if devices.len() > 1 {
+            devices.to_vec()
+        } else {
+            Vec::new()
+        };
+        Ok(())
     }
 
     /// The settings it runs with.
@@ -286,13 +306,17 @@ fn clear_leftovers(folder: &Path) -> Result<()> {
     checkpoint::clear_leftovers(&folder.join(CHECKPOINTS))
 }
 
-/// Takes the run folder for this process.
+/// Takes the run folder for this process. One that was killed may take a moment to let go of it.
 fn lock(folder: &Path) -> Result<File> {
+    const ATTEMPTS: u32 = 10;
     let path = folder.join(LOCK);
     let file = File::create(&path).map_err(Error::file("create", &path))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
-        // Not every file system has locks; a run there is as safe as its user is careful.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    for _ in 0..ATTEMPTS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+            // Not every file system has locks; a run there is as safe as its user is careful.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+        }
     }
+    Err(Error::Busy(folder.to_owned()))
 }

@@ -131,11 +131,17 @@ impl<'a> Session<'a> {
         let start = Instant::now();
         let rate = self.schedule.rate_at(self.run.step);
         let batch = FaceBatch::new(batch, &self.run.device);
-        let trainer = &mut self.run.trainer;
-        self.critic = Some(trainer.critic_step(&batch, self.run.step, rate));
+        let (trainer, team) = (&mut self.run.trainer, &self.run.team);
+        self.critic = Some(match team.is_empty() {
+            true => trainer.critic_step(&batch, self.run.step, rate),
+            false => trainer.critic_step_on(team, &batch, self.run.step, rate),
+        });
         self.run.step += 1;
         if self.run.step.is_multiple_of(self.config.generator_every) {
-            self.generator = Some(trainer.generator_step(&batch, rate));
+            self.generator = Some(match team.is_empty() {
+                true => trainer.generator_step(&batch, rate),
+                false => trainer.generator_step_on(team, &batch, rate),
+            });
         }
         self.stepped += start.elapsed();
         self.observer.stepped(self.run.step, self.schedule.steps);

@@ -8,7 +8,8 @@ use burn::tensor::{Device, Tensor};
 use ganimation_data::Batch;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_model::{
-    CriticUpdates, Discriminator, Generator, critic_loss, generator_loss, gradient_penalty, map_parameters,
+    CriticLoss, CriticUpdates, Discriminator, Generator, LossWeights, critic_loss, generator_loss,
+    gradient_penalty, map_parameters,
 };
 
 use crate::config::TrainConfig;
@@ -138,62 +139,33 @@ impl Trainer {
     /// - `alpha`: `[batch]`
     pub fn critic_step_at(&mut self, faces: &FaceBatch, alpha: Tensor<1>, rate: f64) -> CriticReport {
         let weights = self.config.loss.clone();
-        let alpha = alpha.autodiff();
-        let real = faces.images.clone().autodiff();
-        let edit = self
-            .generator
-            .valid()
-            .edit(faces.images.clone(), faces.targets.clone());
-        let fake = edit.image.autodiff();
-
-        let aus = faces.aus.clone().autodiff();
-        let loss = critic_loss(&self.discriminator, real.clone(), aus, fake.clone(), &weights);
-        let judgement = loss.total(&weights);
+        let generator = self.generator.valid();
+        let terms = critic_terms(&generator, &self.discriminator, faces, &weights);
+        let penalty = |discriminator: &Discriminator| terms.penalty(discriminator, alpha.clone());
         let penalty = match weights.critic_updates {
             CriticUpdates::Together => {
-                let penalty = gradient_penalty(&self.discriminator, real, fake, alpha);
+                let penalty = penalty(&self.discriminator);
+                let judgement = terms.judgement.clone();
                 self.update_discriminator(judgement + penalty.clone() * weights.penalty, rate);
                 penalty
             }
             CriticUpdates::Apart => {
-                self.update_discriminator(judgement, rate);
-                let penalty = gradient_penalty(&self.discriminator, real, fake, alpha);
+                self.update_discriminator(terms.judgement.clone(), rate);
+                let penalty = penalty(&self.discriminator);
                 self.update_discriminator(penalty.clone() * weights.penalty, rate);
                 penalty
             }
         };
-        CriticReport {
-            realness: loss.realness.inner(),
-            aus: loss.aus.inner(),
-            penalty: penalty.inner(),
-        }
+        terms.report(penalty)
     }
 
     /// One update of the generator and its moving average at learning rate `rate`.
     pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
-        let weights = &self.config.loss;
-        let loss = generator_loss(
-            &self.generator,
-            &self.discriminator.clone().no_grad(),
-            faces.images.clone().autodiff(),
-            faces.aus.clone().autodiff(),
-            faces.targets.clone().autodiff(),
-            weights,
-        );
-        let total = loss.total(weights);
+        let frozen = self.discriminator.clone().no_grad();
+        let (total, report) = generator_terms(&self.generator, &frozen, faces, &self.config.loss);
         self.generator = self.generator_adam.step(self.generator.clone(), &total, rate);
         self.update_average();
-
-        let painted = loss.mask.inner().neg() + 1.0;
-        GeneratorReport {
-            realness: loss.realness.inner(),
-            aus: loss.aus.inner(),
-            cycle: loss.cycle.inner(),
-            attention: loss.attention.inner(),
-            smoothness: loss.smoothness.inner(),
-            painted: painted.clone().mean(),
-            painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
-        }
+        report
     }
 
     fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
@@ -203,7 +175,7 @@ impl Trainer {
     }
 
     /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
-    fn update_average(&mut self) {
+    pub(crate) fn update_average(&mut self) {
         let count = f64::from(self.generator_adam.count());
         let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
         let mut current = BTreeMap::new();
@@ -216,4 +188,83 @@ impl Trainer {
             None => values,
         });
     }
+}
+
+/// What the critic's step is made of.
+pub(crate) struct CriticTerms {
+    real: Tensor<4>,
+    fake: Tensor<4>,
+    loss: CriticLoss,
+    /// The weighted loss without the penalty.
+    pub(crate) judgement: Tensor<1>,
+}
+
+/// The critic's loss on what `generator`, which is outside autodiff, makes of `faces`.
+pub(crate) fn critic_terms(
+    generator: &Generator,
+    discriminator: &Discriminator,
+    faces: &FaceBatch,
+    weights: &LossWeights,
+) -> CriticTerms {
+    let real = faces.images.clone().autodiff();
+    let edit = generator.edit(faces.images.clone(), faces.targets.clone());
+    let fake = edit.image.autodiff();
+    let aus = faces.aus.clone().autodiff();
+    let loss = critic_loss(discriminator, real.clone(), aus, fake.clone(), weights);
+    CriticTerms {
+        judgement: loss.total(weights),
+        real,
+        fake,
+        loss,
+    }
+}
+
+impl CriticTerms {
+    /// The gradient penalty at `alpha`, `[batch]`, not yet weighted.
+    pub(crate) fn penalty(&self, discriminator: &Discriminator, alpha: Tensor<1>) -> Tensor<1> {
+        gradient_penalty(
+            discriminator,
+            self.real.clone(),
+            self.fake.clone(),
+            alpha.autodiff(),
+        )
+    }
+
+    /// What to tell of the step.
+    pub(crate) fn report(self, penalty: Tensor<1>) -> CriticReport {
+        CriticReport {
+            realness: self.loss.realness.inner(),
+            aus: self.loss.aus.inner(),
+            penalty: penalty.inner(),
+        }
+    }
+}
+
+/// The generator's weighted loss on `faces`, judged by a critic without gradients, and what to tell of it.
+pub(crate) fn generator_terms(
+    generator: &Generator,
+    discriminator: &Discriminator,
+    faces: &FaceBatch,
+    weights: &LossWeights,
+) -> (Tensor<1>, GeneratorReport) {
+    let loss = generator_loss(
+        generator,
+        discriminator,
+        faces.images.clone().autodiff(),
+        faces.aus.clone().autodiff(),
+        faces.targets.clone().autodiff(),
+        weights,
+    );
+    let total = loss.total(weights);
+    let painted = loss.mask.inner().neg() + 1.0;
+    let report = GeneratorReport {
+        realness: loss.realness.inner(),
+        aus: loss.aus.inner(),
+        cycle: loss.cycle.inner(),
+        attention: loss.attention.inner(),
+        smoothness: loss.smoothness.inner(),
+        painted: painted.clone().mean(),
+        painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+    };
+    (total, report)
 }

@@ -84,6 +84,15 @@ pub(super) struct Train {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
 
+    /// Share each batch among several devices: cuda:0,cuda:1
+    #[arg(
+        long,
+        value_name = "DEVICE,…",
+        value_delimiter = ',',
+        conflicts_with = "device"
+    )]
+    devices: Vec<DeviceChoice>,
+
     #[command(flatten)]
     settings: Settings,
 }
@@ -91,7 +100,14 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Result<()> {
         let folder = self.runs_dir.join(&self.name);
-        let device = device::resolve(self.device)?;
+        let team = match &self.devices[..] {
+            [] => vec![device::resolve(self.device)?],
+            devices => devices
+                .iter()
+                .map(|choice| device::resolve(*choice))
+                .collect::<Result<_>>()?,
+        };
+        let device = team[0].clone();
         let (mut run, dataset) = if self.resume {
             let (run, changes) = Run::resume_changed(&folder, &self.settings.overlay()?, &device)?;
             for change in changes {
@@ -102,6 +118,7 @@ impl Train {
         } else {
             let mut config = self.settings.config()?;
             config.check()?;
+            config.check_devices(team.len())?;
             if config.data.as_os_str().is_empty() {
                 return Err(Error::NoData);
             }
@@ -117,6 +134,8 @@ impl Train {
             }
             (Run::start(&folder, config, &device)?, dataset)
         };
+
+        run.share(&team)?;
 
         let stop = Arc::new(AtomicBool::new(false));
         let mut display = Display::new(run.step());

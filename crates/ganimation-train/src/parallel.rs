@@ -1,0 +1,204 @@
+//! Steps on several devices at once: each takes a part of the batch, and the gradients are averaged.
+//!
+//! Weights are sent to every device before a step and gradients come back to the first one, whose optimiser moves them, so
+//! that there is one state and one checkpoint. With losses that are means over the batch, equal parts make the same step
+//! as the whole batch, but for rounding.
+
+use std::thread;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use ganimation_model::{AuTerm, CriticUpdates, SmoothnessTerm, take_gradients};
+
+use crate::config::TrainConfig;
+use crate::optimizer::Gradients;
+use crate::random::penalty_alphas;
+use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer, critic_terms, generator_terms};
+use crate::{Error, Result};
+
+impl TrainConfig {
+    /// Checks that batches can be shared among `devices` devices.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the batch has no equal parts, or if a loss is no mean over the batch (preset `released`).
+    pub fn check_devices(&self, devices: usize) -> Result<()> {
+        if devices < 2 {
+            return Ok(());
+        }
+        let loss = &self.loss;
+        let means = loss.critic_updates == CriticUpdates::Together
+            && loss.au_term != AuTerm::MeanDividedByBatch
+            && loss.smoothness_term != SmoothnessTerm::Sum;
+        let wrong = |name, found, expected| Error::Setting {
+            name,
+            found,
+            expected,
+        };
+        if !means {
+            let expected = "losses that are means over the batch, for several devices";
+            return Err(wrong("loss", "that of the 2018 code".to_owned(), expected));
+        }
+        if !self.batch_size.is_multiple_of(devices) {
+            let expected = "a multiple of the number of devices";
+            return Err(wrong("batch_size", self.batch_size.to_string(), expected));
+        }
+        Ok(())
+    }
+}
+
+/// A device's part of a batch, on that device.
+struct Part {
+    device: Device,
+    faces: FaceBatch,
+    alpha: Tensor<1>,
+}
+
+impl Trainer {
+    /// [`Self::critic_step`], shared among `devices`.
+    ///
+    /// # Panics
+    /// If the batch has no equal parts; [`TrainConfig::check_devices`] says so beforehand.
+    pub fn critic_step_on(
+        &mut self,
+        devices: &[Device],
+        faces: &FaceBatch,
+        step: u64,
+        rate: f64,
+    ) -> CriticReport {
+        let [batch, ..] = faces.images.dims();
+        let alphas = penalty_alphas(self.config.seed, step, batch);
+        let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device());
+        let (generator, discriminator) = (self.generator.valid(), &self.discriminator);
+        let weights = &self.config.loss;
+        let (gradients, reports) = shared(parts(devices, faces, alpha), |part| {
+            let discriminator = discriminator.clone().fork(&part.device.clone().autodiff());
+            let generator = generator.clone().fork(&part.device);
+            let terms = critic_terms(&generator, &discriminator, &part.faces, weights);
+            let penalty = terms.penalty(&discriminator, part.alpha);
+            let total = terms.judgement.clone() + penalty.clone() * weights.penalty;
+            let gradients = take_gradients(&discriminator, &mut total.backward());
+            let CriticReport {
+                realness,
+                aus,
+                penalty,
+            } = terms.report(penalty);
+            (gradients, [realness, aus, penalty])
+        });
+        let adam = &mut self.discriminator_adam;
+        self.discriminator = adam.step_against(self.discriminator.clone(), gradients, rate);
+        let [realness, aus, penalty] = reports;
+        CriticReport {
+            realness,
+            aus,
+            penalty,
+        }
+    }
+
+    /// [`Self::generator_step`], shared among `devices`.
+    ///
+    /// # Panics
+    /// As [`Self::critic_step_on`].
+    pub fn generator_step_on(&mut self, devices: &[Device], faces: &FaceBatch, rate: f64) -> GeneratorReport {
+        let [batch, ..] = faces.images.dims();
+        let unused = Tensor::zeros([batch], &faces.images.device());
+        let (generator, discriminator) = (&self.generator, &self.discriminator);
+        let weights = &self.config.loss;
+        let (gradients, reports) = shared(parts(devices, faces, unused), |part| {
+            let device = part.device.autodiff();
+            let generator = generator.clone().fork(&device);
+            let discriminator = discriminator.clone().fork(&device).no_grad();
+            let (total, report) = generator_terms(&generator, &discriminator, &part.faces, weights);
+            let gradients = take_gradients(&generator, &mut total.backward());
+            let GeneratorReport {
+                realness,
+                aus,
+                cycle,
+                attention,
+                smoothness,
+                painted,
+                painted_peak,
+            } = report;
+            let report = [realness, aus, cycle, attention, smoothness, painted, painted_peak];
+            (gradients, report)
+        });
+        self.generator = (self.generator_adam).step_against(self.generator.clone(), gradients, rate);
+        self.update_average();
+        let [realness, aus, cycle, attention, smoothness, painted, painted_peak] = reports;
+        GeneratorReport {
+            realness,
+            aus,
+            cycle,
+            attention,
+            smoothness,
+            painted,
+            painted_peak,
+        }
+    }
+}
+
+/// Equal parts of a batch, each on its device.
+fn parts(devices: &[Device], faces: &FaceBatch, alpha: Tensor<1>) -> Vec<Part> {
+    let [batch, ..] = faces.images.dims();
+    let count = devices.len();
+    assert!(
+        count > 0 && batch.is_multiple_of(count),
+        "a batch of {batch} has no {count} equal parts"
+    );
+    let size = batch / count;
+    let part = |(at, device): (usize, &Device)| Part {
+        device: device.clone(),
+        faces: FaceBatch {
+            images: faces.images.clone().narrow(0, at * size, size).to_device(device),
+            aus: faces.aus.clone().narrow(0, at * size, size).to_device(device),
+            targets: faces.targets.clone().narrow(0, at * size, size).to_device(device),
+        },
+        alpha: alpha.clone().narrow(0, at * size, size).to_device(device),
+    };
+    devices.iter().enumerate().map(part).collect()
+}
+
+/// Works on every part in a thread of its own; the means of the gradients and of the reports, on the first device.
+///
+/// # Panics
+/// If a thread panics.
+fn shared<const N: usize>(
+    parts: Vec<Part>,
+    work: impl Fn(Part) -> (Gradients, [Tensor<1>; N]) + Sync,
+) -> (Gradients, [Tensor<1>; N]) {
+    let Some(home) = parts.first().map(|part| part.device.clone()) else {
+        panic!("0 devices share no batch")
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a handful of devices")]
+    let share = 1.0 / parts.len() as f64;
+    let mut results = thread::scope(|scope| {
+        let threads: Vec<_> = (parts.into_iter())
+            .map(|part| scope.spawn(|| work(part)))
+            .collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(join).collect::<Vec<_>>()
+    })
+    .into_iter();
+    let bring = |tensor: Tensor<1>| tensor.to_device(&home) * share;
+    let Some((gradients, report)) = results.next() else {
+        panic!("0 devices share no batch")
+    };
+    let mut gradients: Gradients = (gradients.into_iter())
+        .map(|(name, gradient)| (name, bring(gradient)))
+        .collect();
+    let mut report = report.map(bring);
+    for (of_part, told) in results {
+        for (name, gradient) in of_part {
+            // Every part reaches the same parameters.
+            if let Some(sum) = gradients.get_mut(&name) {
+                *sum = sum.clone() + bring(gradient);
+            }
+        }
+        for (sum, value) in report.iter_mut().zip(told) {
+            *sum = sum.clone() + bring(value);
+        }
+    }
+    (gradients, report)
+}

@@ -1,0 +1,120 @@
+//! Several devices share a batch and make the step of one.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use burn::tensor::{Device, Tensor, TensorData};
+use ganimation_data::AU_COUNT;
+use ganimation_model::{Preset, state_dict};
+use ganimation_train::{AdamConfig, FaceBatch, TrainConfig, Trainer};
+
+fn numbers(shape: &[usize], low: f32, high: f32) -> TensorData {
+    let mut state = 7u32;
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            low + (high - low) * (state >> 8) as f32 / (1u32 << 24) as f32
+        })
+        .collect();
+    TensorData::new(values, shape.to_vec())
+}
+
+fn faces() -> FaceBatch {
+    let device = Device::flex();
+    FaceBatch {
+        images: Tensor::from_data(numbers(&[4, 3, 64, 64], -1.0, 1.0), &device),
+        aus: Tensor::from_data(numbers(&[4, AU_COUNT], 0.0, 0.5), &device),
+        targets: Tensor::from_data(numbers(&[4, AU_COUNT], 0.2, 1.0), &device),
+    }
+}
+
+fn config() -> TrainConfig {
+    TrainConfig {
+        image_size: 64,
+        generator_channels: 2,
+        generator_blocks: 1,
+        discriminator_channels: 2,
+        batch_size: 4,
+        // As large as this, Adam's steps follow the gradients' sizes, not only their signs, which rounding may turn.
+        adam: AdamConfig {
+            epsilon: 1.0,
+            ..AdamConfig::default()
+        },
+        ..TrainConfig::new("faces")
+    }
+}
+
+fn values(state: Vec<(String, TensorData)>) -> Vec<f32> {
+    let of_one = |(_, data): &(String, TensorData)| data.iter::<f32>().collect::<Vec<_>>();
+    state.iter().flat_map(of_one).collect()
+}
+
+/// Both networks after three critic steps and two of the generator.
+fn trained(devices: usize) -> (Vec<f32>, Vec<f32>, [f32; 2]) {
+    let team = vec![Device::flex(); devices];
+    let mut trainer = Trainer::new(config(), &team[0]);
+    let faces = faces();
+    let mut told = [0.0; 2];
+    for step in 0..3 {
+        let critic = match devices {
+            1 => trainer.critic_step(&faces, step, 0.1),
+            _ => trainer.critic_step_on(&team, &faces, step, 0.1),
+        };
+        if step > 0 {
+            let generator = match devices {
+                1 => trainer.generator_step(&faces, 0.1),
+                _ => trainer.generator_step_on(&team, &faces, 0.1),
+            };
+            told = [critic.penalty.into_scalar(), generator.cycle.into_scalar()];
+        }
+    }
+    (
+        values(state_dict(trainer.discriminator())),
+        values(state_dict(trainer.generator())),
+        told,
+    )
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+#[test]
+fn parts_of_a_batch_on_two_and_four_devices_make_the_step_of_the_whole() {
+    let (critic, generator, told) = trained(1);
+    let untrained = Trainer::new(config(), &Device::flex());
+    let ways = [
+        distance(&critic, &values(state_dict(untrained.discriminator()))),
+        distance(&generator, &values(state_dict(untrained.generator()))),
+    ];
+    for devices in [2, 4] {
+        let (critic_shared, generator_shared, told_shared) = trained(devices);
+        let errors = [
+            distance(&critic, &critic_shared),
+            distance(&generator, &generator_shared),
+        ];
+        for (error, way) in errors.iter().zip(ways) {
+            assert!(way > 1e-3, "nothing moved: {way}");
+            let share = error / way;
+            assert!(share < 1e-3, "{devices} devices: {share} of the way differs");
+        }
+        for (a, b) in told.iter().zip(told_shared) {
+            assert!(
+                (a - b).abs() < 1e-4 * a.abs().max(0.1),
+                "{devices} devices tell {b} in place of {a}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused() {
+    let refuses = |config: TrainConfig, devices, name: &str| {
+        let error = config.check_devices(devices).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    };
+    config().check_devices(2).unwrap();
+    refuses(config(), 3, "batch_size");
+    refuses(config().with_preset(Preset::Released), 2, "loss");
+    config().with_preset(Preset::Released).check_devices(1).unwrap();
+}
