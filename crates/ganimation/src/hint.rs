@@ -100,6 +100,9 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
             "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
         ),
         Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
+        Data::Csv { .. } | Data::MissingColumn { .. } | Data::NotANumber { .. } => Some(
+            "tables have the columns AU01 to AU45 or AU01_r to AU45_r, and those of OpenFace `confidence`",
+        ),
         Data::UnknownFilmFormat { .. } => Some("use gif, png, apng, mp4, mov, mkv or webm, or a folder"),
         Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
         Data::FolderNotEmpty { .. } => Some("name a new folder for the frames"),
