@@ -100,9 +100,6 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
             "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
         ),
         Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
-        Data::Csv { .. } | Data::MissingColumn { .. } | Data::NotANumber { .. } => Some(
-            "tables have the columns AU01 to AU45 or AU01_r to AU45_r, and those of OpenFace `confidence`",
-        ),
         Data::UnknownFilmFormat { .. } => Some("use gif, png, apng, mp4, mov, mkv or webm, or a folder"),
         Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
         Data::FolderNotEmpty { .. } => Some("name a new folder for the frames"),
@@ -110,7 +107,7 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::Ffmpeg { .. } => Some("try another format: gif, png, mp4, mov, mkv or webm"),
         Data::TooFewFaces { .. } => Some("lower --batch-size"),
         Data::FileTooLarge { .. } => Some("is this the right file?"),
-        Data::MissingColumn { .. } => {
+        Data::Csv { .. } | Data::NotANumber { .. } | Data::MissingColumn { .. } => {
             Some("OpenFace's tables are separated by commas and have AU01_r to AU45_r: run it with -aus")
         }
         Data::RepeatedLabel { .. } => Some("keep one of them"),
