@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`conv2d`] | all layers but the two up-convolutions |
 //! | [`conv_transpose2d`] | up-convolutions; the explicit input gradient of the penalty |
+//! | [`conv2d_with_planes`] | the first layer: a face and constant planes of action units |
 //! | [`conv2d_leaky_relu`] | the critic's layers |
 //! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator but the heads |
 //! | [`instance_norm_add`] | the end of a residual block |
@@ -21,8 +22,10 @@ mod conv;
 #[cfg(feature = "flex")]
 mod flex;
 mod norm;
+mod planes;
 
 pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
 pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
+pub use planes::conv2d_with_planes;

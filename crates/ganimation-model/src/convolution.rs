@@ -46,6 +46,13 @@ impl Conv2d {
         ganimation_kernels::conv2d(x, self.weight.val(), bias, self.stride, self.padding)
     }
 
+    /// [`Self::forward`] of images with constant planes beside them, `[batch, planes]`.
+    ///
+    /// For a stride of 1 and a padding that keeps the size.
+    pub(crate) fn forward_with_planes(&self, x: Tensor<4>, planes: Tensor<2>) -> Tensor<4> {
+        ganimation_kernels::conv2d_with_planes(x, planes, self.weight.val())
+    }
+
     /// [`Self::forward`], then a leaky ReLU.
     pub(crate) fn forward_leaky_relu(&self, x: Tensor<4>, slope: f64) -> Tensor<4> {
         match &self.bias {

@@ -71,17 +71,18 @@ impl Generator {
     /// If the batches differ, or height or width is no multiple of 4.
     pub fn edit(&self, images: Tensor<4>, aus: Tensor<2>) -> Edit {
         let [batch, _, height, width] = images.dims();
-        let [labels, count] = aus.dims();
+        let [labels, _] = aus.dims();
         assert_eq!(batch, labels, "{batch} images but {labels} rows of action units");
         assert!(
             height % 4 == 0 && width % 4 == 0,
             "a face of {height} x {width} pixels; both must be multiples of 4"
         );
 
-        let planes = aus
-            .reshape([batch, count, 1, 1])
-            .expand([batch, count, height, width]);
-        let features = run(&self.main, Tensor::cat(vec![images.clone(), planes], 1));
+        // The action units are constant planes beside the image.
+        let features = match self.main.as_slice() {
+            [Layer::Conv(first), rest @ ..] => run(rest, first.forward_with_planes(images.clone(), aus)),
+            _ => unreachable!("the network begins with a convolution"),
+        };
 
         // Two heads over the same features are one convolution with four outputs.
         let heads = self.img_reg.iter().chain(&self.attetion_reg);

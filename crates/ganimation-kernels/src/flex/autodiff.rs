@@ -12,8 +12,9 @@ use burn::backend::{
 };
 
 use super::{
-    Kernels, activation, adam, conv,
+    Kernels, activation, adam, border, conv,
     geometry::Geometry,
+    image::dims,
     norm::{self, After, Statistics},
     of_grid, of_image,
 };
@@ -113,6 +114,26 @@ impl<const N: usize> Backward<Flex, N> for Normalization {
             if let Some(node) = node {
                 grads.register::<Flex>(node.id, gradient);
             }
+        }
+    }
+}
+
+/// A sum with values by border; its parents are the image and the values.
+#[derive(Debug)]
+struct BorderSum;
+
+impl Backward<Flex, 2> for BorderSum {
+    /// The number of kinds.
+    type State = usize;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<Flex>(&ops.node);
+        let [x_node, kinds_node] = ops.parents;
+        if let Some(node) = kinds_node {
+            grads.register::<Flex>(node.id, border::sum(&grad, ops.state));
+        }
+        if let Some(node) = x_node {
+            grads.register::<Flex>(node.id, grad);
         }
     }
 }
@@ -264,6 +285,17 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
                 };
                 prep.finish(state, out)
             }
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self> {
+        let parents = [x.node(), kinds.node()];
+        let kinds = kinds.into_primitive();
+        let [_, _, count, _] = dims(&kinds);
+        let out = border::add(x.into_primitive(), &kinds);
+        match BorderSum.prepare::<C>(parents).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(count, out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }

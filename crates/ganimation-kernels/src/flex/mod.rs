@@ -3,6 +3,7 @@
 mod activation;
 mod adam;
 mod autodiff;
+mod border;
 mod conv;
 mod direct;
 mod few;
@@ -75,6 +76,8 @@ pub(crate) trait Kernels: Backend {
         epsilon: f64,
     ) -> FloatTensor<Self>;
 
+    fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self>;
+
     fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
 
     fn scale_by_slope(sign: FloatTensor<Self>, x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
@@ -138,6 +141,10 @@ impl Kernels for Flex {
         epsilon: f64,
     ) -> FloatTensor<Self> {
         norm::forward(&x, &weight, &bias, Some(&skip), epsilon, After::Nothing).0
+    }
+
+    fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self> {
+        border::add(x, &kinds)
     }
 
     fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
@@ -232,6 +239,12 @@ pub(crate) fn instance_norm_add(
         skip.into_dispatch(),
         epsilon,
     ))
+}
+
+/// `[batch, channels, height, width]` plus, at every pixel, the value of its kind in `[batch, channels, kinds, kinds]`:
+/// the first and the last kinds are the rows and columns at the borders, the middle one is the rest.
+pub(crate) fn add_by_border(x: Tensor<4>, kinds: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::add_by_border(x.into_dispatch(), kinds.into_dispatch()))
 }
 
 /// [`crate::leaky_relu`] on Flex, for a slope above 0.

@@ -6,7 +6,7 @@ use burn::tensor::{
     module::{conv_transpose2d as burn_conv_transpose2d, conv2d as burn_conv2d},
     ops::{ConvOptions, ConvTransposeOptions},
 };
-use ganimation_kernels::{conv_transpose2d, conv2d};
+use ganimation_kernels::{conv_transpose2d, conv2d, conv2d_leaky_relu, conv2d_with_planes, leaky_relu};
 
 /// The sizes of a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +175,75 @@ fn plain(x: &[f64], weight: &[f64], case: Case, [batch, _, rows, columns]: [usiz
         }
     }
     out
+}
+
+#[test]
+fn constant_planes_are_worth_whole_channels() {
+    let device = Device::flex().autodiff();
+    for (shape, planes, kernel) in [
+        ([2, 3, 9, 12], 5, 7),
+        ([1, 3, 7, 7], 17, 7),
+        ([3, 2, 4, 30], 1, 3),
+    ] {
+        let mut numbers = Numbers::new(11);
+        let [batch, channels, height, width] = shape;
+        let x = numbers.tensor(shape, &device, DType::F32).require_grad();
+        let aus = numbers
+            .tensor([batch, planes], &device, DType::F32)
+            .require_grad();
+        let weight = numbers
+            .tensor([6, channels + planes, kernel, kernel], &device, DType::F32)
+            .require_grad();
+        let found = conv2d_with_planes(x.clone(), aus.clone(), weight.clone());
+        let spread = aus.clone().reshape([batch, planes, 1, 1]);
+        let spread = spread.expand([batch, planes, height, width]);
+        let whole = Tensor::cat(vec![x.clone(), spread], 1);
+        let expected = conv2d(whole, weight.clone(), None, 1, kernel / 2);
+        let name = format!("{shape:?}, {planes} planes");
+        assert_close(&found, &expected, &name);
+        let slope = numbers.tensor(found.dims(), &device, DType::F32);
+        let found = (found * slope.clone()).sum().backward();
+        let expected = (expected * slope).sum().backward();
+        assert_close(&x.grad(&found).unwrap(), &x.grad(&expected).unwrap(), &name);
+        assert_close(&aus.grad(&found).unwrap(), &aus.grad(&expected).unwrap(), &name);
+        assert_close(
+            &weight.grad(&found).unwrap(),
+            &weight.grad(&expected).unwrap(),
+            &name,
+        );
+    }
+}
+
+#[test]
+fn a_leaky_relu_at_the_end_equals_one_behind() {
+    let device = Device::flex().autodiff();
+    for (side, filters) in [(5, 3), (16, 20), (4, 64)] {
+        let mut numbers = Numbers::new(12);
+        let x = numbers
+            .tensor([2, 17, side, side], &device, DType::F32)
+            .require_grad();
+        let weight = numbers
+            .tensor([filters, 17, 4, 4], &device, DType::F32)
+            .require_grad();
+        let bias = numbers.tensor([filters], &device, DType::F32).require_grad();
+        let found = conv2d_leaky_relu(x.clone(), weight.clone(), bias.clone(), 2, 1, 0.1);
+        let plain = conv2d(x.clone(), weight.clone(), Some(bias.clone()), 2, 1);
+        let expected = leaky_relu(plain, 0.1);
+        assert_close(&found, &expected, "output");
+        let found = found.square().sum().backward();
+        let expected = expected.square().sum().backward();
+        assert_close(&x.grad(&found).unwrap(), &x.grad(&expected).unwrap(), "image");
+        assert_close(
+            &weight.grad(&found).unwrap(),
+            &weight.grad(&expected).unwrap(),
+            "weight",
+        );
+        assert_close(
+            &bias.grad(&found).unwrap(),
+            &bias.grad(&expected).unwrap(),
+            "bias",
+        );
+    }
 }
 
 #[test]

@@ -112,6 +112,20 @@ pub(super) fn sandwich<S: Simd, const N: usize, const M: usize>(
     result
 }
 
+/// Runs a block for each index below a size of at most 6, every copy with a constant index: left to itself the compiler
+/// keeps these loops, and with them the matrices and vectors in memory.
+macro_rules! unrolled {
+    ($index:ident < $size:expr, $body:block) => {
+        unrolled!(@ $index, $size, $body, 0 1 2 3 4 5)
+    };
+    (@ $index:ident, $size:expr, $body:block, $($value:literal)+) => {
+        $(if $value < $size {
+            let $index: usize = $value;
+            $body
+        })+
+    };
+}
+
 #[inline(always)]
 fn apply<S: Simd, const N: usize, const M: usize>(
     simd: S,
@@ -119,22 +133,23 @@ fn apply<S: Simd, const N: usize, const M: usize>(
     values: &[S::f32s; N],
 ) -> [S::f32s; M] {
     let mut result = [simd.splat_f32s(0.0); M];
-    for row in 0..M {
-        let mut empty = true;
-        for column in 0..N {
-            let (factor, value, sum) = (matrix[row][column], values[column], result[row]);
-            if factor == 0.0 {
-                continue;
+    unrolled!(row < M, {
+        let mut sum = None;
+        unrolled!(column < N, {
+            let (factor, value) = (matrix[row][column], values[column]);
+            if factor != 0.0 {
+                sum = Some(match (sum, factor) {
+                    (None, 1.0) => value,
+                    (None, _) => simd.mul_f32s(simd.splat_f32s(factor), value),
+                    (Some(sum), 1.0) => simd.add_f32s(sum, value),
+                    (Some(sum), -1.0) => simd.sub_f32s(sum, value),
+                    (Some(sum), _) => simd.mul_add_e_f32s(simd.splat_f32s(factor), value, sum),
+                });
             }
-            result[row] = match (empty, factor) {
-                (true, 1.0) => value,
-                (true, _) => simd.mul_f32s(simd.splat_f32s(factor), value),
-                (false, 1.0) => simd.add_f32s(sum, value),
-                (false, -1.0) => simd.sub_f32s(sum, value),
-                (false, _) => simd.mul_add_e_f32s(simd.splat_f32s(factor), value, sum),
-            };
-            empty = false;
+        });
+        if let Some(sum) = sum {
+            result[row] = sum;
         }
-    }
+    });
     result
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::{
     Form,
     algorithm::{Three, Two},
+    element_stride,
     kernels::transform,
     tiles::{Inputs, Outputs, Place},
 };
@@ -23,7 +24,7 @@ const TILES: usize = 32;
 /// Floats between the ends of rows that would otherwise fall on the same sets of the cache.
 pub(super) const GAP: usize = 16;
 
-/// Transformed weights of a form: for each branch `[panels of outputs, points, inputs of all sources, WIDTH]`.
+/// Transformed weights of a form, for each branch.
 #[derive(Debug)]
 pub(in crate::flex) struct Prepared(Vec<Vec<f32>>);
 
@@ -74,7 +75,9 @@ pub(in crate::flex) fn convolve(
         for (branch, prepared) in form.branches.iter().zip(prepared) {
             let depth = branch.sources.len() * source.channels;
             let stride = depth + GAP;
-            let plane = places.len() * stride;
+            let plane = element_stride(places.len() * stride);
+            let product_plane = element_stride(places.len() * WIDTH);
+            let weight_plane = element_stride(depth * WIDTH);
             with_scratch(points * plane, |transformed| {
                 for (index, part) in branch.sources.iter().enumerate() {
                     let column = index * source.channels;
@@ -98,11 +101,11 @@ pub(in crate::flex) fn convolve(
                         inputs!(Two)
                     }
                 }
-                with_scratch(points * places.len() * WIDTH, |products| {
-                    for (panel, weights) in prepared.chunks_exact(points * depth * WIDTH).enumerate() {
-                        let elements = products.chunks_exact_mut(places.len() * WIDTH);
+                with_scratch(points * product_plane, |products| {
+                    for (panel, weights) in prepared.chunks_exact(points * weight_plane).enumerate() {
+                        let elements = products.chunks_exact_mut(product_plane);
                         for ((element, weights), transformed) in elements
-                            .zip(weights.chunks_exact(depth * WIDTH))
+                            .zip(weights.chunks_exact(weight_plane))
                             .zip(transformed.chunks_exact(plane))
                         {
                             let left = Left {
@@ -111,7 +114,13 @@ pub(in crate::flex) fn convolve(
                                 stride,
                                 order: Order::Rows,
                             };
-                            multiply(left, Panels::new(weights, depth, WIDTH), element, WIDTH, false);
+                            multiply(
+                                left,
+                                Panels::new(&weights[..depth * WIDTH], depth, WIDTH),
+                                element,
+                                WIDTH,
+                                false,
+                            );
                         }
                         macro_rules! outputs {
                             ($algorithm:ty) => {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::{
     Form,
     algorithm::{Three, Two},
+    element_stride,
     forward::GAP,
     kernels::transform_back,
     tiles::{Inputs, OutputGradients, Place},
@@ -39,10 +40,11 @@ pub(in crate::flex) fn correlate(form: &Form, source: &Images, gradient: &Images
         let depth = branch.sources.len() * inputs;
         let stride = depth + GAP;
         let group = GROUP.min(places.len());
-        let input_length = points * group * stride;
-        let gradient_length = points * panels_length(group, outputs);
+        let input_length = points * element_stride(group * stride);
+        let gradient_length = points * element_stride(panels_length(group, outputs));
+        let sums_plane = element_stride(depth * outputs);
         let groups = (TRANSFORMED / (input_length + gradient_length)).clamp(1, places.len().div_ceil(group));
-        with_scratch(points * depth * outputs, |sums| {
+        with_scratch(points * sums_plane, |sums| {
             with_scratch(groups * (input_length + gradient_length), |transformed| {
                 for (round, places) in places.chunks(groups * group).enumerate() {
                     transformed
@@ -50,9 +52,9 @@ pub(in crate::flex) fn correlate(form: &Form, source: &Images, gradient: &Images
                         .zip(places.par_chunks(group))
                         .for_each(|(transformed, places)| {
                             let (of_inputs, of_gradients) = transformed.split_at_mut(input_length);
-                            let of_inputs = &mut of_inputs[..points * places.len() * stride];
-                            let of_gradients =
-                                &mut of_gradients[..points * panels_length(places.len(), outputs)];
+                            let of_inputs = &mut of_inputs[..points * element_stride(places.len() * stride)];
+                            let of_gradients = &mut of_gradients
+                                [..points * element_stride(panels_length(places.len(), outputs))];
                             macro_rules! both {
                                 ($algorithm:ty) => {
                                     for (index, part) in branch.sources.iter().enumerate() {
@@ -83,14 +85,14 @@ pub(in crate::flex) fn correlate(form: &Form, source: &Images, gradient: &Images
                             }
                         });
                     let transformed = &*transformed;
-                    sums.par_chunks_exact_mut(depth * outputs)
+                    sums.par_chunks_exact_mut(sums_plane)
                         .enumerate()
                         .for_each(|(point, sums)| {
                             let groups = transformed
                                 .chunks_exact(input_length + gradient_length)
                                 .zip(places.chunks(group));
                             for (index, (transformed, places)) in groups.enumerate() {
-                                let plane = places.len() * stride;
+                                let plane = element_stride(places.len() * stride);
                                 let panels = panels_length(places.len(), outputs);
                                 let (of_inputs, of_gradients) = transformed.split_at(input_length);
                                 let left = Left {
@@ -99,7 +101,7 @@ pub(in crate::flex) fn correlate(form: &Form, source: &Images, gradient: &Images
                                     stride,
                                     order: Order::Columns,
                                 };
-                                let right = &of_gradients[point * panels..][..panels];
+                                let right = &of_gradients[point * element_stride(panels)..][..panels];
                                 let right = Panels::new(right, places.len(), outputs);
                                 multiply(left, right, sums, outputs, round + index > 0);
                             }

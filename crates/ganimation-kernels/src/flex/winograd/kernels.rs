@@ -6,9 +6,10 @@ use rayon::prelude::*;
 use super::{
     Branch,
     algorithm::{Algorithm, Three, Two, sandwich, transposed},
+    element_stride,
 };
 use crate::flex::{
-    product::{WIDTH, panels_length},
+    product::WIDTH,
     simd::{load, store, vectorize},
     weights::Weights,
 };
@@ -21,15 +22,17 @@ fn elements(branch: &Branch, source: usize, kernel_width: usize) -> Vec<usize> {
         .collect()
 }
 
-/// `G g G^T` of a branch's kernels, `[panels of outputs, points, inputs of all sources, WIDTH]`.
+/// `G g G^T` of a branch's kernels, `[panels of outputs, points, inputs of all sources, WIDTH]`, points
+/// [`element_stride`] apart.
 pub(super) fn transform(weights: &Weights, branch: &Branch, kernel_width: usize, points: usize) -> Vec<f32> {
     let depth = branch.sources.len() * weights.inputs;
-    let mut transformed = vec![0.0; points * panels_length(depth, weights.outputs)];
+    let panel_length = points * element_stride(depth * WIDTH);
+    let mut transformed = vec![0.0; weights.outputs.div_ceil(WIDTH) * panel_length];
     let taps: Vec<_> = (0..branch.sources.len())
         .map(|source| elements(branch, source, kernel_width))
         .collect();
     transformed
-        .par_chunks_exact_mut(points * depth * WIDTH)
+        .par_chunks_exact_mut(panel_length)
         .enumerate()
         .for_each(|(panel, panels)| {
             for (source, taps) in taps.iter().enumerate() {
@@ -60,7 +63,7 @@ struct Kernels<'a> {
     /// The panel's row for the first input.
     row: usize,
     depth: usize,
-    /// `[points, depth, WIDTH]`.
+    /// `[points, depth, WIDTH]`, points [`element_stride`] apart.
     panels: &'a mut [f32],
 }
 
@@ -89,6 +92,7 @@ impl Kernels<'_> {
     #[inline(always)]
     fn run<S: Simd, W: Algorithm<POINTS, TAPS>, const POINTS: usize, const TAPS: usize>(self, simd: S) {
         let outputs = WIDTH.min(self.weights.outputs - self.first);
+        let plane = element_stride(self.depth * WIDTH);
         let mut kernels = [[[0.0_f32; WIDTH]; TAPS]; TAPS];
         for input in 0..self.weights.inputs {
             for output in 0..outputs {
@@ -108,7 +112,7 @@ impl Kernels<'_> {
                 for row in 0..POINTS {
                     for column in 0..POINTS {
                         let point = row * POINTS + column;
-                        let start = (point * self.depth + self.row + input) * WIDTH;
+                        let start = point * plane + (self.row + input) * WIDTH;
                         store(simd, self.panels, start + lane, start + WIDTH, tile[row][column]);
                     }
                 }
@@ -119,7 +123,7 @@ impl Kernels<'_> {
 
 /// Adds `G^T u G` of a branch to the gradient `[outputs, inputs, taps]` of the weights.
 ///
-/// `points` is `[points, inputs of all sources, outputs]`.
+/// `points` is `[points, inputs of all sources, outputs]`, points [`element_stride`] apart.
 pub(super) fn transform_back(
     points: &[f32],
     [outputs, inputs, taps]: [usize; 3],
@@ -195,7 +199,7 @@ impl WithSimd for BackTwo<'_> {
 impl Back<'_> {
     #[inline(always)]
     fn run<S: Simd, W: Algorithm<POINTS, TAPS>, const POINTS: usize, const TAPS: usize>(self, simd: S) {
-        let plane = self.depth * self.outputs;
+        let plane = element_stride(self.depth * self.outputs);
         let last = self.outputs.min(self.first + LANES);
         let mut kernels = [[[0.0_f32; LANES]; TAPS]; TAPS];
         for input in 0..self.inputs {

@@ -164,6 +164,14 @@ const TRANSFORMATION: usize = 48;
 /// Channels below which vectors are too empty.
 const FEW: usize = 12;
 
+/// Floats from the matrix of one element of a tile to that of the next, if each has `length`.
+///
+/// An odd number of cache lines: with a power of two all elements of a tile would fall on a few sets of the caches.
+fn element_stride(length: usize) -> usize {
+    const LINE: usize = 16;
+    (length.div_ceil(LINE) | 1) * LINE
+}
+
 /// Even or odd, down and across.
 fn phases() -> impl Iterator<Item = [usize; 2]> {
     (0..4).map(|index| [index / 2, index % 2])

@@ -7,6 +7,7 @@ use pulp::{Simd, WithSimd};
 use super::{
     Lattice, TILE,
     algorithm::{Algorithm, sandwich, transposed},
+    element_stride,
 };
 use crate::flex::{
     finish::Finish,
@@ -65,7 +66,7 @@ pub(super) struct Inputs<'a, W> {
     pub(super) lattice: Lattice,
     pub(super) lead: [usize; 2],
     pub(super) places: &'a [Place],
-    /// `[points, places, stride]`, of which this writes `channels` from `column` on.
+    /// `[points, places, stride]`, points [`element_stride`] apart, of which this writes `channels` from `column` on.
     pub(super) transformed: &'a mut [f32],
     pub(super) column: usize,
     pub(super) stride: usize,
@@ -84,7 +85,7 @@ impl<W> Inputs<'_, W> {
             ..
         } = *self.images;
         let values = self.images.values();
-        let plane = self.places.len() * self.stride;
+        let plane = element_stride(self.places.len() * self.stride);
         for (index, place) in self.places.iter().enumerate() {
             let pixels = pixels::<POINTS>([height, width, channels], self.lattice, self.lead, *place);
             for channel in (0..channels).step_by(S::F32_LANES) {
@@ -109,7 +110,7 @@ pub(super) struct OutputGradients<'a, W> {
     pub(super) images: &'a Images,
     pub(super) lattice: Lattice,
     pub(super) places: &'a [Place],
-    /// `[points, panels of channels, places, WIDTH]`.
+    /// `[points, panels of channels, places, WIDTH]`, points [`element_stride`] apart.
     pub(super) transformed: &'a mut [f32],
 }
 
@@ -127,7 +128,7 @@ impl<W> OutputGradients<'_, W> {
         } = *self.images;
         let values = self.images.values();
         let panel = self.places.len() * WIDTH;
-        let plane = channels.div_ceil(WIDTH) * panel;
+        let plane = element_stride(channels.div_ceil(WIDTH) * panel);
         for (index, place) in self.places.iter().enumerate() {
             let pixels = pixels::<TILE>([height, width, channels], self.lattice, [0; 2], *place);
             for channel in (0..channels).step_by(S::F32_LANES) {
@@ -154,7 +155,7 @@ impl<W> OutputGradients<'_, W> {
 /// `A^T m A` of some tiles, written to the pixels of the target.
 pub(super) struct Outputs<'a, W> {
     pub(super) algorithm: PhantomData<W>,
-    /// `[points, places, WIDTH]`, or fewer columns than `WIDTH`.
+    /// `[points, places, WIDTH]`, points [`element_stride`] apart.
     pub(super) products: &'a [f32],
     pub(super) places: &'a [Place],
     pub(super) lattice: Lattice,
@@ -175,7 +176,7 @@ impl<W> Outputs<'_, W> {
         W: Algorithm<POINTS, TAPS>,
     {
         let channels = self.shape[2];
-        let plane = self.places.len() * WIDTH;
+        let plane = element_stride(self.places.len() * WIDTH);
         for (index, place) in self.places.iter().enumerate() {
             let pixels = pixels::<TILE>(self.shape, self.lattice, [0; 2], *place);
             let last = channels.min(self.channel + WIDTH);

@@ -1,0 +1,46 @@
+//! A convolution of images with constant planes beside them.
+
+use burn::tensor::Tensor;
+
+use crate::conv::conv2d;
+
+/// [`conv2d`] of `cat(x, planes over all pixels)` with a stride of 1 that keeps the size of the image.
+///
+/// A constant plane gives the same to all pixels but those near the border, where part of the kernel looks beyond it.
+/// So the planes are convolved as images of the kernel's size, in which every place with regard to the borders occurs
+/// once, and the result is added to the image's. Exact, and the planes cost next to nothing.
+///
+/// # Shapes
+/// - `x`: `[batch, channels, height, width]`
+/// - `planes`: `[batch, planes]`
+/// - `weight`: `[out, channels + planes, kernel, kernel]`, `kernel` odd
+/// - result: `[batch, out, height, width]`
+///
+/// # Panics
+/// If the sizes do not fit, or the kernel is even or not square.
+pub fn conv2d_with_planes(x: Tensor<4>, planes: Tensor<2>, weight: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let [rows, count] = planes.dims();
+    let [_, inputs, kernel, kernel_width] = weight.dims();
+    assert_eq!(rows, batch, "conv2d: {rows} rows of planes for {batch} images");
+    assert_eq!(
+        inputs,
+        channels + count,
+        "conv2d: {channels} channels and {count} planes for a weight of {inputs}"
+    );
+    assert!(
+        kernel == kernel_width && kernel % 2 == 1,
+        "conv2d: a kernel of {kernel} x {kernel_width} is not odd and square"
+    );
+    let padding = kernel / 2;
+    let planes = planes.reshape([batch, count, 1, 1]);
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) && height >= kernel && width >= kernel {
+        let small = planes.expand([batch, count, kernel, kernel]);
+        let of_planes = conv2d(small, weight.clone().narrow(1, channels, count), None, 1, padding);
+        let of_image = conv2d(x, weight.narrow(1, 0, channels), None, 1, padding);
+        return crate::flex::add_by_border(of_image, of_planes);
+    }
+    let planes = planes.expand([batch, count, height, width]);
+    conv2d(Tensor::cat(vec![x, planes], 1), weight, None, 1, padding)
+}
