@@ -45,6 +45,7 @@ pub(crate) struct Training {
 
 impl Training {
     pub(crate) fn new(device: &Device, batch: usize) -> Self {
+        ganimation_kernels::keep_freed_memory(); // as `ganimation train` does
         let config = TrainConfig {
             batch_size: batch,
             ..TrainConfig::new("")

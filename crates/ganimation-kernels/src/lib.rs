@@ -21,11 +21,13 @@ mod adam;
 mod conv;
 #[cfg(feature = "flex")]
 mod flex;
+mod memory;
 mod norm;
 mod planes;
 
 pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
 pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
+pub use memory::keep_freed_memory;
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
 pub use planes::conv2d_with_planes;

@@ -46,7 +46,7 @@ pub use loss::{
     AttentionTerm, AuTerm, CriticLoss, CriticUpdates, GeneratorLoss, LossWeights, Preset, SmoothnessTerm,
     critic_loss, generator_loss,
 };
-pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients};
+pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients, update_parameters};
 pub use penalty::gradient_penalty;
 pub use reader::{READER_SIZE, Reader, ReaderConfig};
 pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};

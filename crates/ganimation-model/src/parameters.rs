@@ -1,6 +1,7 @@
 //! A network's parameters by their published names.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};
@@ -130,6 +131,27 @@ where
         path: Path::default(),
         update,
     })
+}
+
+/// [`map_parameters`] in place.
+///
+/// Unless the module has been cloned, `update` gets the only handle of the values, and what works on them need not copy
+/// them first.
+pub fn update_parameters<M, F>(module: &mut M, update: F)
+where
+    M: Module,
+    F: FnMut(&str, Tensor<1>) -> Tensor<1>,
+{
+    /// Empties a clone, so that it can stand in for the module without holding on to its values.
+    struct Empty;
+    impl ModuleMapper for Empty {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let (id, old, mapper) = param.consume();
+            Param::from_mapped_value(id, Tensor::empty([1; D], &old.device()), mapper)
+        }
+    }
+    let stand_in = module.clone().map(&mut Empty);
+    *module = map_parameters(mem::replace(module, stand_in), update);
 }
 
 /// The gradient of every parameter that has one, flat, by name; taken out of `gradients`.
@@ -302,6 +324,20 @@ mod tests {
             error.to_string(),
             "tensor main.1.bias has shape [4]; the network expects [2]"
         );
+    }
+
+    #[test]
+    fn updating_in_place_is_mapping() {
+        for device in [Device::flex(), Device::flex().autodiff()] {
+            let generator = GeneratorConfig::new()
+                .with_channels(2)
+                .with_blocks(1)
+                .init(&device);
+            let mut updated = generator.clone();
+            update_parameters(&mut updated, |_, values| values * 3.0);
+            let mapped = map_parameters(generator, |_, values| values * 3.0);
+            assert_eq!(state_dict(&updated), state_dict(&mapped));
+        }
     }
 
     #[test]

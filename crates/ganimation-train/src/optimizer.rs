@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation_kernels::{AdamStep, Moments, adam_step};
-use ganimation_model::{map_parameters, state_dict, take_gradients};
+use ganimation_model::{state_dict, take_gradients, update_parameters};
 
 use crate::config::AdamConfig;
 
@@ -30,17 +30,17 @@ impl Adam {
         }
     }
 
-    /// Takes one step down `loss` (shape `[1]`) at `rate`.
+    /// Takes one step of `module` down `loss` (shape `[1]`) at `rate`, in place unless the module has been cloned.
     ///
     /// A parameter that the loss does not reach has a gradient of zero and still moves by its moments, as in the PyTorch
     /// of the released code.
-    pub fn step<M: Module>(&mut self, module: M, loss: &Tensor<1>, rate: f64) -> M {
-        let gradients = take_gradients(&module, &mut loss.backward());
-        self.step_against(module, gradients, rate)
+    pub fn step<M: Module>(&mut self, module: &mut M, loss: &Tensor<1>, rate: f64) {
+        let gradients = take_gradients(module, &mut loss.backward());
+        self.step_against(module, gradients, rate);
     }
 
     /// [`Self::step`] with the gradients given, flat, by parameter name.
-    pub(crate) fn step_against<M: Module>(&mut self, module: M, mut gradients: Gradients, rate: f64) -> M {
+    pub(crate) fn step_against<M: Module>(&mut self, module: &mut M, mut gradients: Gradients, rate: f64) {
         self.count += 1;
         let AdamConfig {
             beta_1,
@@ -55,7 +55,7 @@ impl Adam {
             epsilon,
             count: self.count,
         };
-        map_parameters(module, |name, values| {
+        update_parameters(module, |name, values| {
             let gradient = gradients.remove(name).unwrap_or_else(|| values.zeros_like());
             let moments = self.moments.remove(name).unwrap_or_else(|| Moments {
                 first: gradient.zeros_like(),
@@ -64,7 +64,7 @@ impl Adam {
             let (values, moments) = adam_step(values, gradient, moments, step);
             self.moments.insert(name.to_owned(), moments);
             values
-        })
+        });
     }
 
     /// Steps taken so far.

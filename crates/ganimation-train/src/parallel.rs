@@ -85,7 +85,7 @@ impl Trainer {
             (gradients, [realness, aus, penalty])
         });
         let adam = &mut self.discriminator_adam;
-        self.discriminator = adam.step_against(self.discriminator.clone(), gradients, rate);
+        adam.step_against(&mut self.discriminator, gradients, rate);
         let [realness, aus, penalty] = reports;
         CriticReport {
             realness,
@@ -121,7 +121,8 @@ impl Trainer {
             let report = [realness, aus, cycle, attention, smoothness, painted, painted_peak];
             (gradients, report)
         });
-        self.generator = (self.generator_adam).step_against(self.generator.clone(), gradients, rate);
+        self.generator_adam
+            .step_against(&mut self.generator, gradients, rate);
         self.update_average();
         let [realness, aus, cycle, attention, smoothness, painted, painted_peak] = reports;
         GeneratorReport {

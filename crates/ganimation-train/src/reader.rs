@@ -141,7 +141,7 @@ pub fn train_reader(
         let labels = tensor_from_aus(batch.aus, device).autodiff();
         let error = (reader.forward(images) - labels).square() * inverse_variance.clone();
         let loss = error.mean();
-        reader = adam.step(reader, &loss, rate_at(training.rate, taken, steps));
+        adam.step(&mut reader, &loss, rate_at(training.rate, taken, steps));
         let shown = taken
             .is_multiple_of(LOOK_EVERY)
             .then(|| loss.into_scalar::<f32>());

@@ -9,7 +9,7 @@ use ganimation_data::Batch;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_model::{
     CriticLoss, CriticUpdates, Discriminator, Generator, LossWeights, critic_loss, generator_loss,
-    gradient_penalty, map_parameters,
+    gradient_penalty, map_parameters, update_parameters,
 };
 
 use crate::config::TrainConfig;
@@ -163,15 +163,13 @@ impl Trainer {
     pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
         let frozen = self.discriminator.clone().no_grad();
         let (total, report) = generator_terms(&self.generator, &frozen, faces, &self.config.loss);
-        self.generator = self.generator_adam.step(self.generator.clone(), &total, rate);
+        self.generator_adam.step(&mut self.generator, &total, rate);
         self.update_average();
         report
     }
 
     fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
-        self.discriminator = self
-            .discriminator_adam
-            .step(self.discriminator.clone(), &loss, rate);
+        self.discriminator_adam.step(&mut self.discriminator, &loss, rate);
     }
 
     /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
@@ -183,7 +181,7 @@ impl Trainer {
             current.insert(name.to_owned(), values.clone());
             values
         });
-        self.average = map_parameters(self.average.clone(), |name, values| match current.remove(name) {
+        update_parameters(&mut self.average, |name, values| match current.remove(name) {
             Some(newest) => values * decay + newest * (1.0 - decay),
             None => values,
         });
