@@ -30,7 +30,7 @@ impl Events {
         let mut events = Self { path, file };
         // The version has to come first; the start of a session makes TensorBoard forget orphaned steps.
         events.append(0, &field(3, b"brain.Event:2"))?;
-        events.append(step, &field(7, &number(1, 1)))?;
+        events.append(step + 1, &field(7, &number(1, 1)))?;
         Ok(events)
     }
 

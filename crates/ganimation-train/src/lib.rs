@@ -36,7 +36,7 @@ pub use error::{Error, Result};
 pub use history::{History, run_folders};
 pub use metrics::Progress;
 pub use optimizer::Adam;
-pub use reader::{ReaderScore, ReaderTraining, correlation, score_reader, train_reader};
+pub use reader::{ReaderScore, ReaderTraining, score_reader, train_reader};
 pub use run::{Limits, Observer, Outcome, Run};
 pub use schedule::Schedule;
 pub use settings::{Change, Overlay};

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use crate::history::History;
 
-const WIDTH: f64 = 980.0;
+const WIDTH: f64 = 1010.0;
 const PANEL_WIDTH: f64 = 430.0;
 const PANEL_HEIGHT: f64 = 190.0;
 const GAP_X: f64 = 60.0;
 const GAP_Y: f64 = 66.0;
 const LEFT: f64 = 60.0;
-const TOP: f64 = 92.0;
+const TOP: f64 = 114.0;
 const COLUMNS: usize = 2;
 /// Told apart by everybody (Okabe and Ito).
 const COLORS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];

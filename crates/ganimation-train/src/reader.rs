@@ -17,7 +17,7 @@ use crate::random::jitter_stream;
 use crate::{Error, Result};
 use jitter::jitter;
 
-pub use score::{ReaderScore, correlation, score_reader};
+pub use score::{ReaderScore, score_reader};
 
 /// Steps between looks at the loss.
 const LOOK_EVERY: u64 = 20;

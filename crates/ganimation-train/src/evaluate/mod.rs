@@ -23,6 +23,7 @@ pub use scorecard::{
     Agreement, AskScore, AttentionScore, FrechetScore, IdentityScore, Regions, SCORECARD_VERSION, Scorecard,
     SelfEditScore, SweepScore, UnitAgreement, UnitSweep,
 };
+pub(crate) use statistics::pearson;
 
 use crate::{Error, Result};
 use subject::Subject;

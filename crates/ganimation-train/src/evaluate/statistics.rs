@@ -8,7 +8,7 @@ pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     sum / count
 }
 
-/// Pearson's correlation; 0 where one side does not vary, NaN of nothing.
+/// Pearson's correlation; 0 where one side does not vary, and of nothing.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -23,7 +23,7 @@ pub(crate) fn pearson(a: &[f64], b: &[f64]) -> f64 {
         variance_b += b * b;
     }
     let scale = (variance_a * variance_b).sqrt();
-    if scale == 0.0 { 0.0 } else { covariance / scale }
+    if scale > 0.0 { covariance / scale } else { 0.0 }
 }
 
 /// Spearman's rank correlation; equal values share the mean of their ranks.
@@ -73,5 +73,6 @@ mod tests {
     #[test]
     fn of_nothing_there_is_no_mean() {
         assert!(mean([]).is_nan());
+        assert_eq!(pearson(&[], &[]), 0.0);
     }
 }

@@ -7,6 +7,7 @@ use ganimation_data::{AU_COUNT, Face, picture};
 use ganimation_model::AuReader;
 
 use crate::Result;
+use crate::evaluate::pearson;
 
 /// Side of the faces that are judged, in pixels.
 const SIDE: u32 = 128;
@@ -54,39 +55,14 @@ pub fn score_reader(reader: &AuReader, faces: &[Face], device: &Device) -> Resul
     }
     Ok(ReaderScore {
         faces: faces.len(),
-        correlation: pairs.each_ref().map(|pairs| correlation(pairs)),
+        correlation: pairs.each_ref().map(|pairs| {
+            let (read, labels): (Vec<f64>, Vec<f64>) =
+                pairs.iter().map(|[read, label]| (*read, *label)).unzip();
+            pearson(&read, &labels)
+        }),
         error: pairs.each_ref().map(|pairs| {
             let sum: f64 = pairs.iter().map(|[read, label]| (read - label).abs()).sum();
             f64::from(MAX_INTENSITY) * sum / pairs.len().max(1) as f64
         }),
     })
-}
-
-/// Pearson's correlation; 0 where one side does not vary.
-pub fn correlation(pairs: &[[f64; 2]]) -> f64 {
-    let count = pairs.len().max(1) as f64;
-    let mean = |side: usize| pairs.iter().map(|pair| pair[side]).sum::<f64>() / count;
-    let means = [mean(0), mean(1)];
-    let moment = |a: usize, b: usize| -> f64 {
-        let product = |pair: &[f64; 2]| (pair[a] - means[a]) * (pair[b] - means[b]);
-        pairs.iter().map(product).sum()
-    };
-    let scale = (moment(0, 0) * moment(1, 1)).sqrt();
-    if scale > 0.0 { moment(0, 1) / scale } else { 0.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn correlation_knows_lines_noise_and_constants() {
-        let pairs =
-            |f: fn(f64) -> f64| -> Vec<[f64; 2]> { (0..9).map(f64::from).map(|x| [x, f(x)]).collect() };
-        assert!((correlation(&pairs(|x| 3.0 * x - 1.0)) - 1.0).abs() < 1e-12);
-        assert!((correlation(&pairs(|x| -x)) + 1.0).abs() < 1e-12);
-        assert!(correlation(&pairs(|x| (x - 4.0).powi(2))).abs() < 1e-12);
-        assert_eq!(correlation(&pairs(|_| 2.0)), 0.0);
-        assert_eq!(correlation(&[]), 0.0);
-    }
 }

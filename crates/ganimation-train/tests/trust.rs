@@ -1,0 +1,221 @@
+//! Runs that are changed, shared, borrowed from, limited, or go wrong.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use std::fs;
+
+use burn::tensor::Device;
+use common::{Fixture, never, weights};
+use ganimation_model::state_dict;
+use ganimation_train::{
+    Change, Error, History, Limits, Observer, Outcome, Overlay, Run, TrainConfig, Trouble, Warning,
+};
+
+/// The run in folder `name`, resumed with settings changed.
+fn resume_changed(fixture: &Fixture, name: &str, changes: &[&str]) -> Result<(Run, Vec<Change>), Error> {
+    let mut overlay = Overlay::default();
+    for change in changes {
+        overlay.set_text(change).unwrap();
+    }
+    Run::resume_changed(fixture.folder.path().join(name), &overlay, &Device::flex())
+}
+
+#[test]
+fn settings_changed_on_resume_are_listed_and_stored() {
+    let fixture = Fixture::new();
+    let mut run = fixture.start("run");
+    run.train(&fixture.dataset, 4, &mut (), &never()).unwrap();
+    drop(run);
+    let (run, changes) = resume_changed(&fixture, "run", &["adam.rate=0.01", "batch_size=2"]).unwrap();
+    let told: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["adam.rate: 0.0001 -> 0.01"]);
+    assert_eq!(run.config().adam.rate, 0.01);
+    drop(run);
+    assert_eq!(fixture.resume("run").config().adam.rate, 0.01);
+    let listed = fs::read_to_string(fixture.folder.path().join("run/changes.jsonl")).unwrap();
+    assert!(
+        listed.contains("\"step\":4") && listed.lines().count() == 1,
+        "{listed}"
+    );
+}
+
+#[test]
+fn the_size_of_a_network_cannot_change_on_resume() {
+    let fixture = Fixture::new();
+    fixture
+        .start("run")
+        .train(&fixture.dataset, 2, &mut (), &never())
+        .unwrap();
+    let error = resume_changed(&fixture, "run", &["generator_channels=4"]).unwrap_err();
+    let expected = "setting `generator_channels` of a run that is under way cannot change from 2 to 4";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(fixture.resume("run").config().generator_channels, 2);
+}
+
+#[test]
+fn the_best_checkpoint_and_every_so_many_th_stay() {
+    let mut fixture = Fixture::new();
+    fixture.config = TrainConfig {
+        checkpoint_every: 1,
+        checkpoint_keep: 1,
+        checkpoint_keep_every: Some(5),
+        validate_every: 2,
+        ..fixture.config
+    };
+    fixture
+        .start("run")
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
+    let folder = fixture.folder.path().join("run");
+    let history = History::read(&folder).unwrap();
+    let validated: Vec<u64> = history.validations.iter().map(|line| line.step).collect();
+    assert_eq!(validated, [2, 4, 6, 8, 10]);
+    let kept: Vec<u64> = fs::read_dir(folder.join("checkpoints"))
+        .unwrap()
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()?
+                .strip_prefix("step-")?
+                .parse()
+                .ok()
+        })
+        .collect();
+    let best = history.best().unwrap().step;
+    let mut expected = vec![5, 10, best];
+    expected.sort_unstable();
+    expected.dedup();
+    assert_eq!(
+        {
+            let mut kept = kept;
+            kept.sort_unstable();
+            kept
+        },
+        expected
+    );
+}
+
+#[test]
+fn a_run_may_begin_with_the_weights_of_another() {
+    let mut fixture = Fixture::new();
+    let mut first = fixture.start("first");
+    first.train(&fixture.dataset, 4, &mut (), &never()).unwrap();
+    let checkpoint = fixture.folder.path().join("first/checkpoints/step-4");
+    fixture.config.seed = 12;
+    fixture.config.from = Some(checkpoint.clone());
+    let second = fixture.start("second");
+    let critic = |run: &Run| state_dict(run.trainer().discriminator());
+    assert_eq!(critic(&second), critic(&first));
+    assert_eq!(
+        state_dict(second.trainer().average()),
+        state_dict(first.trainer().generator())
+    );
+
+    // The generator's file alone, with a new critic; and one of another size.
+    fixture.config.from = Some(checkpoint.join("generator.safetensors"));
+    let third = fixture.start("third");
+    assert_ne!(critic(&third), critic(&first));
+    assert_eq!(
+        state_dict(third.trainer().average()),
+        state_dict(first.trainer().generator())
+    );
+    fixture.config.generator_channels = 4;
+    let folder = fixture.folder.path().join("fourth");
+    let error = Run::start(folder, fixture.config.clone(), &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("cannot begin with"), "{error}");
+}
+
+#[test]
+fn time_ends_a_stretch_between_two_steps() {
+    let fixture = Fixture::new();
+    let mut run = fixture.start("run");
+    let limits = Limits {
+        time: Some(std::time::Duration::ZERO),
+        ..Limits::default()
+    };
+    let outcome = run.train(&fixture.dataset, limits, &mut (), &never()).unwrap();
+    assert_eq!(outcome, Outcome::Stopped { step: 0 });
+}
+
+#[test]
+fn weights_that_are_no_numbers_any_more_replace_no_checkpoint() {
+    let fixture = Fixture::new();
+    fixture
+        .start("run")
+        .train(&fixture.dataset, 4, &mut (), &never())
+        .unwrap();
+    let (mut run, _) = resume_changed(&fixture, "run", &["adam.rate=1e38"]).unwrap();
+    let error = run
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap_err();
+    let is_told = matches!(error, Error::NotFinite { .. } | Error::BrokenWeights { .. });
+    assert!(is_told, "{error}");
+    drop(run);
+    assert_eq!(fixture.resume("run").step(), 4);
+}
+
+#[test]
+fn a_shared_run_ends_close_to_one_alone() {
+    let fixture = Fixture::new();
+    let mut alone = fixture.start("alone");
+    alone.train(&fixture.dataset, 4, &mut (), &never()).unwrap();
+    let mut shared = fixture.start("shared");
+    shared.share(&[Device::flex(), Device::flex()]).unwrap();
+    shared.train(&fixture.dataset, 4, &mut (), &never()).unwrap();
+    for ((name, alone), (_, shared)) in weights(&alone).iter().zip(weights(&shared)) {
+        for (alone, shared) in alone.iter::<f32>().zip(shared.iter::<f32>()) {
+            assert!((alone - shared).abs() < 1e-3, "{name}: {alone} and {shared}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_learnt_nothing_is_warned_and_a_strict_one_stops_with_its_work_saved() {
+    #[derive(Default)]
+    struct Heard(Vec<Trouble>);
+    impl Observer for Heard {
+        fn warned(&mut self, warning: &Warning) {
+            self.0.push(warning.trouble);
+        }
+    }
+    let mut fixture = Fixture::new();
+    fixture.config.steps = Some(7000);
+    fixture.config.validate_every = 2;
+    fixture
+        .start("run")
+        .train(&fixture.dataset, 2, &mut (), &never())
+        .unwrap();
+    let folder = fixture.folder.path().join("run");
+    // After two steps the networks are as good as new; the run is made to believe that it took 6,000.
+    let checkpoints = folder.join("checkpoints");
+    fs::rename(checkpoints.join("step-2"), checkpoints.join("step-6000")).unwrap();
+
+    let strict = Limits {
+        steps: Some(6004),
+        strict: true,
+        ..Limits::default()
+    };
+    let mut run = fixture.resume("run");
+    let error = run
+        .train(&fixture.dataset, strict, &mut (), &never())
+        .unwrap_err();
+    assert!(matches!(error, Error::Warned(_)), "{error}");
+    drop(run);
+    let mut run = fixture.resume("run");
+    assert_eq!(run.step(), 6002);
+
+    let mut heard = Heard::default();
+    run.train(&fixture.dataset, 6010, &mut heard, &never()).unwrap();
+    for trouble in [Trouble::CriticReadsNothing, Trouble::EditsDoNotFollow] {
+        let times = heard.0.iter().filter(|heard| **heard == trouble).count();
+        assert_eq!(times, 1, "{:?}", heard.0);
+    }
+    let told = fs::read_to_string(folder.join("warnings.jsonl")).unwrap();
+    assert!(
+        told.contains("critic-reads-nothing") && told.contains("check that labels"),
+        "{told}"
+    );
+}
