@@ -24,10 +24,12 @@ pub(crate) fn wait(device: &Device) {
 /// are compiled and tuned.
 pub(crate) fn generator(device: &Device, batch: usize) -> impl Fn() -> Edit + use<> {
     let generator = GeneratorConfig::new().init(device);
+    let prepared = generator.prepare(); // as whoever edits more than once does
     let faces = images(batch, device);
     let aus = intensities(batch, device);
     let device = device.clone();
     let edit = move || {
+        let _ = &prepared;
         let edit = generator.edit(faces.clone(), aus.clone());
         wait(&device);
         edit

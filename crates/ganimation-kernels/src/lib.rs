@@ -15,6 +15,7 @@
 //! | [`instance_norm_add`] | the end of a residual block |
 //! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |
 //! | [`adam_step`] | the optimiser |
+//! | [`PreparedWeights`] | what inference need not compute again |
 
 mod activation;
 mod adam;
@@ -24,6 +25,7 @@ mod flex;
 mod memory;
 mod norm;
 mod planes;
+mod prepare;
 
 pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
@@ -31,3 +33,4 @@ pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
 pub use memory::keep_freed_memory;
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
 pub use planes::conv2d_with_planes;
+pub use prepare::PreparedWeights;

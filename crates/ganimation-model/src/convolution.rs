@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
+use ganimation_kernels::PreparedWeights;
 
 /// Standard deviation of freshly drawn convolution weights (the released network's initialisation).
 const INIT_STD: f64 = 0.02;
@@ -64,6 +65,11 @@ impl Conv2d {
         }
     }
 
+    /// Makes the weight ready for many calls.
+    pub(crate) fn prepare(&self, prepared: &mut PreparedWeights) {
+        prepared.add_conv2d(&self.weight.val(), self.stride, self.padding);
+    }
+
     /// The transposed map: the gradient with respect to this layer's input, given the gradient of
     /// its output. Differentiable in the weight, which is what the gradient penalty needs.
     pub(crate) fn input_gradient(&self, output_gradient: Tensor<4>) -> Tensor<4> {
@@ -93,6 +99,11 @@ impl ConvTranspose2d {
             stride,
             padding,
         }
+    }
+
+    /// Makes the weight ready for many calls.
+    pub(crate) fn prepare(&self, prepared: &mut PreparedWeights) {
+        prepared.add_conv_transpose2d(&self.weight.val(), self.stride, self.padding);
     }
 
     /// `[batch, in, h, w]` -> `[batch, out, stride * h, stride * w]` for the shapes used here.

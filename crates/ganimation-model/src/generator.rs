@@ -5,12 +5,13 @@ use burn::module::Module;
 use burn::nn::Relu;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
+use ganimation_kernels::PreparedWeights;
 
 use crate::AU_COUNT;
 use crate::convolution::{Conv2d, ConvTranspose2d};
 use crate::edit::{Edit, blend};
 use crate::instance_norm::InstanceNorm;
-use crate::layer::{Layer, ResidualBlock, run};
+use crate::layer::{self, Layer, ResidualBlock, run};
 
 /// Shape of a [`Generator`]. The defaults are the paper's network: 8,471,296 parameters.
 #[derive(Config, Debug, PartialEq, Eq)]
@@ -61,6 +62,13 @@ pub struct Generator {
 }
 
 impl Generator {
+    /// Makes the weights ready for many edits, which are faster for as long as the result lives.
+    pub fn prepare(&self) -> PreparedWeights {
+        let mut prepared = PreparedWeights::default();
+        layer::prepare(&self.main, &mut prepared);
+        prepared
+    }
+
     /// Edits a batch of faces towards `aus`.
     ///
     /// # Shapes
@@ -123,6 +131,26 @@ mod tests {
         assert_eq!(edit.image.dims(), [2, 3, 64, 32]);
         assert_eq!(edit.attention.dims(), [2, 1, 64, 32]);
         assert_eq!(edit.color.dims(), [2, 3, 64, 32]);
+    }
+
+    #[test]
+    fn prepared_weights_change_no_bit_and_are_left_behind_by_new_ones() {
+        let device = Device::flex();
+        let config = GeneratorConfig::new().with_channels(16).with_blocks(1);
+        let generator = config.init(&device);
+        let faces = Tensor::random([2, 3, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
+        let edit = |generator: &Generator| {
+            let edit = generator.edit(faces.clone(), Tensor::ones([2, AU_COUNT], &device));
+            edit.color.into_data()
+        };
+        let plain = edit(&generator);
+        let prepared = generator.prepare();
+        edit(&generator).assert_eq(&plain, true);
+        let doubled = crate::map_parameters(generator.clone(), |_, values| values * 2.0);
+        let with_the_first_kept = edit(&doubled);
+        drop(prepared);
+        edit(&doubled).assert_eq(&with_the_first_kept, true);
+        edit(&generator).assert_eq(&plain, true);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use burn::module::Module;
 use burn::nn::{LeakyRelu, LeakyReluConfig, Relu};
 use burn::tensor::{Device, Tensor};
+use ganimation_kernels::PreparedWeights;
 
 use crate::convolution::{Conv2d, ConvTranspose2d};
 use crate::instance_norm::InstanceNorm;
@@ -37,6 +38,18 @@ impl Layer {
             Self::Relu(layer) => layer.forward(x),
             Self::LeakyRelu(layer) => ganimation_kernels::leaky_relu(x, layer.negative_slope),
             Self::Residual(layer) => layer.forward(x),
+        }
+    }
+}
+
+/// Makes the weights of `layers` ready for many calls.
+pub(crate) fn prepare(layers: &[Layer], prepared: &mut PreparedWeights) {
+    for layer in layers {
+        match layer {
+            Layer::Conv(layer) => layer.prepare(prepared),
+            Layer::ConvTranspose(layer) => layer.prepare(prepared),
+            Layer::Residual(block) => prepare(&block.main, prepared),
+            Layer::InstanceNorm(_) | Layer::Relu(_) | Layer::LeakyRelu(_) => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels};
+use ganimation_kernels::PreparedWeights;
 use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{AuReader, Edit, Generator};
 use image::{GrayImage, RgbImage};
@@ -53,6 +54,8 @@ const MAX_FACE: u32 = 4096;
 #[derive(Debug)]
 pub struct Animator {
     generator: Generator,
+    /// Keeps the generator fast.
+    _prepared: PreparedWeights,
     metadata: Metadata,
     /// Side of the faces that the network was trained on, in pixels.
     crop_size: u32,
@@ -113,6 +116,7 @@ impl Animator {
             limit: MAX_NETWORK_SIZE,
         })?;
         Ok(Self {
+            _prepared: generator.prepare(),
             generator,
             metadata,
             crop_size,

@@ -12,7 +12,7 @@ use burn::backend::{
 };
 
 use super::{
-    Kernels, activation, adam, border, conv,
+    Kept, Kernels, activation, adam, border, conv,
     geometry::Geometry,
     image::dims,
     norm::{self, After, Statistics},
@@ -236,6 +236,17 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
             OpsKind::Tracked(prep) => prep.finish((geometry, x, weight), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
+    }
+
+    fn prepare(
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+        transposed: bool,
+        kept: Kept,
+    ) -> FloatTensor<Self> {
+        Flex::prepare(weight.primitive().clone(), stride, padding, transposed, kept);
+        weight
     }
 
     fn normalize(

@@ -3,6 +3,8 @@
 //! Weights are `[filters, channels, kernel height, kernel width]` throughout: a convolution's `[out, in, ..]` and a
 //! transposed convolution's `[in, out, ..]`.
 
+use std::sync::Arc;
+
 use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -10,9 +12,10 @@ use super::{
     direct, few,
     finish::Finish,
     geometry::Geometry,
-    image::{Images, tensor, transpose},
+    image::{Images, dims, tensor, transpose},
     narrow::{self, NARROW},
     norm::sum_pixels,
+    prepared::Entry,
     weights::Weights,
     window::Window,
     winograd::{self, Form},
@@ -27,6 +30,7 @@ pub(super) fn forward(
     slope: Option<f64>,
 ) -> FlexTensor {
     let (x, weight) = (Images::new(x), weight.to_contiguous());
+    let kept = Entry::find(&weight, false);
     let bias = bias.map(FlexTensor::to_contiguous);
     let finish = Finish {
         bias: bias.as_ref().map(|bias| bias.storage::<f32>()),
@@ -45,10 +49,13 @@ pub(super) fn forward(
     let weights = weights(geometry, weight);
     let form = Form::of_convolution(geometry);
     let out = match form.filter(|form| pays(form, geometry, &weights, x.batch)) {
-        Some(form) => {
-            let prepared = winograd::prepare(&form, &weights);
-            winograd::convolve(&form, &x, &prepared, geometry.filters, finish)
-        }
+        Some(form) => match &kept {
+            Some(kept) => winograd::convolve(&form, &x, kept.transformed(), geometry.filters, finish),
+            None => {
+                let prepared = winograd::prepare(&form, &weights);
+                winograd::convolve(&form, &x, &prepared, geometry.filters, finish)
+            }
+        },
         None => {
             let window = Window::of_convolution(geometry);
             direct::convolve(&x, weights, &[window], geometry.grid, finish)
@@ -60,6 +67,7 @@ pub(super) fn forward(
 /// The adjoint in the image: `[batch, filters, rows, columns]` to `[batch, channels, height, width]`.
 pub(super) fn adjoint(geometry: &Geometry, grid: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let (grid, weight) = (Images::new(grid), weight.to_contiguous());
+    let kept = Entry::find(&weight, true);
     let weight = weight.storage::<f32>();
     if geometry.channels <= NARROW && geometry.filters > NARROW {
         return narrow::adjoint(geometry, &grid, weight).into_tensor();
@@ -71,16 +79,41 @@ pub(super) fn adjoint(geometry: &Geometry, grid: &FlexTensor, weight: &FlexTenso
     let form = Form::of_adjoint(geometry);
     let finish = Finish::default();
     let out = match form.filter(|form| pays(form, geometry, &weights, grid.batch)) {
-        Some(form) => {
-            let prepared = winograd::prepare(&form, &weights);
-            winograd::convolve(&form, &grid, &prepared, geometry.channels, finish)
-        }
+        Some(form) => match &kept {
+            Some(kept) => winograd::convolve(&form, &grid, kept.transformed(), geometry.channels, finish),
+            None => {
+                let prepared = winograd::prepare(&form, &weights);
+                winograd::convolve(&form, &grid, &prepared, geometry.channels, finish)
+            }
+        },
         None => {
             let windows = Window::of_adjoint(geometry);
             direct::convolve(&grid, weights, &windows, geometry.image, finish)
         }
     };
     out.into_tensor()
+}
+
+/// Transforms the weights of a convolution, or of its adjoint, once for all calls, if it is one of tiles.
+pub(super) fn prepare(
+    weight: &FlexTensor,
+    stride: usize,
+    padding: usize,
+    transposed: bool,
+) -> Option<Arc<Entry>> {
+    let weight = weight.to_contiguous();
+    let sizes = dims(&weight);
+    // Transformed weights do not depend on the size of the image.
+    let geometry = Geometry::of_image([sizes[2], sizes[3]], sizes, stride, padding);
+    let transformed = {
+        let weights = weights(&geometry, weight.storage::<f32>());
+        if transposed {
+            winograd::prepare(&Form::of_adjoint(&geometry)?, &weights.exchanged())
+        } else {
+            winograd::prepare(&Form::of_convolution(&geometry)?, &weights)
+        }
+    };
+    Some(Entry::keep(weight, transposed, transformed))
 }
 
 /// The gradient of the weights from the images and the gradients of the outputs, summed over the batch.

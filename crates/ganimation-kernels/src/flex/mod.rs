@@ -12,6 +12,7 @@ mod geometry;
 mod image;
 mod narrow;
 mod norm;
+mod prepared;
 mod product;
 mod rows;
 mod scratch;
@@ -20,17 +21,23 @@ mod weights;
 mod window;
 mod winograd;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use burn::{
     backend::{Backend, Dispatch, Flex, backend_extension, flex::FlexTensor, tensor::FloatTensor},
     tensor::{DType, Device, Tensor},
 };
 
 pub(crate) use norm::After;
+pub(crate) use prepared::Entry;
 
 use geometry::Geometry;
 use image::dims;
 
 use crate::adam::{AdamStep, Moments};
+
+/// Where a prepared weight is handed out.
+pub(crate) type Kept = Arc<Mutex<Option<Arc<Entry>>>>;
 
 /// The operations with kernels of their own.
 ///
@@ -58,6 +65,15 @@ pub(crate) trait Kernels: Backend {
         weight: FloatTensor<Self>,
         stride: usize,
         padding: usize,
+    ) -> FloatTensor<Self>;
+
+    /// Prepares a weight, which it returns, and puts what is to be kept into `kept`.
+    fn prepare(
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+        transposed: bool,
+        kept: Kept,
     ) -> FloatTensor<Self>;
 
     fn normalize(
@@ -121,6 +137,18 @@ impl Kernels for Flex {
         padding: usize,
     ) -> FloatTensor<Self> {
         conv::adjoint(&of_grid(&x, &weight, stride, padding), &x, &weight)
+    }
+
+    fn prepare(
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+        transposed: bool,
+        kept: Kept,
+    ) -> FloatTensor<Self> {
+        let entry = conv::prepare(&weight, stride, padding, transposed);
+        *kept.lock().unwrap_or_else(PoisonError::into_inner) = entry;
+        weight
     }
 
     fn normalize(
@@ -207,6 +235,18 @@ pub(crate) fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, p
         stride,
         padding,
     ))
+}
+
+/// Prepares the weight of a convolution on Flex, if there is something to prepare.
+pub(crate) fn prepare(
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+    transposed: bool,
+) -> Option<Arc<Entry>> {
+    let kept = Kept::default();
+    let _weight = Dispatch::prepare(weight.into_dispatch(), stride, padding, transposed, kept.clone());
+    kept.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// [`crate::instance_norm`] on Flex, and what comes after it.

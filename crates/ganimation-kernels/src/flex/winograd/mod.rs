@@ -9,7 +9,7 @@
 //!   a phase being the pixels of equal parity; its adjoint is four 2x2 convolutions, one for each phase of its output.
 //!
 //! F(6x6, 3x3) saves a fifth more, but its weights no longer fit the caches and its rounding errors are ten times as
-//! large. Transformed weights may be kept between calls, see [`Prepared`].
+//! large. Transformed weights may be kept between calls, see [`super::prepared`].
 
 #![allow(
     clippy::needless_range_loop,
@@ -24,7 +24,7 @@ mod tiles;
 
 use super::geometry::Geometry;
 
-pub(super) use forward::{convolve, prepare};
+pub(super) use forward::{Prepared, convolve, prepare};
 pub(super) use gradient::correlate;
 
 /// Rows and columns of outputs in a tile.
