@@ -312,6 +312,17 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// So many pictures cannot be read that it is no accident.
+    #[error("{found} of {faces} pictures cannot be read, too many to leave out; the latest: {latest}")]
+    TooManyBad {
+        /// How many were found so far.
+        found: usize,
+        /// How many faces there are.
+        faces: usize,
+        /// The latest of them.
+        latest: Box<Error>,
+    },
+
     /// A loader's thread ended before its time, which a decoder's panic can cause.
     #[error("a thread that loads faces has stopped")]
     LoaderStopped,
@@ -409,7 +420,10 @@ impl Error {
         let mut line = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            line = format!("{line}: {error}");
+            let text = error.to_string();
+            if !line.contains(&text) {
+                line = format!("{line}: {text}"); // some messages repeat their sources
+            }
             cause = error.source();
         }
         line.replace('\n', " ")

@@ -40,7 +40,6 @@ fn an_error_names_the_file_and_the_byte() {
     let path = dir.path().join("evil.pkl");
     std::fs::write(&path, b"}cos\nsystem\n(S'echo owned'\ntR.").unwrap();
     let message = read_labels(&path).unwrap_err().to_string();
-    let expected =
-        "evil.pkl, byte 1: the Python object `os.system` is refused; only NumPy arrays of numbers are read";
+    let expected = "evil.pkl, byte 1: the Python object `os.system` is refused; only plain data, NumPy arrays and PyTorch tensors are read";
     assert!(message.ends_with(expected), "{message}");
 }

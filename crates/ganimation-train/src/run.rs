@@ -42,6 +42,8 @@ pub trait Observer {
     fn validated(&mut self, _validation: &Validation) {}
     /// The watchdog found something.
     fn warned(&mut self, _warning: &Warning) {}
+    /// A face is not learnt from because its picture cannot be read; the dataset was opened to skip such faces.
+    fn left_out(&mut self, _problem: &ganimation_data::Error) {}
 }
 
 impl Observer for () {}

@@ -62,7 +62,14 @@ impl<'a> Session<'a> {
         let held_out = dataset.split(Split::Test);
         Ok(Self {
             schedule: config.schedule(faces.len()),
-            loader: Loader::new(faces.to_vec(), loader_config(&config), step)?,
+            loader: Loader::new(
+                faces.to_vec(),
+                LoaderConfig {
+                    skip_bad: dataset.skips_bad(),
+                    ..loader_config(&config)
+                },
+                step,
+            )?,
             preview: Preview::new(shown, size, device)?,
             held_out: HeldOut::new(held_out, config.validate_faces, size, batch, device)?,
             metrics: Metrics::open(folder, step)?,
@@ -128,6 +135,9 @@ impl<'a> Session<'a> {
             }
             None => return Ok(false),
         };
+        for problem in self.loader.take_problems() {
+            self.observer.left_out(&problem);
+        }
         let start = Instant::now();
         let rate = self.schedule.rate_at(self.run.step);
         let batch = FaceBatch::new(batch, &self.run.device);
@@ -264,5 +274,6 @@ fn loader_config(config: &TrainConfig) -> LoaderConfig {
         target_edits: config.target_edits,
         cache: config.cache,
         balance: config.balance,
+        skip_bad: false, // the dataset knows
     }
 }

@@ -123,6 +123,9 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::NothingPrepared { .. } => Some(
             "tables stand beside the photos, in processed/ there, or where --csv says, under the photos' names",
         ),
+        Data::TooManyBad { .. } => {
+            Some("is the disk still there? `ganimation doctor` looks at every picture")
+        }
         Data::LoaderThread { .. } => Some("lower --workers"),
         _ => None,
     }

@@ -26,6 +26,9 @@ pub struct LoaderConfig {
     pub target_edits: f32,
     /// Keep decoded faces in memory: `faces * image_size² * 3` bytes, 158 MB for 12,848 faces of 64 px.
     pub cache: bool,
+    /// Let another face stand in for one whose picture cannot be read, up to ten faces or one of a hundred; see
+    /// [`Loader::take_problems`](crate::Loader::take_problems).
+    pub skip_bad: bool,
     /// How strongly faces with rare action units are preferred, 0 (not at all, the default) to 1.
     ///
     /// A face counts as showing an action unit above an intensity of 1.5. Its weight is the largest
@@ -48,6 +51,7 @@ impl Default for LoaderConfig {
             clamp_targets: true,
             target_edits: 0.0,
             cache: true,
+            skip_bad: false,
             balance: 0.0,
         }
     }

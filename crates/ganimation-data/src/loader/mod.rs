@@ -42,7 +42,8 @@ pub struct Batch {
 /// An endless iterator of training batches: epoch after epoch, each shuffled anew, short last batches
 /// dropped.
 ///
-/// A picture that cannot be read ends it with an error that names the file. Dropping the loader ends its
+/// A picture that cannot be read ends it with an error that names the file, or is left out with
+/// [`LoaderConfig::skip_bad`]. Dropping the loader ends its
 /// threads.
 ///
 /// ```no_run
@@ -120,6 +121,11 @@ impl Loader {
         self.waited.get()
     }
 
+    /// Why faces were left out since the last call; none are unless [`LoaderConfig::skip_bad`] is set.
+    pub fn take_problems(&self) -> Vec<Error> {
+        self.pictures.take_reasons()
+    }
+
     /// How many pictures so far had another size than the training's and were resized.
     pub fn resized(&self) -> u64 {
         self.pictures.resized()
@@ -173,12 +179,23 @@ fn work(
 fn assemble(plan: &Plan, pictures: &Pictures, step: u64, order: &mut Order) -> Result<Batch> {
     let samples = plan.samples(step, order);
     let size = pictures.size();
-    let mut pixels = Vec::with_capacity(samples.len() * size * size * 3);
+    let face_bytes = size * size * 3;
+    let mut pixels = vec![0; samples.len() * face_bytes];
     let mut aus = Vec::with_capacity(samples.len() * AU_COUNT);
     let mut target_aus = Vec::with_capacity(samples.len() * AU_COUNT);
-    for sample in &samples {
-        pictures.append(sample.face, sample.flip, &mut pixels)?;
-        aus.extend(sample.aus);
+    for ((place, sample), pixels) in (0..).zip(samples.iter()).zip(pixels.chunks_exact_mut(face_bytes)) {
+        let mut face = sample.face;
+        let mut attempts = 0;
+        while let Err(error) = pictures.put(face, sample.flip, pixels) {
+            if !plan.skip_bad() {
+                return Err(error);
+            }
+            pictures.leave_out(face, error)?;
+            // Which face stands in depends on seed, step and place alone, as all else does.
+            face = plan.stand_in(step, place, attempts);
+            attempts += 1;
+        }
+        aus.extend(plan.aus(face));
         target_aus.extend(sample.target);
     }
     Ok(Batch {

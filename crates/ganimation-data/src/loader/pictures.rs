@@ -2,14 +2,17 @@
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::dataset::Face;
 use crate::error::{Error, Result};
-use crate::picture::read_face;
+use crate::picture::read_face_into;
 
 /// How often a read is tried before its error counts; network file systems stutter.
 const ATTEMPTS: usize = 3;
+
+/// So many faces, or one of a hundred if that is more, may turn out bad before it counts as a failure of the whole.
+const MAX_BAD: usize = 10;
 
 /// The pictures of all faces.
 #[derive(Debug)]
@@ -19,6 +22,15 @@ pub(super) struct Pictures {
     /// One slot a face; empty if nothing is kept.
     kept: Box<[OnceLock<Box<[u8]>>]>,
     resized: AtomicU64,
+    bad: Mutex<Bad>,
+}
+
+/// Faces that cannot be read.
+#[derive(Debug, Default)]
+struct Bad {
+    faces: Vec<usize>,
+    /// Why, as far as nobody has asked yet.
+    reasons: Vec<Error>,
 }
 
 impl Pictures {
@@ -30,6 +42,7 @@ impl Pictures {
             size,
             kept,
             resized: AtomicU64::new(0),
+            bad: Mutex::default(),
         }
     }
 
@@ -43,44 +56,64 @@ impl Pictures {
         self.resized.load(Ordering::Relaxed)
     }
 
-    /// Appends a face, `size * size * 3` bytes, mirrored if asked.
-    pub(super) fn append(&self, face: usize, flip: bool, pixels: &mut Vec<u8>) -> Result<()> {
-        let Some(slot) = self.kept.get(face) else {
-            self.copy(&self.decode(face)?, flip, pixels);
-            return Ok(());
-        };
-        if slot.get().is_none() {
-            // Two workers may decode the same face at once; either result will do.
-            let _ = slot.set(self.decode(face)?.into());
+    /// Puts a face into `size * size * 3` bytes, mirrored if asked.
+    pub(super) fn put(&self, face: usize, flip: bool, pixels: &mut [u8]) -> Result<()> {
+        match self.kept.get(face) {
+            None => self.decode(face, pixels)?,
+            Some(slot) => match slot.get() {
+                Some(kept) => pixels.copy_from_slice(kept),
+                None => {
+                    self.decode(face, pixels)?;
+                    // Two workers may decode the same face at once; either result will do.
+                    let _ = slot.set((&*pixels).into());
+                }
+            },
         }
-        self.copy(slot.get().map(AsRef::as_ref).unwrap_or_default(), flip, pixels);
+        if flip {
+            for row in pixels.chunks_exact_mut(self.size * 3) {
+                row.as_chunks_mut::<3>().0.reverse();
+            }
+        }
         Ok(())
     }
 
-    fn copy(&self, picture: &[u8], flip: bool, pixels: &mut Vec<u8>) {
-        if !flip {
-            pixels.extend_from_slice(picture);
-            return;
+    /// Takes note of a face that cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::TooManyBad`] when there are so many that it is no accident.
+    pub(super) fn leave_out(&self, face: usize, reason: Error) -> Result<()> {
+        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        if bad.faces.contains(&face) {
+            return Ok(());
         }
-        for row in picture.chunks_exact(self.size * 3) {
-            let (row, _) = row.as_chunks::<3>();
-            pixels.extend(row.iter().rev().flatten());
+        bad.faces.push(face);
+        let (found, faces) = (bad.faces.len(), self.faces.len());
+        if found > MAX_BAD.max(faces / 100).min(faces / 2) {
+            let latest = Box::new(reason);
+            return Err(Error::TooManyBad { found, faces, latest });
         }
+        bad.reasons.push(reason);
+        Ok(())
     }
 
-    fn decode(&self, face: usize) -> Result<Vec<u8>> {
+    /// Why faces were left out since the last call.
+    pub(super) fn take_reasons(&self) -> Vec<Error> {
+        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut bad.reasons)
+    }
+
+    fn decode(&self, face: usize, pixels: &mut [u8]) -> Result<()> {
         let path = &self.faces[face].path;
         let size = u32::try_from(self.size).unwrap_or(u32::MAX);
         let transient = |error: &Error| matches!(error, Error::Read { source, .. } if source.kind() != ErrorKind::NotFound);
-        let mut outcome = read_face(path, size);
+        let mut outcome = read_face_into(path, size, pixels);
         for _ in 1..ATTEMPTS {
             if !outcome.as_ref().is_err_and(transient) {
                 break;
             }
-            outcome = read_face(path, size);
+            outcome = read_face_into(path, size, pixels);
         }
-        let (picture, resized) = outcome?;
-        self.resized.fetch_add(resized.into(), Ordering::Relaxed);
-        Ok(picture.into_raw())
+        self.resized.fetch_add(outcome?.into(), Ordering::Relaxed);
+        Ok(())
     }
 }

@@ -23,8 +23,6 @@ const EDIT_TO: f32 = 0.8;
 pub(super) struct Sample {
     pub(super) face: usize,
     pub(super) flip: bool,
-    /// Intensity / 5.
-    pub(super) aus: [f32; AU_COUNT],
     /// Intensity / 5, with noise.
     pub(super) target: [f32; AU_COUNT],
 }
@@ -36,6 +34,8 @@ enum Purpose {
     Epoch = 0,
     /// Draws, flips and targets of a step.
     Step = 1,
+    /// Faces that stand in for those that cannot be read.
+    StandIn = 2,
 }
 
 /// The random stream of one purpose and one index: no state is carried from step to step.
@@ -63,6 +63,7 @@ pub(super) struct Plan {
     noise: f32,
     clamp: bool,
     edits: f32,
+    skip_bad: bool,
     /// Running sums of the faces' weights, if faces are drawn by weight.
     weights: Option<Vec<f64>>,
 }
@@ -85,6 +86,7 @@ impl Plan {
             noise: config.target_noise,
             clamp: config.clamp_targets,
             edits: config.target_edits,
+            skip_bad: config.skip_bad,
             weights,
         }
     }
@@ -104,6 +106,25 @@ impl Plan {
             .into_iter()
             .map(|face| self.sample(face, &mut random))
             .collect()
+    }
+
+    /// Whether another face stands in for one that cannot be read.
+    pub(super) fn skip_bad(&self) -> bool {
+        self.skip_bad
+    }
+
+    /// The face that stands in at a place of a batch, after so many others that could not be read either.
+    pub(super) fn stand_in(&self, step: u64, place: u64, attempts: usize) -> usize {
+        let mut random = stream(self.seed, Purpose::StandIn, step);
+        random.set_stream(place);
+        let count = self.faces.len() as u64;
+        let face = (0..=attempts).fold(0, |_, _| random.random_range(0..count));
+        usize::try_from(face).unwrap_or_default()
+    }
+
+    /// What a face does, intensity / 5.
+    pub(super) fn aus(&self, face: usize) -> [f32; AU_COUNT] {
+        self.faces[face].intensities.normalized()
     }
 
     /// The slice of the epoch's shuffle that belongs to a step.
@@ -128,16 +149,14 @@ impl Plan {
             let noisy = value + (random.random::<f32>() * 2.0 - 1.0) * self.noise;
             if self.clamp { noisy.clamp(0.0, 1.0) } else { noisy }
         });
-        let aus = self.faces[face].intensities.normalized();
         let target = if self.edits > 0.0 && random.random::<f32>() < self.edits {
-            edited(aus, random)
+            edited(self.aus(face), random)
         } else {
             target
         };
         Sample {
             face,
             flip: self.flip && heads,
-            aus,
             target,
         }
     }

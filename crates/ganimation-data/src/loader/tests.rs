@@ -166,6 +166,66 @@ fn an_unreadable_picture_ends_the_loader_with_its_path() {
 }
 
 #[test]
+fn bad_pictures_are_left_out_told_once_and_the_batches_stay_the_same_for_any_workers() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut faces = faces(dir.path(), 11);
+    faces[2].path = dir.path().join("gone.png");
+    std::fs::write(dir.path().join("4.png"), b"no picture").unwrap();
+    let load = |workers, cache| {
+        let config = LoaderConfig {
+            workers,
+            cache,
+            skip_bad: true,
+            ..config()
+        };
+        let mut loader = Loader::new(faces.clone(), config, 0).unwrap();
+        let batches: Vec<Batch> = loader.by_ref().take(12).collect::<Result<_>>().unwrap();
+        let mut told: Vec<_> = loader.take_problems().iter().map(ToString::to_string).collect();
+        told.sort();
+        (batches, told)
+    };
+    let (batches, told) = load(1, true);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].ends_with("4.png") && told[1].ends_with("gone.png"),
+        "{told:?}"
+    );
+    for batch in &batches {
+        for (pixels, aus) in batch.pixels.chunks(8 * 8 * 3).zip(batch.aus.chunks(AU_COUNT)) {
+            let face = pixels[0] / 3;
+            assert!(face != 2 && face != 4);
+            assert!(
+                (aus[0] - f32::from(face) / 50.0).abs() < 1e-6,
+                "labels follow the stand-in"
+            );
+        }
+    }
+    assert_eq!(load(3, false).0, batches);
+}
+
+#[test]
+fn too_many_bad_pictures_are_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut faces = faces(dir.path(), 9);
+    for face in &mut faces[..6] {
+        face.path = dir.path().join("gone.png");
+    }
+    let config = LoaderConfig {
+        skip_bad: true,
+        ..config()
+    };
+    let error = Loader::new(faces, config, 0)
+        .unwrap()
+        .find_map(Result::err)
+        .unwrap();
+    let message = error.to_string();
+    assert!(
+        message.starts_with("5 of 9 pictures cannot be read, too many"),
+        "{message}"
+    );
+}
+
+#[test]
 fn too_few_faces_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let message = Loader::new(faces(dir.path(), 2), config(), 0)

@@ -133,11 +133,11 @@ fn edited_targets_keep_most_of_the_faces_own_units() {
     let mut changes = Vec::new();
     for step in 0..40 {
         for sample in plan.samples(step, &mut Order::default()) {
-            let changed = sample
-                .aus
-                .iter()
+            let changed = plan
+                .aus(sample.face)
+                .into_iter()
                 .zip(sample.target)
-                .filter(|(own, asked)| *own != asked);
+                .filter(|(own, asked)| own != asked);
             changes.push(changed.count());
             assert!(sample.target.iter().all(|asked| (0.0..=0.8).contains(asked)));
         }

@@ -51,6 +51,10 @@ impl Observer for Display {
         self.tell(format_args!("preview {}", path.display()));
     }
 
+    fn left_out(&mut self, problem: &ganimation_data::Error) {
+        self.tell(format_args!("left out: {}", problem.with_sources()));
+    }
+
     fn validated(&mut self, found: &Validation) {
         self.tell(format_args!(
             "validation at {}: score {:.3} | AUs: critic {:.4}, edits {:.4} (always the mean: {:.4}) | cycle {:.4} | \
