@@ -1,8 +1,10 @@
 //! A photo, the faces in it, and which of them count.
 
 use ganimation_data::{FaceBox, Intensities};
-use image::imageops::FilterType;
-use image::{DynamicImage, RgbImage};
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+
+use crate::{Error, Result};
 
 /// Where the faces of a photo are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,14 +77,23 @@ impl PhotoOptions {
 
     /// The photo itself, or a smaller copy whose longer side has as many pixels as asked for.
     pub(crate) fn resized(&self, photo: RgbImage) -> RgbImage {
-        let (width, height) = photo.dimensions();
-        match self.max_side {
-            Some(side) if width.max(height) > side => DynamicImage::from(photo)
-                .resize(side, side, FilterType::Lanczos3)
-                .into_rgb8(),
-            _ => photo,
-        }
+        let smaller = self.max_side.and_then(|side| smaller(&photo, side));
+        smaller.unwrap_or(photo)
     }
+}
+
+/// A copy whose longer side has so many pixels, or nothing if that would be no smaller.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a side is a side"
+)]
+fn smaller(photo: &RgbImage, max_side: u32) -> Option<RgbImage> {
+    let (width, height) = photo.dimensions();
+    let longer = width.max(height);
+    let scale = f64::from(max_side) / f64::from(longer);
+    let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    (longer > max_side).then(|| imageops::resize(photo, side(width), side(height), FilterType::Lanczos3))
 }
 
 /// A face in a photo.
@@ -136,6 +147,69 @@ impl FacePhoto {
     pub fn faces(&self) -> &[PhotoFace] {
         &self.faces
     }
+
+    /// The same photo with one of its faces, counted from 1.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchFace`].
+    pub fn with_face(&self, number: usize) -> Result<Self> {
+        let face = number.checked_sub(1).and_then(|index| self.faces.get(index));
+        let face = face.ok_or(Error::NoSuchFace {
+            number,
+            found: self.faces.len(),
+        })?;
+        Ok(Self {
+            photo: self.photo.clone(),
+            faces: vec![face.clone()],
+            feather: self.feather,
+        })
+    }
+
+    /// The same photo with its largest faces, so many at most.
+    ///
+    /// # Panics
+    /// If `count` is 0.
+    #[must_use]
+    pub fn with_largest(mut self, count: usize) -> Self {
+        assert!(count > 0, "a photo with 0 faces");
+        self.faces.truncate(count);
+        self
+    }
+
+    /// A copy to look at whose longer side has at most so many pixels. It moves exactly as the photo does: the network
+    /// sees the same faces.
+    ///
+    /// # Panics
+    /// If `max_side` is 0.
+    #[must_use]
+    pub fn preview(&self, max_side: u32) -> Self {
+        assert!(max_side > 0, "a photo without pixels");
+        let photo = smaller(&self.photo, max_side).unwrap_or_else(|| self.photo.clone());
+        let scale = f64::from(photo.width()) / f64::from(self.photo.width());
+        let faces = self.faces.iter().cloned().map(|face| PhotoFace {
+            bounds: scaled(face.bounds, scale),
+            ..face
+        });
+        Self {
+            faces: faces.collect(),
+            photo,
+            feather: self.feather,
+        }
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "lengths in a photo are far below 2^31"
+)]
+fn scaled(face: FaceBox, scale: f64) -> FaceBox {
+    let length = |length: f64| (length * scale).round() as i32;
+    FaceBox {
+        x: length(face.x.into()),
+        y: length(face.y.into()),
+        size: length(face.size.into()).unsigned_abs().max(1),
+        ..face
+    }
 }
 
 /// The centred square that holds the whole picture.
@@ -165,6 +239,34 @@ mod tests {
         };
         assert_eq!(whole(&RgbImage::new(80, 128)), at(-24, 0));
         assert_eq!(whole(&RgbImage::new(128, 128)), at(0, 0));
+    }
+
+    #[test]
+    fn a_preview_has_the_same_faces_in_a_smaller_photo() {
+        let face = |x| PhotoFace {
+            bounds: FaceBox {
+                x,
+                y: -10,
+                size: 101,
+                score: 9.0,
+            },
+            crop: RgbImage::new(64, 64),
+            shown: Intensities::default(),
+        };
+        let photo = FacePhoto {
+            photo: RgbImage::new(600, 300),
+            faces: vec![face(40), face(400)],
+            feather: true,
+        };
+        let preview = photo.preview(200);
+        assert_eq!(preview.photo().dimensions(), (200, 100));
+        let boxes = preview.faces().iter().map(PhotoFace::bounds);
+        let boxes: Vec<_> = boxes.map(|face| (face.x, face.y, face.size)).collect();
+        assert_eq!(boxes, [(13, -3, 34), (133, -3, 34)]);
+        assert_eq!(photo.preview(1000).photo().dimensions(), (600, 300));
+        assert_eq!(photo.clone().with_largest(1).faces().len(), 1);
+        assert_eq!(photo.with_face(2).unwrap().faces()[0].bounds().x, 400);
+        assert!(photo.with_face(0).is_err() && photo.with_face(3).is_err());
     }
 
     #[test]

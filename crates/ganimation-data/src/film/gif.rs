@@ -39,17 +39,25 @@ pub fn write_gif(
     plays: u16,
 ) -> Result<()> {
     let path = path.as_ref();
-    let bytes = encode(frames, frame_time, plays).map_err(|error| {
-        let source = match error {
-            EncodingError::Io(error) => error,
-            other => io::Error::other(other),
-        };
-        Error::Write {
-            path: path.to_owned(),
-            source,
-        }
+    let bytes = gif_bytes(frames, frame_time, plays).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
     })?;
     write_whole(path, &bytes)
+}
+
+/// The bytes of such a GIF.
+///
+/// # Errors
+/// If a side is over 65,535 pixels.
+///
+/// # Panics
+/// As [`write_gif`].
+pub fn gif_bytes(frames: &[RgbImage], frame_time: Duration, plays: u16) -> io::Result<Vec<u8>> {
+    encode(frames, frame_time, plays).map_err(|error| match error {
+        EncodingError::Io(error) => error,
+        other => io::Error::other(other),
+    })
 }
 
 fn encode(frames: &[RgbImage], frame_time: Duration, plays: u16) -> Result<Vec<u8>, EncodingError> {

@@ -14,7 +14,7 @@ use image::RgbImage;
 use crate::error::{Error, Result};
 use crate::sheet::save_image;
 
-pub use gif::write_gif;
+pub use gif::{gif_bytes, write_gif};
 
 /// Bytes of pixels of a GIF, at most: its palette is made from all frames, which wait in memory.
 const MAX_GIF: usize = 2 << 30;
