@@ -1,6 +1,7 @@
 //! What can go wrong between a photo and its frames, and what a person can do about it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ganimation_data::ActionUnit;
@@ -288,6 +289,15 @@ pub enum Error {
     /// Work that was stopped on request before it was done.
     #[error("stopped")]
     Stopped,
+
+    /// A page that cannot be served.
+    #[error("cannot serve at {address}")]
+    Serve {
+        /// Where it was to be.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
 
     /// The result could not be told.
     #[error("cannot write to the standard output")]

@@ -1,6 +1,7 @@
 //! What helps against each mistake, as far as that is known.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 
 use crate::{Ease, Emotion, Error};
 
@@ -78,6 +79,10 @@ impl Error {
                     .to_owned()
             }
             Self::Stopped => "run the same command again to go on".to_owned(),
+            Self::Serve { source, .. } if source.kind() == ErrorKind::AddrInUse => {
+                "something listens there already; choose another --port, or 0 for any that is free".to_owned()
+            }
+            Self::Serve { .. } => "choose another --host or --port".to_owned(),
             Self::Stdout { .. } => "send the output elsewhere".to_owned(),
             Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
             Self::Data(error) => return data_hint(error).map(str::to_owned),

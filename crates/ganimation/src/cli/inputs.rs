@@ -53,6 +53,20 @@ impl Networks {
             None => Ok(animator),
         }
     }
+
+    /// The options that lead to the same networks, without those that were not given.
+    #[cfg(feature = "serve")]
+    pub(super) fn options(&self) -> Vec<String> {
+        let Network { weights, device } = &self.network;
+        let path = |name: &str, path: &Option<PathBuf>| {
+            let path = path.as_ref()?;
+            Some([name.to_owned(), path.display().to_string()])
+        };
+        let device =
+            (*device != DeviceChoice::default()).then(|| ["--device".to_owned(), device.to_string()]);
+        let options = [path("--weights", weights), path("--reader", &self.reader), device];
+        options.into_iter().flatten().flatten().collect()
+    }
 }
 
 /// The photo, and which faces of it count.

@@ -13,6 +13,8 @@ mod prepare;
 mod progress;
 mod read;
 mod runs;
+#[cfg(feature = "serve")]
+mod serve;
 mod sheet;
 mod train;
 mod train_reader;
@@ -54,6 +56,8 @@ enum Command {
     Train(Box<train::Train>), // it has many flags
     Prepare(prepare::Prepare),
     Doctor(doctor::Doctor),
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
     TrainReader(train_reader::TrainReader),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
@@ -73,6 +77,8 @@ pub(crate) fn run() -> ExitCode {
             Command::Sheet(command) => command.run(),
             Command::Prepare(command) => command.run(),
             Command::Doctor(command) => command.run(),
+            #[cfg(feature = "serve")]
+            Command::Serve(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::TrainReader(command) => command.run(),
             Command::Evaluate(command) => command.run(),
@@ -94,8 +100,8 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// One line with the error and its causes, one with what helps.
-fn tell(error: &Error) -> ExitCode {
+/// The error and its causes in one line.
+fn one_line(error: &Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -105,10 +111,15 @@ fn tell(error: &Error) -> ExitCode {
         }
         cause = error.source();
     }
+    line.replace('\n', " ")
+}
+
+/// One line with the error and its causes, one with what helps.
+fn tell(error: &Error) -> ExitCode {
     if matches!(error, Error::Stopped) {
         return ExitCode::from(INTERRUPTED); // it has been told what to do
     }
-    note(format_args!("error: {}", line.replace('\n', " ")));
+    note(format_args!("error: {}", one_line(error)));
     if let Some(hint) = error.hint() {
         note(format_args!("hint: {hint}"));
     }

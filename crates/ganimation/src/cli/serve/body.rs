@@ -1,0 +1,68 @@
+//! Reading what a request brings: so many bytes, within so much time.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::ready;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use tokio::time::timeout;
+
+use super::refusal::Refusal;
+
+/// Time for a whole body.
+const TIME: Duration = Duration::from_secs(30);
+/// Time and bytes for which a body is read on although its request is refused.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+const DRAIN_BYTES: usize = 64 << 20;
+
+/// All bytes of a body.
+pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let too_large = Refusal::TooLarge { limit };
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(too_large);
+    }
+    let mut bytes = Vec::with_capacity(announced);
+    let read = async {
+        while let Some(chunk) = next(body).await? {
+            if bytes.len() + chunk.len() > limit {
+                return Err(too_large);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    timeout(TIME, read).await.unwrap_or(Err(Refusal::Slow))
+}
+
+/// Reads on and forgets: a browser that is still sending does not hear an answer.
+pub(super) async fn drain(mut body: Body) {
+    let read = async {
+        let mut left = DRAIN_BYTES;
+        while let Ok(Some(chunk)) = next(&mut body).await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(DRAIN_TIME, read).await; // then it is cut off
+}
+
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+    poll_fn(|context| {
+        loop {
+            match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                None => return Ok(None).into(),
+                Some(Err(_)) => return Err(Refusal::Broken).into(),
+                Some(Ok(frame)) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        return Ok(Some(chunk)).into();
+                    }
+                }
+            }
+        }
+    })
+    .await
+}

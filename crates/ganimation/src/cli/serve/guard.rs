@@ -1,0 +1,130 @@
+//! Who may ask, for how long, and what every answer says to the browser.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
+
+use super::refusal::Refusal;
+
+/// Time for a request from its head to its answer.
+const TIME: Duration = Duration::from_secs(120);
+
+/// A page of another site can send such a header only if the server gives leave, which this one never does.
+const MARK: HeaderName = HeaderName::from_static("x-ganimation");
+
+/// Where requests to the interface go.
+const INTERFACE: &str = "/api/";
+
+const ANSWERS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+/// Lets a request through that comes from the page itself, and ends it in time.
+///
+/// `bound` is the address that the server listens at.
+pub(super) async fn guard(State(bound): State<IpAddr>, request: Request, next: Next) -> Response {
+    let interface = request.uri().path().starts_with(INTERFACE);
+    let mut response = if is_own(request.headers(), bound, interface) {
+        let answer = timeout(TIME, next.run(request)).await;
+        answer.unwrap_or_else(|_| Refusal::Slow.into_response())
+    } else {
+        Refusal::Foreign.into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in ANSWERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whether a request names this server as its host, and comes from no page but this one.
+///
+/// A site that points its own name at this machine (DNS rebinding) sends that name as the host; a page of another site
+/// sends that site as the origin.
+fn is_own(headers: &HeaderMap, bound: IpAddr, interface: bool) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else {
+        return false;
+    };
+    let own_origin = |origin: &HeaderValue| {
+        let site = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.strip_prefix("http://"));
+        site.is_some_and(|site| site.eq_ignore_ascii_case(host))
+    };
+    is_own_host(host, bound)
+        && headers.get_all(header::ORIGIN).iter().all(own_origin)
+        && (!interface || headers.contains_key(MARK))
+}
+
+/// `localhost` or an address; names need somebody who resolves them. A server for this machine alone takes no address
+/// but this machine's.
+fn is_own_host(host: &str, bound: IpAddr) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    if host.contains('@') {
+        return false;
+    }
+    let name = authority.host();
+    if name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let name = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    let address = name.parse::<IpAddr>();
+    address.is_ok_and(|address| address.is_loopback() || !bound.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_own_hosts_and_names_are_not() {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        for host in ["localhost:7860", "LocalHost", "127.0.0.1:80", "[::1]:7860"] {
+            assert!(is_own_host(host, loopback), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example:7860",
+            "127.0.0.1.evil.example",
+            "a@127.0.0.1",
+            "192.168.1.7:7860",
+            "",
+        ] {
+            assert!(!is_own_host(host, loopback), "{host}");
+        }
+        let everywhere = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        assert!(is_own_host("192.168.1.7:7860", everywhere));
+        assert!(!is_own_host("evil.example", everywhere));
+    }
+}

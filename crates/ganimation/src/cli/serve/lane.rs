@@ -1,0 +1,72 @@
+//! One piece of work at a time, with a short queue in front.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use super::refusal::Refusal;
+
+/// A queue of so many places, of which one is worked at. Who finds it full is refused at once.
+///
+/// The network and the decoder use every core for one photo; two photos at once would only take twice the memory.
+pub(super) struct Lane {
+    places: Arc<Semaphore>,
+    worker: Arc<Semaphore>,
+}
+
+/// A place in the queue, given back when it is dropped.
+pub(super) struct Place {
+    permit: OwnedSemaphorePermit,
+    worker: Arc<Semaphore>,
+}
+
+impl Lane {
+    pub(super) fn new(places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            worker: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Takes a place.
+    pub(super) fn enter(&self) -> Result<Place, Refusal> {
+        let permit = Arc::clone(&self.places).try_acquire_owned();
+        Ok(Place {
+            permit: permit.ok().ok_or(Refusal::Busy)?,
+            worker: Arc::clone(&self.worker),
+        })
+    }
+}
+
+impl Place {
+    /// Waits for its turn, then works on a thread of its own. Work that is no longer waited for before its turn is
+    /// never begun.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let worker = Arc::clone(&self.worker).acquire_owned().await;
+        let worker = worker.ok().ok_or(Refusal::Failed)?;
+        let outcome = spawn_blocking(move || {
+            let _worker = worker; // goes with the work, also where nobody waits for it any more
+            work()
+        });
+        outcome.await.ok().ok_or(Refusal::Failed)?
+    }
+
+    /// Keeps the place until the bytes are sent, so that slow readers cannot fill the memory.
+    pub(super) fn until_sent(self, bytes: Vec<u8>) -> Bytes {
+        struct Sent(
+            Vec<u8>,
+            #[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit,
+        );
+        impl AsRef<[u8]> for Sent {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Bytes::from_owner(Sent(bytes, self.permit))
+    }
+}
