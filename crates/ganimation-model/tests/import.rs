@@ -140,6 +140,45 @@ fn discriminators_judge_as_in_pytorch() {
     }
 }
 
+/// `GANIMATION_FULL_SIZE` names a folder that `make.py FOLDER` filled.
+#[test]
+#[ignore = "needs 220 megabytes of weights that PyTorch made"]
+fn networks_of_the_papers_size_agree_with_pytorch() {
+    let folder = PathBuf::from(std::env::var("GANIMATION_FULL_SIZE").unwrap());
+    let bytes = fs::read(folder.join("expected.safetensors")).unwrap();
+    let expected: BTreeMap<_, _> = tensors_from_bytes(&bytes).unwrap().0.into_iter().collect();
+    let faces = || tensor::<4>(&expected["corner"]);
+    let compare = |name: &str, found: TensorData| {
+        let pairs = || expected[name].iter::<f32>().zip(found.iter::<f32>());
+        let norm =
+            |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
+        let distance = norm(&mut pairs().map(|(e, f)| e - f)) / norm(&mut pairs().map(|(e, _)| e));
+        let largest = pairs().map(|(e, f)| (e - f).abs()).fold(0.0, f32::max);
+        println!("{name}: off by {distance:.1e} of its norm, {largest:.1e} at most");
+        assert!(distance <= 1e-4, "{name}");
+    };
+    for network in ["G.pth", "D.pth"] {
+        for imported in import(&folder.join(network), &Device::flex()).unwrap() {
+            match imported.network {
+                Network::Generator(generator) => {
+                    compare(
+                        "released",
+                        generator
+                            .edit(faces(), tensor(&expected["aus"]))
+                            .image
+                            .into_data(),
+                    );
+                }
+                Network::Discriminator(discriminator) => {
+                    let judgement = discriminator.forward(faces());
+                    compare("realness", judgement.realness.into_data());
+                    compare("read", judgement.aus.into_data());
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn safetensors_of_other_programs_are_imported_too() {
     let folder = tempfile::tempdir().unwrap();

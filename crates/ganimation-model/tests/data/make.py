@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the PyTorch files beside it: tiny networks in every layout and container that is read, and what they compute.
 
-Needs torch, numpy, pillow and safetensors. Usage: python3 make.py
+Needs torch, numpy, pillow and safetensors. Usage: python3 make.py, or python3 make.py FOLDER for networks of the paper's
+size, which the ignored test compares.
 """
 import io
 import pickle
@@ -60,14 +61,14 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """`names`: trunk, realness head, action-unit head."""
 
-    def __init__(self, names, c=1):
+    def __init__(self, names, c=1, image_size=64):
         super().__init__()
         sizes = [3] + [c << i for i in range(6)]
         layers = [[nn.Conv2d(i, o, 4, 2, 1), nn.LeakyReLU(0.01)] for i, o in zip(sizes, sizes[1:])]
         self.names = names
         setattr(self, names[0], nn.Sequential(*sum(layers, [])))
         setattr(self, names[1], nn.Conv2d(sizes[-1], 1, 3, 1, 1, bias=False))
-        setattr(self, names[2], nn.Conv2d(sizes[-1], AUS, 1, bias=False))
+        setattr(self, names[2], nn.Conv2d(sizes[-1], AUS, image_size // 64, bias=False))
 
     def forward(self, x):
         trunk, realness, aus = (getattr(self, n) for n in self.names)
@@ -211,4 +212,15 @@ def main():
                        replicate=plain(corner, aus), realness=realness, read=read), HERE / "expected.safetensors")
 
 
-sys.exit(main())
+def full_size(folder):
+    generator, critic = drawn(Generator(RELEASED, c=64, blocks=6)), drawn(Critic(("main", "conv1", "conv2"), c=64, image_size=128))
+    torch.save(generator.state_dict(), folder / "G.pth")
+    torch.save(critic.state_dict(), folder / "D.pth")
+    face, aus = torch.rand(2, 3, SIZE, SIZE) * 2 - 1, torch.rand(2, AUS)
+    with torch.no_grad():
+        realness, read = critic(face)
+        expected = dict(corner=face, aus=aus, released=generator(face, aus), realness=realness, read=read)
+        save_file(expected, folder / "expected.safetensors")
+
+
+sys.exit(full_size(Path(sys.argv[1])) if sys.argv[1:] else main())
