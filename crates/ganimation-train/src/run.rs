@@ -106,13 +106,14 @@ impl Run {
         if !checkpoint::list(&folder.join(CHECKPOINTS))?.is_empty() {
             return Err(Error::RunExists(folder));
         }
+        // First, for weights that cannot be begun with must leave no folder behind.
+        let trainer = checkpoint::begin(config, device)?;
         for part in [PREVIEWS, CHECKPOINTS] {
             let path = folder.join(part);
             fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         }
         let lock = lock(&folder)?;
         clear_leftovers(&folder)?;
-        let trainer = checkpoint::begin(config, device)?;
         write_settings(&folder, &trainer.config)?;
         Ok(Self {
             folder,

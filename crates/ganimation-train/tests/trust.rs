@@ -124,8 +124,9 @@ fn a_run_may_begin_with_the_weights_of_another() {
     );
     fixture.config.generator_channels = 4;
     let folder = fixture.folder.path().join("fourth");
-    let error = Run::start(folder, fixture.config.clone(), &Device::flex()).unwrap_err();
+    let error = Run::start(&folder, fixture.config.clone(), &Device::flex()).unwrap_err();
     assert!(error.to_string().contains("cannot begin with"), "{error}");
+    assert!(!folder.exists());
 }
 
 #[test]

@@ -197,6 +197,7 @@ fn setting_hint(name: &str) -> String {
         "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
         | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every"
         | "precision" => name,
+        "loss" => return "leave `--preset released` out, or use one device".to_owned(),
         "checkpoint_keep" => "keep",
         "checkpoint_keep_every" => "keep-every",
         "beta_1" | "beta_2" | "epsilon" => return format!("give another --set adam.{name}=…"),
