@@ -36,7 +36,7 @@ impl ReaderScore {
 /// Compares what `reader` reads from `faces` with their labels.
 ///
 /// # Errors
-/// [`Error::Data`] if a picture cannot be read.
+/// [`Error::Data`](crate::Error::Data) if a picture cannot be read.
 pub fn score_reader(reader: &AuReader, faces: &[Face], device: &Device) -> Result<ReaderScore> {
     let mut pairs: [Vec<[f64; 2]>; AU_COUNT] = Default::default();
     for faces in faces.chunks(JUDGED) {
