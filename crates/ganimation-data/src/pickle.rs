@@ -27,7 +27,7 @@ pub fn read_labels(path: impl AsRef<Path>) -> Result<Labels> {
 /// The file appears under its name only once it is complete.
 ///
 /// # Errors
-/// [`Error::Write`](crate::Error::Write) if the file cannot be written.
+/// [`Error::Write`] if the file cannot be written.
 pub fn write_labels(path: impl AsRef<Path>, labels: &Labels) -> Result<()> {
     write_whole(path.as_ref(), &labels_to_bytes(labels))
 }
