@@ -47,7 +47,7 @@ impl Desk {
         if arguments[0] == "train" {
             command.arg("--runs-dir").arg(self.path("runs"));
         }
-        if arguments[0] != "export" {
+        if !["export", "completions", "man"].contains(&arguments[0]) {
             command.args(["--device", "flex"]);
         }
         command
@@ -321,6 +321,22 @@ impl Drop for Child {
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let desk = Desk::new();
+    let pages = desk.run(&["man", "--folder", "."]);
+    let edit = fs::read_to_string(desk.path("ganimation-edit.1")).unwrap();
+    assert!(edit.contains("\\-\\-emotion"), "{edit}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = desk.run(&["completions", shell]).join("\n");
+        for page in &pages {
+            let name = page.trim_start_matches("./").trim_end_matches(".1");
+            let command = name.trim_start_matches("ganimation").trim_start_matches('-');
+            assert!(script.contains(command), "{shell} does not know {command}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how a failure is told.
 
 mod animate;
+mod completions;
 mod devices;
 mod doctor;
 mod edit;
@@ -8,6 +9,7 @@ mod evaluate;
 mod export;
 mod import;
 mod inputs;
+mod man;
 mod output;
 mod prepare;
 mod progress;
@@ -65,6 +67,13 @@ enum Command {
     Plot(runs::Plot),
     Import(import::Import),
     Devices(devices::Devices),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// The whole command line, for what is made from it: completions, manual pages.
+fn description() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Runs what the command line asks for.
@@ -87,6 +96,8 @@ pub(crate) fn run() -> ExitCode {
             Command::Plot(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Devices(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
         },
         // An option's value that our own types refuse is told as any other mistake, not in clap's words.
         Err(refused) => match refused.source().and_then(|source| source.downcast_ref::<Error>()) {

@@ -17,3 +17,11 @@ pub(super) fn say(line: impl Display) -> Result<()> {
 pub(super) fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Writes a result that has its own lines.
+pub(super) fn say_bytes(bytes: &[u8]) -> Result<()> {
+    match io::stdout().lock().write_all(bytes) {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(Error::Stdout { source }),
+        _ => Ok(()),
+    }
+}
