@@ -1,10 +1,16 @@
-//! Pickled labels: no input panics or takes memory beyond its bound, and what is read survives writing.
+//! Pickles of labels and of weights: no input panics or takes memory beyond its bound, and labels survive writing.
 #![no_main]
 
 use ganimation_data::pickle::{labels_from_bytes, labels_to_bytes};
+use ganimation_pickle::{is_little_endian, storage_keys, weights_from_bytes};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
+    if let Ok(weights) = weights_from_bytes(bytes) {
+        assert!(weights.end <= bytes.len());
+        assert!(weights.tensors.iter().all(|(_, tensor)| tensor.shape.len() == tensor.strides.len()));
+    }
+    let _ = (is_little_endian(bytes), storage_keys(bytes));
     let Ok(labels) = labels_from_bytes(bytes) else { return };
     let again = labels_from_bytes(&labels_to_bytes(&labels));
     let bits = |values: &Vec<f64>| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();

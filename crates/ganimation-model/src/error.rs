@@ -35,6 +35,16 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file that is larger than any weights.
+    #[error("{} has {size} bytes; weights of more than {limit} are not read", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        size: u64,
+        /// How many it may have.
+        limit: u64,
+    },
     /// The bytes are no safetensors file.
     #[error("not a safetensors file")]
     Format {
@@ -43,7 +53,7 @@ pub enum Error {
         source: safetensors::SafeTensorError,
     },
     /// A tensor's numbers are of a type that no network here uses.
-    #[error("tensor {name} has element type {found}; expected F32, F16 or BF16")]
+    #[error("tensor {name} has element type {found}; expected F64, F32, F16 or BF16")]
     ElementType {
         /// The tensor.
         name: String,
@@ -77,7 +87,7 @@ pub enum Error {
         expected: Vec<usize>,
     },
     /// The file holds tensors that the network does not have.
-    #[error("the weights hold tensors that the network does not have: {}", names.join(", "))]
+    #[error("the weights hold tensors that the network does not have: {}", shortened(names))]
     ExtraTensors {
         /// The names.
         names: Vec<String>,

@@ -27,6 +27,7 @@ mod convolution;
 mod discriminator;
 mod edit;
 mod error;
+mod files;
 mod generator;
 mod instance_norm;
 mod layer;

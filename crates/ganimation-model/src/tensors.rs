@@ -42,27 +42,35 @@ pub fn tensors_to_bytes(
 /// The tensors of a safetensors file, in the element types they are stored in, and its metadata.
 ///
 /// # Errors
-/// [`Error::Format`] if the bytes are no such file, [`Error::ElementType`] if a tensor is none of f32, f16 and bf16.
+/// [`Error::Format`] if the bytes are no such file, [`Error::ElementType`] if a tensor's numbers are no floats.
 pub fn tensors_from_bytes(bytes: &[u8]) -> Result<(NamedTensors, HashMap<String, String>)> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let entries = header.metadata().clone().unwrap_or_default();
     let tensors = SafeTensors::deserialize(bytes)?
         .iter()
-        .map(|(name, view)| {
-            let dtype = match view.dtype() {
-                Dtype::F32 => DType::F32,
-                Dtype::F16 => DType::F16,
-                Dtype::BF16 => DType::BF16,
-                other => {
-                    return Err(Error::ElementType {
-                        name: name.to_owned(),
-                        found: format!("{other:?}"),
-                    });
-                }
-            };
-            let data = TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype);
-            Ok((name.to_owned(), data))
+        .map(|(name, view)| match floats(&view) {
+            Some(data) => Ok((name.to_owned(), data)),
+            None => Err(Error::ElementType {
+                name: name.to_owned(),
+                found: format!("{:?}", view.dtype()),
+            }),
         })
         .collect::<Result<_>>()?;
     Ok((tensors, entries))
+}
+
+/// The numbers of a tensor, if they are floats, in the type they are stored in.
+pub(crate) fn floats(view: &TensorView<'_>) -> Option<TensorData> {
+    let dtype = match view.dtype() {
+        Dtype::F64 => DType::F64,
+        Dtype::F32 => DType::F32,
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        _ => return None,
+    };
+    Some(TensorData::from_bytes_vec(
+        view.data().to_vec(),
+        view.shape().to_vec(),
+        dtype,
+    ))
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 
 use burn::module::Module;
@@ -11,6 +9,7 @@ use burn::tensor::{DType, Device, TensorData};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
+use crate::files::{read_safetensors, write};
 use crate::parameters::{load_state_dict, state_dict};
 use crate::reader::READER_SIZE;
 use crate::shapes::{discriminator_config, expect_shape, generator_config, shapes_of};
@@ -86,9 +85,9 @@ pub fn save_discriminator(
 /// Reads a generator from a file.
 ///
 /// # Errors
-/// [`Error::Read`] for the file, and those of [`generator_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and those of [`generator_from_bytes`].
 pub fn load_generator(path: &Path, device: &Device) -> Result<(Generator, Metadata)> {
-    generator_from_bytes(&read(path)?, device)
+    generator_from_bytes(&read_safetensors(path)?, device)
 }
 
 /// Reads a generator from the bytes of a file.
@@ -114,9 +113,9 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
 /// Reads a discriminator from a file.
 ///
 /// # Errors
-/// [`Error::Read`] for the file, and those of [`discriminator_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and those of [`discriminator_from_bytes`].
 pub fn load_discriminator(path: &Path, device: &Device) -> Result<(Discriminator, Metadata)> {
-    discriminator_from_bytes(&read(path)?, device)
+    discriminator_from_bytes(&read_safetensors(path)?, device)
 }
 
 /// Reads a discriminator from the bytes of a file.
@@ -149,9 +148,9 @@ pub fn save_reader(path: &Path, reader: &Reader, metadata: &Metadata, format: Fl
 /// Reads what can read action units from a file: a reader, or a discriminator for its action-unit head.
 ///
 /// # Errors
-/// [`Error::Read`] for the file, and those of [`au_reader_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and those of [`au_reader_from_bytes`].
 pub fn load_au_reader(path: &Path, device: &Device) -> Result<(AuReader, Metadata)> {
-    au_reader_from_bytes(&read(path)?, device)
+    au_reader_from_bytes(&read_safetensors(path)?, device)
 }
 
 /// Reads what can read action units from the bytes of a file.
@@ -188,33 +187,6 @@ pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, 
     expect_shape(&shapes, "head.weight", &[config.aus, 8 * c, 8, 8])?;
     let reader = load_state_dict(config.init(device), tensors)?;
     Ok((AuReader::Independent(reader), metadata))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// The file appears under its name only once it is complete and on disk.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let scratch = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&scratch)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&scratch, path)
-    })();
-    written.map_err(|source| {
-        // The scratch file may not even exist; the error that counts is the first one.
-        let _ = fs::remove_file(&scratch);
-        Error::Write {
-            path: path.to_owned(),
-            source,
-        }
-    })
 }
 
 fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: FloatFormat) -> Result<Vec<u8>> {

@@ -3,6 +3,8 @@
 //! `torch.save` pickles a tensor as a call of `_rebuild_tensor` with a reference to its storage. What is read here are
 //! these references, names and shapes; the caller finds the storages' bytes.
 
+use std::borrow::Cow;
+
 use crate::machine::Machine;
 use crate::store::{Object, Value};
 use crate::{Outcome, PickleError, PickleProblem};
@@ -222,39 +224,40 @@ impl Machine<'_> {
         let top = self.store.pop()?;
         let mut tensors = Vec::new();
         let mut open = vec![(top, String::new(), 0)];
-        let mut visited = 0;
+        let (mut visited, mut budget) = (0, self.budget);
+        // One name may stand in many places: each copy counts, and before it is made.
+        let mut charge = |bytes: usize| {
+            budget = budget.checked_sub(bytes).ok_or(self.over_budget())?;
+            Ok(())
+        };
         while let Some((value, path, depth)) = open.pop() {
-            let below: Vec<(String, Value)> = match self.store.object(value) {
+            let below: Below<'_> = match self.store.object(value) {
                 Some(Object::Tensor(tensor)) => {
-                    let tensor = tensor.clone();
-                    self.charge(tensor.storage.key.len() + size_of::<[usize; 2]>() * tensor.shape.len())?;
-                    tensors.push((path, tensor));
+                    charge(tensor.storage.key.len() + size_of::<[usize; 2]>() * tensor.shape.len())?;
+                    tensors.push((path, tensor.clone()));
                     continue;
                 }
-                Some(Object::Dict(pairs)) => {
-                    let named = pairs.iter().map(|&(key, value)| (self.key(key), value));
-                    named.collect()
-                }
+                Some(Object::Dict(pairs)) => Box::new(pairs.iter().rev().map(|&pair| self.named(pair))),
                 Some(Object::List(values)) => numbered(values),
                 Some(Object::Tuple(values)) => numbered(values),
                 _ => continue,
             };
-            // One dictionary may stand in many places: each counts, and so do the names that grow with depth.
-            visited += below.len();
-            if visited > MAX_TENSORS || depth == MAX_DEPTH {
-                let what = "tensors, or dictionaries too deep within one another";
-                return Err(PickleProblem::Limit {
-                    what,
-                    limit: MAX_TENSORS,
-                });
-            }
-            for (key, value) in below.into_iter().rev() {
+            for (key, value) in below {
+                // One dictionary may stand in many places, too.
+                visited += 1;
+                if visited > MAX_TENSORS || depth == MAX_DEPTH {
+                    let what = "tensors, or dictionaries too deep within one another";
+                    return Err(PickleProblem::Limit {
+                        what,
+                        limit: MAX_TENSORS,
+                    });
+                }
+                charge(path.len() + key.len() + 1)?;
                 let path = if path.is_empty() {
-                    key
+                    key.into_owned()
                 } else {
                     format!("{path}.{key}")
                 };
-                self.charge(path.len())?;
                 open.push((value, path, depth + 1));
             }
         }
@@ -265,21 +268,20 @@ impl Machine<'_> {
         })
     }
 
-    /// A dictionary's key as part of a name.
-    fn key(&self, key: Value) -> String {
-        match key {
-            Value::Int(number) => number.to_string(),
-            other => self
-                .store
-                .text(other)
-                .map_or_else(|_| "?".to_owned(), str::to_owned),
-        }
+    /// A dictionary's key as part of a name, and its value.
+    fn named(&self, (key, value): (Value, Value)) -> (Cow<'_, str>, Value) {
+        let name = match key {
+            Value::Int(number) => number.to_string().into(),
+            other => self.store.text(other).unwrap_or("?").into(),
+        };
+        (name, value)
     }
 }
 
-fn numbered(values: &[Value]) -> Vec<(String, Value)> {
-    (0..)
-        .zip(values)
-        .map(|(index, &value): (u32, _)| (index.to_string(), value))
-        .collect()
+/// What a container holds, by name, from the last to the first.
+type Below<'a> = Box<dyn Iterator<Item = (Cow<'a, str>, Value)> + 'a>;
+
+fn numbered(values: &[Value]) -> Below<'_> {
+    let numbered = values.iter().enumerate().rev();
+    Box::new(numbered.map(|(index, &value)| (index.to_string().into(), value)))
 }

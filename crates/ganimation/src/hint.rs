@@ -140,6 +140,7 @@ fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
     use ganimation_model::Error as Model;
     match error {
         Model::Read { .. } => Some("check the path"),
+        Model::TooLarge { .. } => Some("is this the right file?"),
         Model::Write { .. } => Some("check that the folder exists and may be written to"),
         Model::UnknownFile { .. } | Model::Torch { .. } => Some(
             "a file of torch.save(network.state_dict()), or a checkpoint with one in it, can be imported",

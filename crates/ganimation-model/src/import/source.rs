@@ -1,13 +1,14 @@
 //! The tensors of a file by name, read one at a time.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, TensorData};
+use safetensors::SafeTensors;
 
 use super::torch::{self, TorchFile};
-use crate::tensors::tensors_from_bytes;
+use crate::files::read_safetensors;
+use crate::tensors::floats;
 use crate::{Error, Result};
 
 /// What a file holds.
@@ -21,33 +22,54 @@ enum Entry {
     /// Still in the PyTorch file.
     Stored(ganimation_pickle::Tensor),
     Loaded(TensorData),
+    /// Of an element type that no weight has; it may be one that is dropped.
+    Other { shape: Vec<usize>, element: String },
 }
 
 /// Lists the tensors of a PyTorch or safetensors file.
 pub(super) fn open(path: &Path) -> Result<Entries> {
     let (torch, entries) = match torch::open(path)? {
         Some((file, tensors)) => {
-            let entry = |(name, tensor)| (name, Entry::Stored(tensor));
+            let entry = |(name, tensor): (String, _)| (printable(&name), Entry::Stored(tensor));
             (Some(file), tensors.into_iter().map(entry).collect())
         }
-        None => {
-            let bytes = fs::read(path).map_err(|source| Error::Read {
-                path: path.to_owned(),
-                source,
-            })?;
-            let (tensors, _) = tensors_from_bytes(&bytes).map_err(|source| Error::UnknownFile {
-                path: path.to_owned(),
-                source: Box::new(source),
-            })?;
-            let entry = |(name, data)| (name, Entry::Loaded(data));
-            (None, tensors.into_iter().map(entry).collect())
-        }
+        None => match safetensors(path) {
+            Ok(entries) => (None, entries),
+            Err(source @ Error::Format { .. }) => {
+                return Err(Error::UnknownFile {
+                    path: path.to_owned(),
+                    source: Box::new(source),
+                });
+            }
+            Err(error) => return Err(error),
+        },
     };
     Ok(Entries {
         path: path.to_owned(),
         torch,
         entries,
     })
+}
+
+fn safetensors(path: &Path) -> Result<BTreeMap<String, Entry>> {
+    let bytes = read_safetensors(path)?;
+    let file = SafeTensors::deserialize(&bytes)?;
+    let entry = |(name, view)| {
+        let entry = match floats(&view) {
+            Some(data) => Entry::Loaded(data),
+            None => Entry::Other {
+                shape: view.shape().to_vec(),
+                element: format!("{:?}", view.dtype()),
+            },
+        };
+        (printable(name), entry)
+    };
+    Ok(file.iter().map(entry).collect())
+}
+
+/// A name as it may be shown: no honest one has control characters, which move a terminal's cursor.
+fn printable(name: &str) -> String {
+    name.replace(char::is_control, "?")
 }
 
 impl Entries {
@@ -69,6 +91,7 @@ impl Entries {
         match self.entries.get(name) {
             Some(Entry::Stored(tensor)) => &tensor.shape,
             Some(Entry::Loaded(data)) => data.shape(),
+            Some(Entry::Other { shape, .. }) => shape,
             None => &[],
         }
     }
@@ -104,6 +127,12 @@ impl Entries {
         let data = match (self.entries.get(name), &self.torch) {
             (Some(Entry::Loaded(data)), _) => data.clone(),
             (Some(Entry::Stored(tensor)), Some(file)) => file.read(name, tensor)?,
+            (Some(Entry::Other { element, .. }), _) => {
+                return Err(Error::ElementType {
+                    name: name.to_owned(),
+                    found: element.clone(),
+                });
+            }
             _ => {
                 return Err(Error::MissingTensor {
                     name: name.to_owned(),

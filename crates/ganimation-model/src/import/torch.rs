@@ -9,10 +9,7 @@ use burn::tensor::{DType, TensorData};
 use ganimation_pickle::{Element, PickleError, Tensor};
 
 use super::{archive, stream};
-use crate::{Error, Result};
-
-/// The largest file that is read, in bytes: some three times both networks with their optimisers.
-const MAX_FILE: u64 = 2 << 30;
+use crate::{Error, Result, files};
 
 /// The most bytes that a file's pickles may have together; a checkpoint of both networks and their optimisers has some
 /// tens of kilobytes. What is built of a pickle takes up to some hundred bytes for one of its own.
@@ -85,21 +82,16 @@ pub(super) struct TorchFile {
 
 /// Opens a file and lists its tensors; `None` if it is no PyTorch file.
 pub(super) fn open(path: &Path) -> Result<Option<(TorchFile, NamedViews)>> {
-    let read_error = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(read_error)?;
-    let size = file.metadata().map_err(read_error)?.len();
+    let (mut file, size) = files::open(path)?;
     let mut front = Vec::new();
     (&mut file)
         .take(MAX_PICKLES)
         .read_to_end(&mut front)
-        .map_err(read_error)?;
+        .map_err(files::read_error(path))?;
     let contents = if front.starts_with(archive::SIGNATURE) {
-        bounded(size).and_then(|()| archive::contents(&mut file, size))
+        archive::contents(&mut file, size)
     } else if front.starts_with(stream::SIGNATURE) {
-        bounded(size).and_then(|()| stream::contents(&mut file, &front, size))
+        stream::contents(&mut file, &front, size)
     } else {
         return Ok(None);
     };
@@ -111,16 +103,6 @@ pub(super) fn open(path: &Path) -> Result<Option<(TorchFile, NamedViews)>> {
         storages,
     };
     Ok(Some((file, tensors)))
-}
-
-fn bounded(size: u64) -> Result<(), TorchProblem> {
-    if size <= MAX_FILE {
-        return Ok(());
-    }
-    Err(TorchProblem::Limit {
-        what: "bytes",
-        limit: MAX_FILE,
-    })
 }
 
 fn torch_error(path: &Path, source: TorchProblem) -> Error {

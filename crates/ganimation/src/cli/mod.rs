@@ -122,7 +122,8 @@ fn one_line(error: &Error) -> String {
         }
         cause = error.source();
     }
-    line.replace('\n', " ")
+    // Names in other people's files come here too: they must not move the cursor.
+    line.replace(char::is_control, " ")
 }
 
 /// One line with the error and its causes, one with what helps.

@@ -1,0 +1,120 @@
+//! Weights on disk: read within bounds, written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use safetensors::SafeTensorError;
+
+use crate::{Error, Result};
+
+/// The largest file that is read, in bytes: some three times both networks with their optimisers.
+const MAX_FILE: u64 = 2 << 30;
+
+/// The most bytes that the header of a safetensors file may have; a tensor takes about a hundred.
+const MAX_HEADER: u64 = 4 << 20;
+
+/// Opens a file of weights and tells its size in bytes.
+///
+/// # Errors
+/// [`Error::Read`], and [`Error::TooLarge`] for one that no network fills.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    let (size, file) = opened.map_err(read_error(path))?;
+    if size > MAX_FILE {
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            size,
+            limit: MAX_FILE,
+        });
+    }
+    Ok((file, size))
+}
+
+/// The bytes of a safetensors file, of which not more than the start is read unless that is the start of one.
+///
+/// # Errors
+/// Those of [`open`], and [`Error::Format`].
+pub(crate) fn read_safetensors(path: &Path) -> Result<Vec<u8>> {
+    const FRONT: u64 = 9; // the header's length, and the brace that opens it
+    let (mut file, size) = open(path)?;
+    let mut bytes = Vec::new();
+    let mut read = |bytes: &mut Vec<u8>, until| {
+        let more = (&mut file).take(until).read_to_end(bytes);
+        more.map(drop).map_err(read_error(path))
+    };
+    read(&mut bytes, FRONT)?;
+    let (Some(length), Some(brace)) = (bytes.first_chunk(), bytes.get(8)) else {
+        return Err(SafeTensorError::HeaderTooSmall.into());
+    };
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER {
+        return Err(SafeTensorError::HeaderTooLarge.into());
+    }
+    if length + FRONT - 1 > size || *brace != b'{' {
+        return Err(SafeTensorError::InvalidHeaderLength.into());
+    }
+    read(&mut bytes, size - FRONT)?;
+    Ok(bytes)
+}
+
+/// Writes a file that appears under its name only once it is complete and on disk.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let scratch = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&scratch)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&scratch, path)
+    })();
+    written.map_err(|source| {
+        // The scratch file may not even exist; the error that counts is the first one.
+        let _ = fs::remove_file(&scratch);
+        Error::Write {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}
+
+pub(crate) fn read_error(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_safetensors_file_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.mkv");
+        let file = File::create(&path).unwrap();
+        for (size, length, brace, expected) in [
+            (5_u64, 0_u64, b'{', "header too small"),
+            (1 << 30, 5 << 20, b'{', "header too large"),
+            (1 << 30, 1 << 12, b'[', "invalid header length"),
+            (1 << 10, 1 << 12, b'{', "invalid header length"),
+        ] {
+            // A hole in the file: it takes no space.
+            fs::write(&path, [&length.to_le_bytes()[..], &[brace]].concat()).unwrap();
+            file.set_len(size).unwrap();
+            let error = read_safetensors(&path).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(source, expected);
+        }
+        file.set_len(MAX_FILE + 1).unwrap();
+        let told = open(&path).unwrap_err().to_string();
+        assert!(
+            told.ends_with("has 2147483649 bytes; weights of more than 2147483648 are not read"),
+            "{told}"
+        );
+    }
+}
