@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -65,24 +67,29 @@ pub(crate) fn write_through(
     })
 }
 
-/// Takes a folder for this process, until the file that is returned is dropped.
+/// Takes a folder for this process, until the file that is returned is dropped. A process that was killed may take a moment
+/// to let go of it.
 ///
 /// # Errors
 /// [`Error::Busy`] if another process has it, [`Error::Write`] if its lock cannot be made.
 pub fn lock_folder(folder: &Path) -> Result<File> {
+    const ATTEMPTS: u32 = 10;
     let path = folder.join(".lock");
     let file = File::create(&path).map_err(|source| Error::Write { path, source })?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy {
-            folder: folder.to_owned(),
-        }),
-        // Not every file system has locks; a run there is as safe as its user is careful.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    for _ in 0..ATTEMPTS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+            // Not every file system has locks; a run there is as safe as its user is careful.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+        }
     }
+    Err(Error::Busy {
+        folder: folder.to_owned(),
+    })
 }
 
-/// Removes the scratch files that killed writers left in a folder which is locked.
-pub(crate) fn remove_scratch(folder: &Path) {
+/// Removes the scratch files that killed writers left in a folder, which only whoever has locked it may do.
+pub fn remove_scratch(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();

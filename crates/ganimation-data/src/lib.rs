@@ -39,7 +39,7 @@ pub use au::{AU_COUNT, ActionUnit, Intensities};
 pub use dataset::{Dataset, Face, OpenOptions, Split};
 pub use error::{Error, Result};
 pub use face::{FaceBox, FaceDetector, crop};
-pub use files::{lock_folder, write_whole};
+pub use files::{lock_folder, remove_scratch, write_whole};
 pub use film::{FilmFormat, FilmOptions, FilmWriter, gif_bytes, write_gif};
 pub use loader::{Batch, Loader, LoaderConfig};
 pub use parallel::available_workers;

@@ -30,9 +30,6 @@ pub enum Error {
     /// A folder that was to tell of a run holds none.
     #[error("{path} holds no run", path = .0.display())]
     NotARun(PathBuf),
-    /// Another process trains in this folder.
-    #[error("run {path} is being trained by another process", path = .0.display())]
-    Busy(PathBuf),
     /// A file or folder of the run could not be written or read.
     #[error("cannot {action} {path}", path = path.display())]
     File {

@@ -27,6 +27,7 @@ mod run;
 mod schedule;
 mod session;
 mod settings;
+mod shown;
 mod trainer;
 mod validation;
 mod watchdog;

@@ -2,15 +2,14 @@
 
 use burn::tensor::{Device, Tensor};
 use ganimation_data::pixels::{images_from_tensor, tensor_from_images, tensor_from_intensities};
-use ganimation_data::{Face, picture};
 use ganimation_model::Generator;
 use image::RgbImage;
 
-use crate::Result;
 use crate::expressions::{ANGER, DISGUST, Expression, NEUTRAL, SLIGHT_SMILE, SMILE, SURPRISE};
+use crate::shown::Shown;
 
 /// How many faces a preview shows.
-const FACES: usize = 6;
+pub(crate) const PREVIEWED: usize = 6;
 
 /// What is asked of every face, column by column.
 const EXPRESSIONS: [Expression; 6] = [NEUTRAL, SLIGHT_SMILE, SMILE, SURPRISE, ANGER, DISGUST];
@@ -23,19 +22,12 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    /// Takes faces spread evenly over a split.
-    pub(crate) fn new(faces: &[Face], image_size: usize, device: &Device) -> Result<Option<Self>> {
-        let size = u32::try_from(image_size).unwrap_or(u32::MAX);
-        let pictures = faces
-            .iter()
-            .skip(faces.len() / (2 * FACES))
-            .step_by((faces.len() / FACES).max(1))
-            .take(FACES)
-            .map(|face| Ok(picture::read_face(&face.path, size)?.0))
-            .collect::<Result<Vec<RgbImage>>>()?;
-        Ok((!pictures.is_empty()).then(|| Self {
+    /// Takes faces of the size that the generator edits; none are no preview.
+    pub(crate) fn new(faces: Vec<Shown<'_>>, device: &Device) -> Option<Self> {
+        let pictures: Vec<RgbImage> = faces.into_iter().map(|(_, picture)| picture).collect();
+        (!pictures.is_empty()).then(|| Self {
             faces: tensor_from_images(&pictures, device),
-        }))
+        })
     }
 
     /// One row a face: the face, then neutral, a slight smile, a smile, surprise, anger and disgust, then where the

@@ -1,13 +1,12 @@
 //! A training run: a folder, and the loop that fills it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::thread;
 use std::time::Duration;
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, Dataset, write_whole};
+use ganimation_data::{ActionUnit, Dataset, lock_folder, remove_scratch, write_whole};
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
 
 use crate::checkpoint::{self, Keep};
@@ -26,7 +25,6 @@ pub(crate) const SETTINGS: &str = "config.toml";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 pub(crate) const PREVIEWS: &str = "previews";
 const CHANGES: &str = "changes.jsonl";
-const LOCK: &str = ".lock";
 
 /// Hears how a run gets on. Every method does nothing unless overridden.
 pub trait Observer {
@@ -98,8 +96,8 @@ impl Run {
     /// Starts a run in a new folder, or in one whose run never came to a checkpoint.
     ///
     /// # Errors
-    /// Those of [`TrainConfig::check`], [`Error::RunExists`] if the folder holds a checkpoint, [`Error::Busy`] if another
-    /// process trains in it, [`Error::File`] or [`Error::Data`] if it cannot be made.
+    /// Those of [`TrainConfig::check`], [`Error::RunExists`] if the folder holds a checkpoint, [`Error::File`] or
+    /// [`Error::Data`] if it cannot be made or another process trains in it.
     pub fn start(folder: impl Into<PathBuf>, config: TrainConfig, device: &Device) -> Result<Self> {
         let folder = folder.into();
         config.check()?;
@@ -112,7 +110,7 @@ impl Run {
             let path = folder.join(part);
             fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         }
-        let lock = lock(&folder)?;
+        let lock = lock_folder(&folder)?;
         clear_leftovers(&folder)?;
         write_settings(&folder, &trainer.config)?;
         Ok(Self {
@@ -128,7 +126,7 @@ impl Run {
     /// Continues the run in `folder` from its newest checkpoint, or from its start, on the trajectory it was on.
     ///
     /// # Errors
-    /// [`Error::NothingToResume`] if the folder holds no run, [`Error::Busy`] if another process trains in it,
+    /// [`Error::NothingToResume`] if the folder holds no run, [`Error::Data`] if another process trains in it,
     /// [`Error::Damaged`] if a file of it is not what it should be.
     pub fn resume(folder: impl Into<PathBuf>, device: &Device) -> Result<Self> {
         Ok(Self::resume_changed(folder, &Overlay::default(), device)?.0)
@@ -150,7 +148,7 @@ impl Run {
         if !settings.exists() {
             return Err(Error::NothingToResume(folder));
         }
-        let lock = lock(&folder)?;
+        let lock = lock_folder(&folder)?;
         clear_leftovers(&folder)?;
         let before = read_settings(&folder)?;
         let config = before.overlaid(changes)?;
@@ -292,34 +290,7 @@ fn write_settings(folder: &Path, config: &TrainConfig) -> Result<()> {
 
 /// Removes what a killed process was writing. Only whoever holds the lock may do so.
 fn clear_leftovers(folder: &Path) -> Result<()> {
-    for part in [folder.to_owned(), folder.join(PREVIEWS)] {
-        let entries = match fs::read_dir(&part) {
-            Ok(entries) => entries,
-            Err(_) if !part.exists() => continue,
-            Err(error) => return Err(Error::file("list", &part)(error)),
-        };
-        for entry in entries {
-            let path = entry.map_err(Error::file("list", &part))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('.') && name.ends_with(".part") {
-                fs::remove_file(&path).map_err(Error::file("remove", &path))?;
-            }
-        }
-    }
+    remove_scratch(folder);
+    remove_scratch(&folder.join(PREVIEWS));
     checkpoint::clear_leftovers(&folder.join(CHECKPOINTS))
-}
-
-/// Takes the run folder for this process. One that was killed may take a moment to let go of it.
-fn lock(folder: &Path) -> Result<File> {
-    const ATTEMPTS: u32 = 10;
-    let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(Error::file("create", &path))?;
-    for _ in 0..ATTEMPTS {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
-            // Not every file system has locks; a run there is as safe as its user is careful.
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
-        }
-    }
-    Err(Error::Busy(folder.to_owned()))
 }

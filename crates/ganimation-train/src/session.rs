@@ -11,9 +11,10 @@ use crate::events::Events;
 use crate::history::{VALIDATION, WARNINGS};
 use crate::lines::Lines;
 use crate::metrics::{Metrics, Position, Progress, require_finite};
-use crate::preview::Preview;
+use crate::preview::{PREVIEWED, Preview};
 use crate::run::{Limits, Observer, Outcome, PREVIEWS, Run};
 use crate::schedule::Schedule;
+use crate::shown::Shower;
 use crate::trainer::{CriticReport, FaceBatch, GeneratorReport};
 use crate::validation::{HeldOut, Validation};
 use crate::watchdog::{Warning, Watchdog};
@@ -58,8 +59,9 @@ impl<'a> Session<'a> {
             [] => faces,
             held_out => held_out,
         };
-        let (size, batch) = (config.image_size, config.batch_size);
-        let held_out = dataset.split(Split::Test);
+        let mut shower = Shower::new(dataset, config.image_size, observer);
+        let preview = Preview::new(shower.show(shown, PREVIEWED)?, device);
+        let held_out = shower.show(dataset.split(Split::Test), config.validate_faces)?;
         Ok(Self {
             schedule: config.schedule(faces.len()),
             loader: Loader::new(
@@ -70,8 +72,8 @@ impl<'a> Session<'a> {
                 },
                 step,
             )?,
-            preview: Preview::new(shown, size, device)?,
-            held_out: HeldOut::new(held_out, config.validate_faces, size, batch, device)?,
+            preview,
+            held_out: HeldOut::new(&held_out, config.batch_size, device),
             metrics: Metrics::open(folder, step)?,
             validations: Lines::open(folder, VALIDATION, step)?,
             warnings: Lines::open(folder, WARNINGS, step)?,

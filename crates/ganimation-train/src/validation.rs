@@ -3,11 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
-use ganimation_data::{Face, Intensities, picture};
+use ganimation_data::Intensities;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
-use crate::evaluate::{Area, Region, others, spread};
+use crate::evaluate::{Area, Region, others};
+use crate::shown::Shown;
 use crate::trainer::{FaceBatch, Trainer};
 
 /// One line of `validation.jsonl`. Action units are read by the critic's head, for want of an independent reader in
@@ -51,44 +51,30 @@ pub(crate) struct HeldOut {
 }
 
 impl HeldOut {
-    /// Takes at most `count` faces spread evenly over `faces`, in batches of `batch_size`; the targets are the action
-    /// units of other held-out faces.
-    pub(crate) fn new(
-        faces: &[Face],
-        count: usize,
-        image_size: usize,
-        batch_size: usize,
-        device: &Device,
-    ) -> Result<Option<Self>> {
-        let chosen = spread(faces.len(), count);
-        if chosen.len() < 2 {
-            return Ok(None);
-        }
-        let size = u32::try_from(image_size).unwrap_or(u32::MAX);
-        let labels: Vec<Intensities> = chosen.iter().map(|&at| faces[at].intensities).collect();
-        let others = others(chosen.len(), 0);
-        let mut batches = Vec::new();
-        for batch in (0..chosen.len()).collect::<Vec<_>>().chunks(batch_size) {
-            let pictures = batch
-                .iter()
-                .map(|&at| Ok(picture::read_face(&faces[chosen[at]].path, size)?.0))
-                .collect::<Result<Vec<_>>>()?;
+    /// Takes faces in batches of `batch_size`; the targets are the action units of others of them. One alone is none.
+    pub(crate) fn new(faces: &[Shown<'_>], batch_size: usize, device: &Device) -> Option<Self> {
+        let (first, _) = faces.first().filter(|_| faces.len() > 1)?.1.dimensions();
+        let labels: Vec<Intensities> = faces.iter().map(|(face, _)| face.intensities).collect();
+        let others = others(faces.len(), 0);
+        let batch = |places: &[usize]| {
+            let pictures: Vec<_> = places.iter().map(|&at| faces[at].1.clone()).collect();
             let of = |at: &dyn Fn(usize) -> usize| {
-                let rows: Vec<Intensities> = batch.iter().map(|&face| labels[at(face)]).collect();
+                let rows: Vec<Intensities> = places.iter().map(|&face| labels[at(face)]).collect();
                 tensor_from_intensities(&rows, device)
             };
-            batches.push(FaceBatch {
+            FaceBatch {
                 images: tensor_from_images(&pictures, device),
                 aus: of(&|face| face),
                 targets: of(&|face| others[face]),
-            });
-        }
-        Ok(Some(Self {
-            batches,
-            corners: Area::inside(&Region::CORNERS, image_size, device),
+            }
+        };
+        let places: Vec<usize> = (0..faces.len()).collect();
+        Some(Self {
+            batches: places.chunks(batch_size).map(batch).collect(),
+            corners: Area::inside(&Region::CORNERS, first as usize, device),
             aus_of_mean: variance(&labels),
-            count: chosen.len(),
-        }))
+            count: faces.len(),
+        })
     }
 
     /// Looks at the faces with the networks as they are.

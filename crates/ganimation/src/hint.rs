@@ -165,7 +165,6 @@ fn train_hint(error: &ganimation_train::Error) -> Option<String> {
         Train::Setting { name, .. } => return Some(setting_hint(name)),
         Train::RunExists(_) => "go on with it with --resume, or choose another --name",
         Train::NothingToResume(_) => "check --name and --runs-dir, or start the run without --resume",
-        Train::Busy(_) => "wait until it ends or stop it, or choose another --name",
         Train::File { .. } => "check that the folder exists, may be written to and has room",
         Train::Damaged { path, .. } if path.file_name() == Some(OsStr::new("config.toml")) => {
             "mend the file, or start again under another --name"
