@@ -87,7 +87,10 @@ pub enum Error {
         expected: Vec<usize>,
     },
     /// The file holds tensors that the network does not have.
-    #[error("the weights hold tensors that the network does not have: {}", shortened(names))]
+    #[error(
+        "the weights hold tensors that the network does not have: {}",
+        shortened(names)
+    )]
     ExtraTensors {
         /// The names.
         names: Vec<String>,

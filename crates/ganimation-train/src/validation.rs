@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
 use ganimation_data::Intensities;
+use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Area, Region, others};

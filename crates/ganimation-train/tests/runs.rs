@@ -180,7 +180,8 @@ fn a_run_that_is_being_trained_belongs_to_its_process() {
     let held = fixture.start("run");
     let folder = fixture.folder.path().join("run");
     let resumed = Run::resume(&folder, &Device::flex());
-    let busy = |found: &_| matches!(found, ganimation_data::Error::Busy { folder: found } if *found == folder);
+    let busy =
+        |found: &_| matches!(found, ganimation_data::Error::Busy { folder: found } if *found == folder);
     assert!(matches!(resumed, Err(Error::Data(found)) if busy(&found)));
     drop(held);
     assert_eq!(fixture.resume("run").step(), 0);

@@ -23,7 +23,10 @@ enum Entry {
     Stored(ganimation_pickle::Tensor),
     Loaded(TensorData),
     /// Of an element type that no weight has; it may be one that is dropped.
-    Other { shape: Vec<usize>, element: String },
+    Other {
+        shape: Vec<usize>,
+        element: String,
+    },
 }
 
 /// Lists the tensors of a PyTorch or safetensors file.

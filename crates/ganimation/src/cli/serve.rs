@@ -61,6 +61,8 @@ impl Serve {
         let server = app::Server::new(self.networks.load()?, self.networks.options())?;
         let app = app::router(server, bound.ip());
 
+        // Before the page is announced: who hears of it may press Ctrl-C at once.
+        let stopped = listen::ctrl_c();
         let url = format!("http://{bound}");
         say(&url)?;
         if !self.host.is_loopback() {
@@ -70,7 +72,7 @@ impl Serve {
         if self.open {
             open(&url);
         }
-        listen::run(listener, app).map_err(failure)
+        listen::run(listener, app, &stopped).map_err(failure)
     }
 }
 

@@ -28,17 +28,22 @@ const LAST_REQUEST: Duration = Duration::from_secs(120);
 /// Time that work in hand has when the program ends.
 const STOPPING: Duration = Duration::from_secs(2);
 
-/// Serves until Ctrl-C, or until the system ends the program.
-///
-/// One thread is enough for the network's side; the work is done by those of [`Lane`](super::lane::Lane)s.
-pub(super) fn run(listener: net::TcpListener, app: Router) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+/// Hears of Ctrl-C, and of the system that ends the program, from now on.
+pub(super) fn ctrl_c() -> Arc<Notify> {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     if let Err(error) = ctrlc::set_handler(move || stop.notify_one()) {
         note(format_args!("warning: Ctrl-C ends the program at once ({error})"));
     }
+    stopped
+}
+
+/// Serves until it is told to stop.
+///
+/// One thread is enough for the network's side; the work is done by those of [`Lane`](super::lane::Lane)s.
+pub(super) fn run(listener: net::TcpListener, app: Router, stopped: &Notify) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         tokio::spawn(accept(listener, app));
