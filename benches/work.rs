@@ -23,6 +23,7 @@ pub(crate) fn wait(device: &Device) {
 /// One pass of the paper's generator (64 channels, 10.63 GMAC a face) over `batch` faces, ready to be timed: kernels
 /// are compiled and tuned.
 pub(crate) fn generator(device: &Device, batch: usize) -> impl Fn() -> Edit + use<> {
+    ganimation_kernels::keep_freed_memory(); // as the program does
     let generator = GeneratorConfig::new().init(device);
     let prepared = generator.prepare(); // as whoever edits more than once does
     let faces = images(batch, device);
@@ -47,7 +48,7 @@ pub(crate) struct Training {
 
 impl Training {
     pub(crate) fn new(device: &Device, batch: usize) -> Self {
-        ganimation_kernels::keep_freed_memory(); // as `ganimation train` does
+        ganimation_kernels::keep_freed_memory(); // as the program does
         let config = TrainConfig {
             batch_size: batch,
             ..TrainConfig::new("")

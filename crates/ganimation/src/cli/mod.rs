@@ -78,6 +78,7 @@ fn description() -> clap::Command {
 
 /// Runs what the command line asks for.
 pub(crate) fn run() -> ExitCode {
+    ganimation_kernels::keep_freed_memory();
     let outcome = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Animate(command) => command.run(),

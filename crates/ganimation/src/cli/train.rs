@@ -99,7 +99,6 @@ pub(super) struct Train {
 
 impl Train {
     pub(super) fn run(self) -> Result<()> {
-        ganimation_kernels::keep_freed_memory();
         let folder = self.runs_dir.join(&self.name);
         let team = match &self.devices[..] {
             [] => vec![device::resolve(self.device)?],
