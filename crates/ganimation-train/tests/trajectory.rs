@@ -1,0 +1,124 @@
+//! A hundred steps of training with the CPU kernels, in f32, stay beside those with Burn's own operations, in f64.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{DType, Device, Distribution, Tensor};
+use ganimation_data::AU_COUNT;
+use ganimation_model::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use ganimation_train::{AdamConfig, FaceBatch, TrainConfig, Trainer};
+
+const STEPS: u64 = 100;
+const GENERATOR_EVERY: u64 = 5;
+const RATE: f64 = 0.05;
+/// Largest share by which a loss may differ, at any step.
+const LOSSES: f64 = 1e-4;
+/// Smaller losses count as this large.
+const SMALL: f64 = 1e-3;
+/// Largest share of its own change by which the trained generator's edit may differ.
+const EDIT: f64 = 1e-4;
+
+/// Turns weights into `f64`, for which there are no kernels.
+struct Wide;
+
+impl ModuleMapper for Wide {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.inner().cast(DType::F64).autodiff().require_grad())
+    }
+}
+
+/// Losses at every step, and what the generator makes of the faces in the end.
+struct Trajectory {
+    /// Those of the critic, and of the generator after them when it learns.
+    losses: Vec<f64>,
+    edit: Vec<f64>,
+}
+
+fn train(generator: Generator, discriminator: Discriminator, faces: &FaceBatch, dtype: DType) -> Trajectory {
+    let faces = FaceBatch {
+        images: faces.images.clone().cast(dtype),
+        aus: faces.aus.clone().cast(dtype),
+        targets: faces.targets.clone().cast(dtype),
+    };
+    // As large as this, Adam's steps follow the gradients' sizes, not only their signs, which rounding may turn.
+    let adam = AdamConfig {
+        epsilon: 1.0,
+        ..AdamConfig::default()
+    };
+    let config = TrainConfig {
+        adam,
+        ..TrainConfig::new("")
+    };
+    let mut trainer = Trainer::from_networks(config, generator, discriminator);
+    let mut losses = Vec::new();
+    for step in 0..STEPS {
+        let alpha = Tensor::<1>::from_data([0.3_f64], (&faces.images.device(), dtype));
+        let critic = trainer.critic_step_at(&faces, alpha, RATE);
+        losses.extend([critic.realness, critic.aus, critic.penalty].map(number));
+        if (step + 1).is_multiple_of(GENERATOR_EVERY) {
+            let generator = trainer.generator_step(&faces, RATE);
+            losses.extend([generator.aus, generator.cycle, generator.attention].map(number));
+        }
+    }
+    let edit = trainer.generator().valid().edit(faces.images, faces.targets);
+    Trajectory {
+        losses,
+        edit: edit.image.into_data().iter::<f64>().collect(),
+    }
+}
+
+fn number(loss: Tensor<1>) -> f64 {
+    loss.into_data().iter::<f64>().next().unwrap()
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+#[test]
+fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
+    let device = Device::flex();
+    device.seed(5);
+    let training = device.clone().autodiff();
+    // Channels with which tiled convolutions begin; the critic's double from layer to layer.
+    let config = GeneratorConfig {
+        channels: 12,
+        blocks: 1,
+        aus: AU_COUNT,
+    };
+    let generator = config.init(&training);
+    let discriminator = DiscriminatorConfig::new(64).with_channels(4).init(&training);
+    let random = |shape: [usize; 2], low, high| {
+        Tensor::<2>::random(shape, Distribution::Uniform(low, high), &device)
+    };
+    let faces = FaceBatch {
+        images: random([1, 3 * 64 * 64], -1.0, 1.0).reshape([1, 3, 64, 64]),
+        aus: random([1, AU_COUNT], 0.0, 0.5),
+        targets: random([1, AU_COUNT], 0.2, 1.0),
+    };
+
+    let before = generator.valid().edit(faces.images.clone(), faces.targets.clone());
+    let before: Vec<f64> = before.image.into_data().iter::<f64>().collect();
+    let wide = train(
+        generator.clone().map(&mut Wide),
+        discriminator.clone().map(&mut Wide),
+        &faces,
+        DType::F64,
+    );
+    let kernels = train(generator, discriminator, &faces, DType::F32);
+
+    let mut worst = 0.0_f64;
+    for (index, (wide, kernels)) in wide.losses.iter().zip(&kernels.losses).enumerate() {
+        let share = (wide - kernels).abs() / wide.abs().max(SMALL);
+        worst = worst.max(share);
+        assert!(share <= LOSSES, "loss {index}: {kernels} in place of {wide}");
+    }
+    let change = distance(&wide.edit, &before);
+    let share = distance(&wide.edit, &kernels.edit) / change;
+    println!(
+        "{} losses off by {worst:.1e} at most, the edit by {share:.1e} of its change",
+        wide.losses.len()
+    );
+    assert!(change > 1.0, "training changed nothing");
+    assert!(share <= EDIT, "the edit is off by {share} of its change");
+}
