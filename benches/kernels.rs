@@ -1,8 +1,12 @@
 //! How long does each kind of layer take, forward, and forward and back? The sizes are those of the generator and the
-//! critic at 128 pixels and 64 channels, one face and four.
+//! critic at 128 pixels and 64 channels, one face and four. `ours` are this project's operations, `stock` Burn's own.
 //!
 //!     cargo bench --bench kernels
+//!     GANIMATION_SIMD=avx2 cargo bench --bench kernels     # without AVX-512
 
+use burn::tensor::activation::relu;
+use burn::tensor::module::{batch_norm_train, conv_transpose2d as stock_transposed, conv2d as stock_conv2d};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -29,6 +33,13 @@ enum Kind {
     Convolution,
     Transposed,
     Norm,
+}
+
+/// Whose operations.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Ours,
+    Stock,
 }
 
 impl std::fmt::Display for Layer {
@@ -86,13 +97,29 @@ impl Layer {
         noise([first, second, self.kernel, self.kernel], device)
     }
 
-    fn run(&self, x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
-        match self.kind {
-            Kind::Convolution => conv2d(x, weight, None, self.stride, self.padding),
-            Kind::Transposed => conv_transpose2d(x, weight, self.stride, self.padding),
-            Kind::Norm => {
+    fn run(&self, side: Side, x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+        let (stride, padding) = (self.stride, self.padding);
+        match (side, self.kind) {
+            (Side::Ours, Kind::Convolution) => conv2d(x, weight, None, stride, padding),
+            (Side::Ours, Kind::Transposed) => conv_transpose2d(x, weight, stride, padding),
+            (Side::Ours, Kind::Norm) => {
                 let ones = Tensor::ones([self.channels[0]], &x.device());
                 instance_norm_relu(x, ones.clone(), ones, 1e-5)
+            }
+            (Side::Stock, Kind::Convolution) => {
+                let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+                stock_conv2d(x, weight, None, options)
+            }
+            (Side::Stock, Kind::Transposed) => {
+                let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+                stock_transposed(x, weight, None, options)
+            }
+            (Side::Stock, Kind::Norm) => {
+                let [batch, channels, height, width] = x.dims();
+                let ones = Tensor::ones([batch * channels], &x.device());
+                let planes = x.reshape([1, batch * channels, height, width]);
+                let normalized = batch_norm_train(planes, ones.clone(), ones, 1e-5).output;
+                relu(normalized.reshape([batch, channels, height, width]))
             }
         }
     }
@@ -102,28 +129,47 @@ fn noise(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
 }
 
-#[divan::bench(args = LAYERS, consts = [1, 4], sample_count = 20, sample_size = 1)]
-fn forward<const BATCH: usize>(bencher: Bencher<'_, '_>, layer: Layer) {
+fn forward<const BATCH: usize>(bencher: Bencher<'_, '_>, side: Side, layer: Layer) {
     let device = Device::flex();
-    // In the layout in which the layer before it would have left it.
-    let x = instance_norm_relu(
-        layer.image(BATCH, &device),
-        Tensor::ones([layer.channels[0]], &device),
-        Tensor::zeros([layer.channels[0]], &device),
-        1e-5,
-    );
+    let mut x = layer.image(BATCH, &device);
+    if side == Side::Ours {
+        // In the layout in which the layer before it would have left it.
+        let [ones, zeros] = [Tensor::ones, Tensor::zeros].map(|fill| fill([layer.channels[0]], &device));
+        x = instance_norm_relu(x, ones, zeros, 1e-5);
+    }
     let weight = layer.weight(&device);
     bencher
         .counter(ItemsCount::new(BATCH))
-        .bench_local(|| layer.run(x.clone(), weight.clone()));
+        .bench_local(|| layer.run(side, x.clone(), weight.clone()));
 }
 
-#[divan::bench(args = LAYERS, consts = [4], sample_count = 10, sample_size = 1)]
-fn forward_and_back<const BATCH: usize>(bencher: Bencher<'_, '_>, layer: Layer) {
+fn forward_and_back<const BATCH: usize>(bencher: Bencher<'_, '_>, side: Side, layer: Layer) {
     let device = Device::flex().autodiff();
     let x = layer.image(BATCH, &device).require_grad();
     let weight = layer.weight(&device).require_grad();
     bencher
         .counter(ItemsCount::new(BATCH))
-        .bench_local(|| layer.run(x.clone(), weight.clone()).sum().backward());
+        .bench_local(|| layer.run(side, x.clone(), weight.clone()).sum().backward());
 }
+
+/// Declares the benches of one side.
+macro_rules! benches {
+    ($name:ident, $side:expr) => {
+        mod $name {
+            use super::*;
+
+            #[divan::bench(args = LAYERS, consts = [1, 4], sample_count = 20, sample_size = 1)]
+            fn forward<const BATCH: usize>(bencher: Bencher<'_, '_>, layer: Layer) {
+                super::forward::<BATCH>(bencher, $side, layer);
+            }
+
+            #[divan::bench(args = LAYERS, consts = [4], sample_count = 10, sample_size = 1)]
+            fn forward_and_back<const BATCH: usize>(bencher: Bencher<'_, '_>, layer: Layer) {
+                super::forward_and_back::<BATCH>(bencher, $side, layer);
+            }
+        }
+    };
+}
+
+benches!(ours, Side::Ours);
+benches!(stock, Side::Stock);

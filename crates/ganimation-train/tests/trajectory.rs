@@ -88,16 +88,17 @@ fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
     };
     let generator = config.init(&training);
     let discriminator = DiscriminatorConfig::new(64).with_channels(4).init(&training);
-    let random = |shape: [usize; 2], low, high| {
-        Tensor::<2>::random(shape, Distribution::Uniform(low, high), &device)
-    };
+    let random =
+        |shape: [usize; 2], low, high| Tensor::<2>::random(shape, Distribution::Uniform(low, high), &device);
     let faces = FaceBatch {
         images: random([1, 3 * 64 * 64], -1.0, 1.0).reshape([1, 3, 64, 64]),
         aus: random([1, AU_COUNT], 0.0, 0.5),
         targets: random([1, AU_COUNT], 0.2, 1.0),
     };
 
-    let before = generator.valid().edit(faces.images.clone(), faces.targets.clone());
+    let before = generator
+        .valid()
+        .edit(faces.images.clone(), faces.targets.clone());
     let before: Vec<f64> = before.image.into_data().iter::<f64>().collect();
     let wide = train(
         generator.clone().map(&mut Wide),
