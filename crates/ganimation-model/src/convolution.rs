@@ -115,3 +115,27 @@ impl ConvTranspose2d {
 fn normal(shape: [usize; 4], device: &Device) -> Param<Tensor<4>> {
     Param::from_tensor(Tensor::random(shape, Distribution::Normal(0.0, INIT_STD), device))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_weights_are_drawn_with_mean_0_and_deviation_0_02() {
+        let device = Device::flex();
+        let there = Conv2d::new([64, 64], 4, [2, 1], &device).weight;
+        let back = ConvTranspose2d::new([64, 64], 4, [2, 1], &device).weight;
+        for weight in [there, back] {
+            let values: Vec<f64> = weight.val().into_data().iter::<f64>().collect();
+            let mean_of = |value: &dyn Fn(f64) -> f64| {
+                values.iter().map(|v| value(*v)).sum::<f64>() / values.len() as f64
+            };
+            let (mean, deviation) = (mean_of(&|v| v), mean_of(&|v| v * v).sqrt());
+            // Of 65,536 draws: five times what chance would explain.
+            assert!(
+                mean.abs() < 4e-4 && (deviation - 0.02).abs() < 3e-4,
+                "{mean} ± {deviation}"
+            );
+        }
+    }
+}

@@ -124,6 +124,20 @@ mod tests {
     }
 
     #[test]
+    fn a_flat_critic_has_a_penalty_of_one_and_finite_gradients() {
+        let device = Device::flex().autodiff();
+        let flat = map_parameters(discriminator(&device), |_, values| values * 0.0);
+        let penalty = gradient_penalty(&flat, faces(100, &device), faces(101, &device), alpha(&device));
+        let mut gradients = penalty.clone().backward();
+        let found: f64 = penalty.into_scalar();
+        assert!((found - 1.0).abs() < 1e-9, "{found}");
+        for (name, gradient) in take_gradients(&flat, &mut gradients) {
+            let finite = gradient.into_data().iter::<f64>().all(f64::is_finite);
+            assert!(finite, "{name}");
+        }
+    }
+
+    #[test]
     fn the_penaltys_weight_gradients_agree_with_central_differences() {
         let device = Device::flex().autodiff();
         let discriminator = discriminator(&device);

@@ -255,6 +255,23 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_are_the_papers_protocol() {
+        let config = TrainConfig::new("faces");
+        let adam = AdamConfig {
+            rate: 1e-4,
+            beta_1: 0.5,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+        };
+        assert_eq!(config.adam, adam);
+        assert_eq!(
+            (config.image_size, config.batch_size, config.generator_every),
+            (128, 25, 5)
+        );
+        assert!(config.flip && config.clamp_targets && (config.target_noise - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
     fn an_unknown_setting_is_refused() {
         let text = toml::to_string(&TrainConfig::new("faces")).unwrap();
         let error = toml::from_str::<TrainConfig>(&format!("speed = 3\n{text}")).unwrap_err();
