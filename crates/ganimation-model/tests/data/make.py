@@ -2,7 +2,7 @@
 """Makes the PyTorch files beside it: tiny networks in every layout and container that is read, and what they compute.
 
 Needs torch, numpy, pillow and safetensors. Usage: python3 make.py, or python3 make.py FOLDER for networks of the paper's
-size, which the ignored test compares.
+size, which a test compares when it is told the folder.
 """
 import io
 import pickle
@@ -19,7 +19,6 @@ from torch import nn
 
 HERE = Path(__file__).parent
 AUS, SIZE = 17, 128
-torch.manual_seed(7)
 
 
 class Residual(nn.Module):
@@ -91,11 +90,33 @@ def drawn(network):
     return network.eval()
 
 
-def legacy(name, data):
-    torch.save(data, HERE / name, _use_new_zipfile_serialization=False)
+def legacy(path, data):
+    torch.save(data, path, _use_new_zipfile_serialization=False)
 
 
-def torch_03(name, tensors):
+def with_statistics(state):
+    """InstanceNorm had statistics in PyTorch 0.3, whether it used them or not."""
+    state = dict(state)
+    for n, v in list(state.items()):
+        if n.endswith(".bias"):
+            state |= {n[:-4] + "running_mean": torch.zeros_like(v), n[:-4] + "running_var": torch.ones_like(v)}
+    return state
+
+
+def vipermu_of(state, **size):
+    """The same network as vipermu's code names it, with statistics and the layers' second names."""
+    network = Generator(VIPERMU, **size)
+    for module in network.modules():
+        if isinstance(module, nn.InstanceNorm2d):
+            module.__init__(module.num_features, affine=True, track_running_stats=True)
+    renamed = {n.replace("img_reg", "im_reg").replace("attetion_reg", "im_att"): v for n, v in state.items()}
+    network.load_state_dict({**network.state_dict(), **renamed})
+    main = network.main
+    network.debug1, network.debug2, network.debug3, network.debug4 = main[:3], main[3:6], main[9], main[10:]
+    return network.state_dict()
+
+
+def torch_03(path, tensors):
     """A stream of PyTorch 0.3 under Python 2: `_rebuild_tensor`, text as byte strings, old storages' fields."""
 
     class Call:
@@ -114,7 +135,8 @@ def torch_03(name, tensors):
         def persistent_id(self, value):
             if isinstance(value, Stored):
                 t = value.tensor
-                return ("storage", torch.FloatStorage, str(t.data_ptr()), "cuda:0", t.numel(), None)
+                kind = torch.HalfStorage if t.dtype == torch.half else torch.FloatStorage
+                return ("storage", kind, str(t.data_ptr()), "cuda:0", t.numel(), None)
 
     def old_text(data):
         """Python 2 wrote `str` where Python 3 writes text."""
@@ -136,13 +158,13 @@ def torch_03(name, tensors):
     state = OrderedDict((n, Call(t.contiguous())) for n, t in tensors.items())
     keys = sorted(str(c.tensor.data_ptr()) for c in state.values())
     by_key = {str(c.tensor.data_ptr()): c.tensor for c in state.values()}
-    with open(HERE / name, "wb") as file:
+    with open(path, "wb") as file:
         file.write(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2))
         file.write(dumped(dict(protocol_version=1001, little_endian=True, type_sizes=dict(short=2, int=4, long=8))))
         file.write(dumped(state) + dumped(keys))
         for key in keys:
-            file.write(struct.pack("<q", by_key[key].numel()) + by_key[key].numpy().astype("<f4").tobytes())
-    loaded = torch.load(HERE / name, map_location="cpu", weights_only=False, encoding="latin1")
+            file.write(struct.pack("<q", by_key[key].numel()) + by_key[key].numpy().tobytes())
+    loaded = torch.load(path, map_location="cpu", weights_only=False, encoding="latin1")
     assert all(torch.equal(loaded[n], t) for n, t in tensors.items())
 
 
@@ -152,32 +174,22 @@ def picture(image):
 
 
 def main():
+    torch.manual_seed(7)
     state = lambda network: network.state_dict()
     released, plain = drawn(Generator(RELEASED)), drawn(Generator(REPLICATE, affine=False, bias=True))
     torch.save(state(released), HERE / "released.pth")
-    legacy("released_legacy_module.pth", {f"module.{n}": v for n, v in state(released).items()})
-    # InstanceNorm had statistics in PyTorch 0.3, whether it used them or not.
-    with_statistics = dict(state(released))
-    for n, v in state(released).items():
-        if n.endswith(".bias"):
-            with_statistics |= {n[:-4] + "running_mean": torch.zeros_like(v), n[:-4] + "running_var": torch.ones_like(v)}
-    torch_03("released_03.pth", with_statistics)
+    legacy(HERE / "released_legacy_module.pth", {f"module.{n}": v for n, v in state(released).items()})
+    torch_03(HERE / "released_03.pth", with_statistics(state(released)))
     half = {n: v.half() for n, v in state(released).items()}
     torch.save(half, HERE / "released_f16.pth")
 
     # The replicate's norms have no parameters, its convolutions have biases.
     torch.save(state(plain), HERE / "replicate.pth")
-    legacy("replicate_legacy.pth", state(plain))
+    legacy(HERE / "replicate_legacy.pth", state(plain))
 
-    vipermu = Generator(VIPERMU)
-    for module in vipermu.modules():
-        if isinstance(module, nn.InstanceNorm2d):
-            module.__init__(module.num_features, affine=True, track_running_stats=True)
-    renamed = {n.replace("img_reg", "im_reg").replace("attetion_reg", "im_att"): v for n, v in state(released).items()}
-    vipermu.load_state_dict({**vipermu.state_dict(), **renamed})
-    vipermu.debug1, vipermu.debug2, vipermu.debug3, vipermu.debug4 = vipermu.main[:3], vipermu.main[3:6], vipermu.main[9], vipermu.main[10:]
-    torch.save(state(vipermu), HERE / "vipermu.pth")
-    legacy("vipermu_legacy.pth", state(vipermu))
+    vipermu = vipermu_of(state(released))
+    torch.save(vipermu, HERE / "vipermu.pth")
+    legacy(HERE / "vipermu_legacy.pth", vipermu)
 
     adam = torch.optim.Adam(released.parameters(), lr=1e-4, betas=(0.5, 0.999))
     released(torch.zeros(1, 3, 16, 16), torch.zeros(1, AUS)).sum().backward()
@@ -191,7 +203,7 @@ def main():
     names = {"main.": "model.", "conv1.": "dis_top.", "conv2.": "aus_top."}
     other = {next(to + n[len(f):] for f, to in names.items() if n.startswith(f)): v for n, v in state(critic).items()}
     torch.save({n: v.half() for n, v in state(critic).items()}, HERE / "critic_f16.pth")
-    legacy("critic_replicate_legacy.pth", {n: v.half() for n, v in other.items()})
+    legacy(HERE / "critic_replicate_legacy.pth", {n: v.half() for n, v in other.items()})
 
     rows, columns = torch.meshgrid(torch.linspace(-3, 3, SIZE), torch.linspace(-2, 2, SIZE), indexing="ij")
     face = torch.stack([torch.sin(rows * columns), torch.cos(rows + columns), torch.sin(rows - 2 * columns)]) * 0.9
@@ -213,6 +225,7 @@ def main():
 
 
 def full_size(folder):
+    torch.manual_seed(7)
     generator, critic = drawn(Generator(RELEASED, c=64, blocks=6)), drawn(Critic(("main", "conv1", "conv2"), c=64, image_size=128))
     torch.save(generator.state_dict(), folder / "G.pth")
     torch.save(critic.state_dict(), folder / "D.pth")
@@ -223,4 +236,5 @@ def full_size(folder):
         save_file(expected, folder / "expected.safetensors")
 
 
-sys.exit(full_size(Path(sys.argv[1])) if sys.argv[1:] else main())
+if __name__ == "__main__":
+    sys.exit(full_size(Path(sys.argv[1])) if sys.argv[1:] else main())
