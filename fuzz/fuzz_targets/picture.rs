@@ -1,14 +1,21 @@
-//! Pictures of every format: no input panics, and none is decoded beyond its limit.
+//! Pictures of every format: no input panics, none is decoded beyond its limit, and what passes the strict reader is the
+//! same to the lenient one.
 #![no_main]
 
 use std::path::Path;
 
-use ganimation_data::picture::{photo_from_bytes, square};
+use ganimation_data::picture::{photo_from_bytes, square, whole_from_bytes};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
+    let path = Path::new("fuzz.jpg");
     // Small, so that the fuzzer spends its time on headers and codes, not on filling pixels.
-    let Ok(photo) = photo_from_bytes(Path::new("fuzz.jpg"), bytes, 1) else { return };
+    let whole = whole_from_bytes(path, bytes, 1);
+    let Ok(photo) = photo_from_bytes(path, bytes, 1) else {
+        assert!(whole.is_err(), "a sound picture is no photo");
+        return;
+    };
+    assert!(whole.is_err() || whole.is_ok_and(|whole| whole == photo));
     let (width, height) = photo.dimensions();
     assert!(u64::from(width) * u64::from(height) <= 1_000_000);
     if width > 0 && height > 0 && width * height < 10_000 {

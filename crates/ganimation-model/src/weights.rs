@@ -163,7 +163,12 @@ pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, 
         .metadata()
         .as_ref()
         .and_then(|entries| entries.get("network"));
-    if network.is_some_and(|network| network == "discriminator") {
+    // A run's checkpoint says nothing of its networks; the released name of the action units' head does.
+    let is_critic = match network {
+        Some(network) => network == "discriminator",
+        None => header.info("conv2.weight").is_some(),
+    };
+    if is_critic {
         let (discriminator, metadata) = discriminator_from_bytes(bytes, device)?;
         let reader = AuReader::Critic {
             discriminator,

@@ -46,7 +46,7 @@ pub trait Observer {
 
 impl Observer for () {}
 
-/// Where one stretch of a run ends, beside the schedule's end.
+/// Where one stretch of a run ends, beside the schedule's end, and what the clock decides in it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
     /// After so many critic steps of the whole run.
@@ -55,6 +55,8 @@ pub struct Limits {
     pub time: Option<Duration>,
     /// At the first warning of the watchdog.
     pub strict: bool,
+    /// The longest time without a checkpoint, however few the steps: what a kill may cost. Saving changes no step.
+    pub unsaved: Option<Duration>,
 }
 
 impl From<u64> for Limits {

@@ -40,6 +40,8 @@ pub(crate) struct Session<'a> {
     /// Steps at which the newest checkpoint and preview were made.
     saved: u64,
     previewed: u64,
+    /// When the newest checkpoint was made, or the stretch begun.
+    saved_at: Instant,
     /// Time spent on steps of the networks.
     stepped: Duration,
 }
@@ -83,6 +85,7 @@ impl<'a> Session<'a> {
             generator: None,
             saved: step,
             previewed: step,
+            saved_at: Instant::now(),
             stepped: Duration::ZERO,
             limits,
             observer,
@@ -107,7 +110,10 @@ impl<'a> Session<'a> {
             if step.is_multiple_of(self.config.validate_every) {
                 self.validate()?;
             }
-            if step.is_multiple_of(self.config.checkpoint_every) {
+            let unsaved = self.saved_at.elapsed();
+            if step.is_multiple_of(self.config.checkpoint_every)
+                || self.limits.unsaved.is_some_and(|longest| unsaved >= longest)
+            {
                 self.save()?;
             }
             if step.is_multiple_of(self.config.preview_every) {
@@ -210,7 +216,7 @@ impl<'a> Session<'a> {
             require_finite(critic, self.generator.as_ref(), self.run.step)?;
         }
         let path = self.run.save()?;
-        self.saved = self.run.step;
+        (self.saved, self.saved_at) = (self.run.step, Instant::now());
         self.observer.saved(&path);
         Ok(())
     }

@@ -142,6 +142,34 @@ fn time_ends_a_stretch_between_two_steps() {
 }
 
 #[test]
+fn slow_steps_are_saved_by_the_clock_and_take_the_same_way() {
+    #[derive(Default)]
+    struct Saves(u64);
+    impl Observer for Saves {
+        fn saved(&mut self, _path: &std::path::Path) {
+            self.0 += 1;
+        }
+    }
+    let mut fixture = Fixture::new();
+    fixture.config.checkpoint_every = 1000;
+    let mut whole = fixture.start("whole");
+    whole
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
+    let often = Limits {
+        unsaved: Some(std::time::Duration::ZERO),
+        ..Limits::default()
+    };
+    let mut saves = Saves::default();
+    let mut saved = fixture.start("saved");
+    saved
+        .train(&fixture.dataset, often, &mut saves, &never())
+        .unwrap();
+    assert_eq!(saves.0, 10, "one a step, and none twice");
+    assert_eq!(weights(&saved), weights(&whole));
+}
+
+#[test]
 fn weights_that_are_no_numbers_any_more_replace_no_checkpoint() {
     let fixture = Fixture::new();
     fixture

@@ -7,14 +7,17 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+mod disk;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use disk::{Small, assert_refused, permit, stranger, told};
 use ganimation_train::Run;
 use tempfile::TempDir;
 
@@ -34,8 +37,14 @@ struct Desk(TempDir);
 impl Desk {
     fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
-        fs::write(desk.0.path().join("tiny.toml"), TINY).unwrap();
+        desk.set(Path::new(SAMPLE), TINY);
         desk
+    }
+
+    /// Writes the settings of runs that are to begin.
+    fn set(&self, data: &Path, settings: &str) {
+        let settings = format!("data = {data:?}\n{settings}");
+        fs::write(self.path("tiny.toml"), settings).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -44,7 +53,11 @@ impl Desk {
 
     /// Starts run `name`, or goes on with it if it has begun.
     fn train(&self, runs_dir: &Path, name: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ganimation"));
+        self.train_with(Command::new(env!("CARGO_BIN_EXE_ganimation")), runs_dir, name)
+    }
+
+    /// [`Self::train`] with the program started by `command`.
+    fn train_with(&self, mut command: Command, runs_dir: &Path, name: &str) -> Command {
         command
             .current_dir(self.0.path())
             .args(["train", "--device", "flex", "--name", name, "--runs-dir"])
@@ -53,7 +66,7 @@ impl Desk {
         if runs_dir.join(name).join("config.toml").exists() {
             command.arg("--resume");
         } else {
-            command.args(["--config", "tiny.toml", "--data", SAMPLE]);
+            command.args(["--config", "tiny.toml"]);
         }
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         command
@@ -63,10 +76,6 @@ impl Desk {
         let output = self.train(runs_dir, name).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
     }
-}
-
-fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The newest checkpoint's files, with what is in them.
@@ -221,41 +230,6 @@ fn a_killed_run_loses_no_checkpoint_and_ends_with_the_same_bits() {
     );
 }
 
-/// A small file system of its own, if this process may have one.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(at: &Path, kilobytes: u32) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let size = format!("size={kilobytes}k");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(at)
-            .output();
-        match mount {
-            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
-            Ok(output) => {
-                println!(
-                    "skipped: cannot mount a small file system: {}",
-                    told(&output).trim()
-                );
-                None
-            }
-            Err(error) => {
-                println!("skipped: there is no `mount` ({error})");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        // What stays mounted is cleaned up with the machine.
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_costs_no_checkpoint() {
     let desk = Desk::new();
@@ -269,21 +243,10 @@ fn a_full_disk_costs_no_checkpoint() {
         .map(|file| file.len() as u64)
         .sum();
     // Room for about one checkpoint and a half beside the rest.
-    let ballast = small.0.join("ballast");
-    fs::write(
-        &ballast,
-        vec![0; usize::try_from(8 * 1024 * 1024 - 2 * size).unwrap()],
-    )
-    .unwrap();
+    let ballast = small.fill(8 * 1024, usize::try_from(2 * size).unwrap());
 
     let output = desk.train(&small.0, "full").output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-    let told = told(&output);
-    let errors = told.lines().filter(|line| line.starts_with("error: ")).count();
-    assert!(
-        errors == 1 && told.contains("No space left") && told.contains("hint: "),
-        "{told}"
-    );
+    assert_refused(&output, &["No space left"]);
     let run = small.0.join("full");
     let step = assert_loadable(&run);
     println!("the disk was full after the checkpoint at step {step}");
@@ -308,12 +271,67 @@ fn a_folder_that_cannot_be_written_to_is_named() {
     assert!(remount.success());
     for name in ["run", "new"] {
         let output = desk.train(&small.0, name).output().unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        let told = told(&output);
-        assert!(
-            told.contains(name) && told.contains("Read-only file system"),
-            "{told}"
-        );
+        assert_refused(&output, &[name, "Read-only file system"]);
     }
     assert_eq!(newest(&small.0.join("run")).0, STEPS);
+}
+
+#[test]
+fn who_may_not_write_changes_nothing() {
+    let desk = Desk::new();
+    let runs = desk.path("runs");
+    desk.finish(&runs, "run");
+    let before = newest(&runs.join("run"));
+    let run = runs.join("run");
+    let folders = [desk.0.path(), &runs, &run];
+    if folders.iter().any(|folder| stranger(folder).is_none()) {
+        return;
+    }
+    for name in ["run", "new"] {
+        let program = stranger(&runs).unwrap();
+        let output = desk.train_with(program, &runs, name).output().unwrap();
+        assert_refused(&output, &[name, "Permission denied"]);
+    }
+    assert!(newest(&run) == before);
+    assert_eq!(names(&runs), ["run"]);
+    folders.iter().for_each(|folder| permit(folder, 0o755)); // or they stay for good
+}
+
+#[test]
+fn a_picture_that_goes_in_mid_run_costs_no_step() {
+    let desk = Desk::new();
+    let data = desk.path("faces");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(SAMPLE)
+        .arg(&data)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    desk.set(
+        &data,
+        &TINY.replace("steps = 24", "steps = 100000\ncache = false"),
+    );
+    let (runs, run) = (desk.path("runs"), desk.path("runs/run"));
+    let child = desk.train(&runs, "run").spawn().unwrap();
+    let start = Instant::now();
+    while !run.join("generator.safetensors").exists() {
+        assert!(start.elapsed().as_secs() < 120, "no checkpoint");
+        sleep(std::time::Duration::from_millis(10));
+    }
+    let (here, away) = (data.join("imgs/hopper_3.jpg"), desk.path("away.jpg"));
+    fs::rename(&here, &away).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_refused(&output, &["hopper_3.jpg", "No such file"]);
+    let stopped = assert_loadable(&run);
+    assert!(stopped > 0);
+
+    fs::rename(&away, &here).unwrap();
+    let mut again = desk.train(&runs, "run");
+    let output = again
+        .args(["--max-steps", &(stopped + 40).to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(newest(&run).0, stopped + 40);
 }

@@ -78,6 +78,10 @@ fn a_reader_survives_the_file_and_a_critic_reads_as_well() {
     let bytes = encode(&critic, "discriminator", &metadata(), FloatFormat::F32).unwrap();
     let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
     assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
+    let of_a_run = tensors_to_bytes(state_dict(&critic), FloatFormat::F32, None).unwrap();
+    let (loaded, read) = au_reader_from_bytes(&of_a_run, &device).unwrap();
+    assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
+    assert_eq!(read.action_units, ACTION_UNITS);
 
     let neither = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
     let error = au_reader_from_bytes(&neither, &device).unwrap_err();

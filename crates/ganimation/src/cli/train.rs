@@ -72,6 +72,10 @@ pub(super) struct Train {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     max_time: Option<Duration>,
 
+    /// Save after this time without a checkpoint too, for slow machines
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    checkpoint_time: Duration,
+
     /// Stop at the first warning about the run's health
     #[arg(long)]
     strict: bool,
@@ -144,6 +148,7 @@ impl Train {
             steps: self.max_steps,
             time: self.max_time,
             strict: self.strict,
+            unsaved: Some(self.checkpoint_time),
         };
         let outcome = run.train(&dataset, limits, &mut display, &stop);
         display.bar.finish_and_clear();
