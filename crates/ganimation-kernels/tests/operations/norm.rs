@@ -5,7 +5,7 @@ use burn::tensor::{
     DType, Device, Tensor,
     activation::{leaky_relu as burn_leaky_relu, relu},
 };
-use ganimation_kernels::{instance_norm, instance_norm_relu, leaky_relu};
+use ganimation_kernels::{instance_norm, instance_norm_add, instance_norm_relu, leaky_relu};
 
 const EPSILON: f64 = 1e-5;
 
@@ -27,32 +27,38 @@ fn instance_norm_and_its_gradients_agree_with_the_definition() {
         .enumerate()
     {
         for dtype in [DType::F32, DType::F64] {
-            for rectify in [false, true] {
+            for end in ["nothing", "relu", "skip"] {
                 let mut numbers = Numbers::new(index as u64);
                 let x = (numbers.tensor(shape, &device, dtype) * 3.0 + 0.5).require_grad();
                 let weight = numbers.tensor([shape[1]], &device, dtype).require_grad();
                 let bias = numbers.tensor([shape[1]], &device, dtype).require_grad();
                 let slope = numbers.tensor(shape, &device, dtype);
-                let (found, expected) = if rectify {
-                    (
-                        instance_norm_relu(x.clone(), weight.clone(), bias.clone(), EPSILON),
-                        relu(defined(x.clone(), weight.clone(), bias.clone())),
-                    )
-                } else {
-                    (
-                        instance_norm(x.clone(), weight.clone(), bias.clone(), EPSILON),
-                        defined(x.clone(), weight.clone(), bias.clone()),
-                    )
+                let skip = numbers.tensor(shape, &device, dtype).require_grad();
+                let plain = defined(x.clone(), weight.clone(), bias.clone());
+                let (image, scale, shift) = (x.clone(), weight.clone(), bias.clone());
+                let (found, expected) = match end {
+                    "nothing" => (instance_norm(image, scale, shift, EPSILON), plain),
+                    "relu" => (instance_norm_relu(image, scale, shift, EPSILON), relu(plain)),
+                    _ => (
+                        instance_norm_add(image, scale, shift, skip.clone(), EPSILON),
+                        plain + skip.clone(),
+                    ),
                 };
-                let name = format!("{shape:?} {dtype:?} relu {rectify}");
+                let name = format!("{shape:?} {dtype:?} {end}");
                 assert_close(&found, &expected, &name);
                 let found = (found * slope.clone()).sum().backward();
                 let expected = (expected * slope).sum().backward();
-                assert_close(
-                    &x.grad(&found).unwrap(),
-                    &x.grad(&expected).unwrap(),
-                    &format!("{name} x"),
-                );
+                let mut images = vec![("x", &x)];
+                if end == "skip" {
+                    images.push(("skip", &skip));
+                }
+                for (part, tensor) in images {
+                    assert_close(
+                        &tensor.grad(&found).unwrap(),
+                        &tensor.grad(&expected).unwrap(),
+                        &format!("{name} {part}"),
+                    );
+                }
                 for (part, tensor) in [("weight", &weight), ("bias", &bias)] {
                     assert_close(
                         &tensor.grad(&found).unwrap(),
