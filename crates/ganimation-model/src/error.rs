@@ -45,6 +45,14 @@ pub enum Error {
         /// How many it may have.
         limit: u64,
     },
+    /// A file whose weights are not those of the network that is wanted, or damaged.
+    #[error("cannot use the weights in {}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: Box<Error>,
+    },
     /// The bytes are no safetensors file.
     #[error("not a safetensors file")]
     Format {
@@ -107,7 +115,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why it is no safetensors file.
-        source: Box<Error>,
+        source: safetensors::SafeTensorError,
     },
     /// A PyTorch file is damaged, or holds what no file of weights does.
     #[error("cannot read PyTorch file {}", path.display())]
@@ -126,6 +134,12 @@ pub enum Error {
         bytes: u64,
         /// Bytes of the file.
         size: u64,
+    },
+    /// A file in which no tensor has a name, as it would in a state dictionary.
+    #[error("{} holds no tensors with names", path.display())]
+    NoTensors {
+        /// The file.
+        path: PathBuf,
     },
     /// A file's names are those of no network that is known.
     #[error("the {} tensors of {} are in no known layout: {}", names.len(), path.display(), shortened(names))]

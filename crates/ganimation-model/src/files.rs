@@ -58,6 +58,18 @@ pub(crate) fn read_safetensors(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What `decode` makes of a safetensors file.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Weights`] with what `decode` found.
+pub(crate) fn of_file<T>(path: &Path, decode: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    match read_safetensors(path) {
+        Ok(bytes) => decode(&bytes).map_err(unusable(path)),
+        Err(error @ Error::Format { .. }) => Err(unusable(path)(error)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes a file that appears under its name only once it is complete and on disk.
 ///
 /// # Errors
@@ -79,6 +91,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             source,
         }
     })
+}
+
+pub(crate) fn unusable(path: &Path) -> impl Fn(Error) -> Error {
+    move |source| Error::Weights {
+        path: path.to_owned(),
+        source: Box::new(source),
+    }
 }
 
 pub(crate) fn read_error(path: &Path) -> impl Fn(io::Error) -> Error {

@@ -59,6 +59,19 @@ pub fn tensors_from_bytes(bytes: &[u8]) -> Result<(NamedTensors, HashMap<String,
     Ok((tensors, entries))
 }
 
+/// `data` of f32, in which every number is one.
+///
+/// # Errors
+/// [`Error::NotFinite`].
+pub(crate) fn finite(name: &str, data: TensorData) -> Result<TensorData> {
+    if data.iter::<f32>().all(f32::is_finite) {
+        return Ok(data);
+    }
+    Err(Error::NotFinite {
+        name: name.to_owned(),
+    })
+}
+
 /// The numbers of a tensor, if they are floats, in the type they are stored in.
 pub(crate) fn floats(view: &TensorView<'_>) -> Option<TensorData> {
     let dtype = match view.dtype() {

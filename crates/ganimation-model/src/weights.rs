@@ -9,11 +9,11 @@ use burn::tensor::{DType, Device, TensorData};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{read_safetensors, write};
+use crate::files::{of_file, write};
 use crate::parameters::{load_state_dict, state_dict};
 use crate::reader::READER_SIZE;
 use crate::shapes::{discriminator_config, expect_shape, generator_config, shapes_of};
-use crate::tensors::{tensors_from_bytes, tensors_to_bytes};
+use crate::tensors::{finite, tensors_from_bytes, tensors_to_bytes};
 use crate::{AU_COUNT, AuReader, Discriminator, Error, Generator, Reader, ReaderConfig, Result};
 
 /// The version of the metadata block that this crate writes and reads.
@@ -85,15 +85,15 @@ pub fn save_discriminator(
 /// Reads a generator from a file.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and those of [`generator_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`generator_from_bytes`].
 pub fn load_generator(path: &Path, device: &Device) -> Result<(Generator, Metadata)> {
-    generator_from_bytes(&read_safetensors(path)?, device)
+    of_file(path, |bytes| generator_from_bytes(bytes, device))
 }
 
 /// Reads a generator from the bytes of a file.
 ///
 /// # Errors
-/// [`Error::Format`], [`Error::Metadata`], [`Error::ElementType`], and those of [`load_state_dict`].
+/// [`Error::Format`], [`Error::Metadata`], [`Error::ElementType`], [`Error::NotFinite`], and those of [`load_state_dict`].
 pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator, Metadata)> {
     let (metadata, tensors) = decode(bytes, "generator")?;
     // A network is made only once its size is known to be the file's: metadata alone must not decide over memory.
@@ -113,9 +113,10 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
 /// Reads a discriminator from a file.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and those of [`discriminator_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of
+/// [`discriminator_from_bytes`].
 pub fn load_discriminator(path: &Path, device: &Device) -> Result<(Discriminator, Metadata)> {
-    discriminator_from_bytes(&read_safetensors(path)?, device)
+    of_file(path, |bytes| discriminator_from_bytes(bytes, device))
 }
 
 /// Reads a discriminator from the bytes of a file.
@@ -148,9 +149,9 @@ pub fn save_reader(path: &Path, reader: &Reader, metadata: &Metadata, format: Fl
 /// Reads what can read action units from a file: a reader, or a discriminator for its action-unit head.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and those of [`au_reader_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`au_reader_from_bytes`].
 pub fn load_au_reader(path: &Path, device: &Device) -> Result<(AuReader, Metadata)> {
-    au_reader_from_bytes(&read_safetensors(path)?, device)
+    of_file(path, |bytes| au_reader_from_bytes(bytes, device))
 }
 
 /// Reads what can read action units from the bytes of a file.
@@ -206,8 +207,11 @@ fn decode(bytes: &[u8], network: &'static str) -> Result<(Option<Metadata>, BTre
         .iter()
         .any(|key| entries.contains_key(*key));
     let metadata = ours.then(|| from_entries(network, &entries)).transpose()?;
-    let in_f32 = |(name, data): (String, TensorData)| (name, data.convert_dtype(DType::F32));
-    Ok((metadata, tensors.into_iter().map(in_f32).collect()))
+    let in_f32 = |(name, data): (String, TensorData)| {
+        let data = finite(&name, data.convert_dtype(DType::F32))?;
+        Ok((name, data))
+    };
+    Ok((metadata, tensors.into_iter().map(in_f32).collect::<Result<_>>()?))
 }
 
 /// What the shapes of a network say of it; without an image size, that of the published networks.

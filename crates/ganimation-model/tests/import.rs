@@ -263,7 +263,8 @@ fn every_kind_of_damage_has_its_own_reason() {
         &archive[directory + 27..],
     ]
     .concat();
-    let cases: [(&str, Vec<u8>, &str); 13] = [
+    let plain = fs::read(data("expected.safetensors")).unwrap();
+    let cases: [(&str, Vec<u8>, &str); 14] = [
         ("nothing", Vec::new(), "is neither a PyTorch file nor safetensors"),
         (
             "a picture",
@@ -279,6 +280,11 @@ fn every_kind_of_damage_has_its_own_reason() {
             "half a stream",
             stream[..stream.len() / 2].to_vec(),
             "it ends before its last storage",
+        ),
+        (
+            "half a safetensors file",
+            plain[..plain.len() / 2].to_vec(),
+            "some.pth: not a safetensors file: incomplete metadata, file not fully covered",
         ),
         (
             "the start of a stream",
@@ -342,6 +348,8 @@ fn networks_that_are_not_whole_are_refused_by_name() {
     let refusal = |tensors: &BTreeMap<String, TensorData>| {
         told(&import(&written(&folder, tensors, "a.safetensors"), &Device::flex()).unwrap_err())
     };
+    let nothing = refusal(&BTreeMap::new());
+    assert!(nothing.ends_with("holds no tensors with names"), "{nothing}");
     let mut missing = tiny();
     missing.remove("main.7.weight");
     assert!(

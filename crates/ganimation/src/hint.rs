@@ -142,7 +142,7 @@ fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
         Model::Read { .. } => Some("check the path"),
         Model::TooLarge { .. } => Some("is this the right file?"),
         Model::Write { .. } => Some("check that the folder exists and may be written to"),
-        Model::UnknownFile { .. } | Model::Torch { .. } => Some(
+        Model::UnknownFile { .. } | Model::NoTensors { .. } | Model::Torch { .. } => Some(
             "a file of torch.save(network.state_dict()), or a checkpoint with one in it, can be imported",
         ),
         Model::UnknownLayout { .. } => {
@@ -155,7 +155,7 @@ fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
             Some("save it again with torch.save(network.state_dict(), FILE)")
         }
         Model::ImageSize { .. } => Some("choose an --image-size of 64, 128, 192, …"),
-        _ => Some("weights are safetensors files written by `ganimation train`"),
+        _ => Some("weights are safetensors files that `ganimation train`, `import` or `export` wrote"),
     }
 }
 

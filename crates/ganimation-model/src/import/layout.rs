@@ -120,6 +120,11 @@ pub(super) fn find(entries: &Entries) -> Result<Vec<Place>> {
         }
     }
     let places: Vec<Place> = places.into_iter().collect();
+    if places.is_empty() && entries.names().all(str::is_empty) {
+        return Err(Error::NoTensors {
+            path: entries.path().to_owned(),
+        });
+    }
     if places.is_empty() {
         return Err(Error::UnknownLayout {
             path: entries.path().to_owned(),

@@ -57,9 +57,9 @@ pub struct Imported {
 /// Reads every network in a file.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::Torch`] or [`Error::Format`] for a file that cannot be read or is damaged, [`Error::Inflated`]
-/// for one whose tensors stand for more than it holds, [`Error::UnknownLayout`] with the names if it holds no known
-/// network, [`Error::SeveralNetworks`] if it holds two of a kind, [`Error::Import`] with the reason if a network in it is
+/// [`Error::Read`], [`Error::UnknownFile`], [`Error::Torch`] or [`Error::Weights`] for a file that cannot be read or is
+/// damaged, [`Error::Inflated`] for one whose tensors stand for more than it holds, [`Error::NoTensors`] or
+/// [`Error::UnknownLayout`] with the names if it holds no known network, [`Error::SeveralNetworks`] if it holds two of a kind, [`Error::Import`] with the reason if a network in it is
 /// incomplete or misshapen.
 pub fn import(path: &Path, device: &Device) -> Result<Vec<Imported>> {
     let entries = source::open(path)?;

@@ -7,8 +7,8 @@ use burn::tensor::{DType, TensorData};
 use safetensors::SafeTensors;
 
 use super::torch::{self, TorchFile};
-use crate::files::read_safetensors;
-use crate::tensors::floats;
+use crate::files::{read_safetensors, unusable};
+use crate::tensors::{finite, floats};
 use crate::{Error, Result};
 
 /// What a file holds.
@@ -36,12 +36,12 @@ pub(super) fn open(path: &Path) -> Result<Entries> {
             let entry = |(name, tensor): (String, _)| (printable(&name), Entry::Stored(tensor));
             (Some(file), tensors.into_iter().map(entry).collect())
         }
-        None => match safetensors(path) {
-            Ok(entries) => (None, entries),
-            Err(source @ Error::Format { .. }) => {
+        None => match read_safetensors(path) {
+            Ok(bytes) => (None, safetensors(&bytes).map_err(unusable(path))?),
+            Err(Error::Format { source }) => {
                 return Err(Error::UnknownFile {
                     path: path.to_owned(),
-                    source: Box::new(source),
+                    source,
                 });
             }
             Err(error) => return Err(error),
@@ -54,9 +54,8 @@ pub(super) fn open(path: &Path) -> Result<Entries> {
     })
 }
 
-fn safetensors(path: &Path) -> Result<BTreeMap<String, Entry>> {
-    let bytes = read_safetensors(path)?;
-    let file = SafeTensors::deserialize(&bytes)?;
+fn safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Entry>> {
+    let file = SafeTensors::deserialize(bytes)?;
     let entry = |(name, view)| {
         let entry = match floats(&view) {
             Some(data) => Entry::Loaded(data),
@@ -142,12 +141,6 @@ impl Entries {
                 });
             }
         };
-        let data = data.convert_dtype(DType::F32);
-        if data.iter::<f32>().all(f32::is_finite) {
-            return Ok(data);
-        }
-        Err(Error::NotFinite {
-            name: name.to_owned(),
-        })
+        finite(name, data.convert_dtype(DType::F32))
     }
 }

@@ -128,6 +128,29 @@ fn files_that_are_not_generators_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_file_that_cannot_be_used_is_named_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("some.safetensors");
+    let refusal = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let error = load_generator(&path, &Device::flex()).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        (error.to_string(), source)
+    };
+    let told = format!("cannot use the weights in {}", path.display());
+    assert_eq!(
+        refusal(b"notes"),
+        (told.clone(), "not a safetensors file".to_owned())
+    );
+    let mut tensors = state_dict(&generator());
+    tensors[0].1 = TensorData::new(vec![f32::NAN; 40 * 49], tensors[0].1.shape().to_vec());
+    let name = tensors[0].0.clone();
+    let bytes = tensors_to_bytes(tensors, FloatFormat::F32, None).unwrap();
+    let reason = format!("tensor {name} holds an infinity or a NaN");
+    assert_eq!(refusal(&bytes), (told, reason));
+}
+
+#[test]
 fn a_file_without_metadata_is_known_by_its_shapes() {
     let saved = generator();
     let bytes = tensors_to_bytes(state_dict(&saved), FloatFormat::F32, None).unwrap();
