@@ -54,6 +54,16 @@ impl History {
         })
     }
 
+    /// Share of the measured time that went by on anything but steps of the networks: waiting for pictures, metrics, previews,
+    /// validations, checkpoints, the loop itself. `None` if nothing was measured.
+    pub fn overhead(&self) -> Option<f64> {
+        // Lines are as many steps apart: what one counts for goes with how long they took.
+        let seconds_a_face = |line: &Progress| 1.0 / line.faces_per_second.max(f64::MIN_POSITIVE);
+        let all: f64 = self.metrics.iter().map(seconds_a_face).sum();
+        let lost = |line: &Progress| (line.waiting + line.upkeep) * seconds_a_face(line);
+        (all > 0.0).then(|| self.metrics.iter().map(lost).sum::<f64>() / all)
+    }
+
     /// The validation with the least error.
     pub fn best(&self) -> Option<&Validation> {
         best(&self.validations)
@@ -86,4 +96,31 @@ pub(crate) fn best_step(folder: &Path) -> Result<Option<u64>> {
 
 fn best(validations: &[Validation]) -> Option<&Validation> {
     validations.iter().min_by(|a, b| a.score.total_cmp(&b.score))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_lines_count_for_more_of_the_overhead() {
+        let line = |faces_per_second, waiting, upkeep| Progress {
+            faces_per_second,
+            waiting,
+            upkeep,
+            ..Progress::default()
+        };
+        let history = |metrics| History {
+            name: String::new(),
+            config: TrainConfig::new(""),
+            metrics,
+            validations: Vec::new(),
+            warnings: 0,
+            saved: 0,
+        };
+        assert_eq!(history(Vec::new()).overhead(), None);
+        let lines = vec![line(10.0, 0.0, 0.01), line(30.0, 0.02, 0.03)];
+        let overhead = history(lines).overhead().unwrap();
+        assert!((overhead - (3.0 * 0.01 + 0.05) / 4.0).abs() < 1e-12, "{overhead}");
+    }
 }

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use common::{Fixture, never, weights};
 use ganimation_model::state_dict;
 use ganimation_train::{
-    Change, Error, History, Limits, Observer, Outcome, Overlay, Run, TrainConfig, Trouble, Warning,
+    Change, Error, History, Limits, Observer, Outcome, Overlay, Progress, Run, TrainConfig, Trouble, Warning,
 };
 
 /// The run in folder `name`, resumed with settings changed.
@@ -167,6 +167,41 @@ fn slow_steps_are_saved_by_the_clock_and_take_the_same_way() {
         .unwrap();
     assert_eq!(saves.0, 10, "one a step, and none twice");
     assert_eq!(weights(&saved), weights(&whole));
+}
+
+#[test]
+fn whatever_is_no_step_of_a_network_counts_as_upkeep() {
+    const SLEEP: f64 = 0.03;
+    struct Slow(Vec<Progress>);
+    impl Observer for Slow {
+        fn stepped(&mut self, _step: u64, _steps: u64) {
+            std::thread::sleep(std::time::Duration::from_secs_f64(SLEEP));
+        }
+        fn measured(&mut self, progress: &Progress) {
+            self.0.push(progress.clone());
+        }
+        fn previewed(&mut self, _path: &std::path::Path) {
+            std::thread::sleep(std::time::Duration::from_secs_f64(SLEEP));
+        }
+    }
+    let fixture = Fixture::new();
+    let (mut slow, start) = (Slow(Vec::new()), std::time::Instant::now());
+    fixture
+        .start("run")
+        .train(&fixture.dataset, Limits::default(), &mut slow, &never())
+        .unwrap();
+    let whole = start.elapsed().as_secs_f64();
+    let mut measured = 0.0;
+    for line in &slow.0 {
+        let seconds = 4.0 / line.faces_per_second; // two steps of two faces
+        // A preview is drawn after step 5, in the time of the line of step 6.
+        let slept = if line.step == 6 { 3.0 } else { 2.0 } * SLEEP;
+        assert!(line.upkeep * seconds >= slept, "{line:?}");
+        assert!(line.waiting + line.upkeep < 1.0, "{line:?}");
+        measured += seconds;
+    }
+    assert_eq!(slow.0.len(), 5);
+    assert!(measured < whole, "{measured} of {whole} s");
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Desk {
         if arguments[0] == "train" {
             command.arg("--runs-dir").arg(self.path("runs"));
         }
-        if !["export", "completions", "man"].contains(&arguments[0]) {
+        if !["export", "completions", "man", "runs", "plot"].contains(&arguments[0]) {
             command.args(["--device", "flex"]);
         }
         command
@@ -138,6 +138,31 @@ fn a_run_ends_with_weights_that_animate_takes() {
     ];
     let told = desk.run(&[&animate[..], &["--weights", weights, "-o", "tiny.gif"]].concat());
     assert_eq!(told, ["tiny.gif"]);
+}
+
+#[test]
+fn runs_are_listed_and_drawn() {
+    let desk = Desk::new();
+    let length = ["--steps", "6", "--log-every", "2", "--validate-every", "3"];
+    desk.run_in(
+        ASSETS.as_ref(),
+        &[&TINY[..], &length, &["--generator-every", "2"]].concat(),
+    );
+    let table = desk.run(&["runs", "--runs-dir", "runs"]);
+    assert_eq!(table.len(), 2, "{table:?}");
+    assert!(
+        table[0].starts_with("run") && table[0].ends_with("warnings"),
+        "{table:?}"
+    );
+    let cells: Vec<&str> = table[1].split_whitespace().collect();
+    assert_eq!(cells[..6], ["tiny", "6", "6", "64", "2/2", "4"]);
+    assert!(table[1].contains(" % "), "the loop's share: {table:?}");
+    assert_eq!(
+        desk.run(&["plot", "tiny", "--runs-dir", "runs"]),
+        ["runs/tiny/losses.svg"]
+    );
+    let plot = fs::read_to_string(desk.path("runs/tiny/losses.svg")).unwrap();
+    assert!(plot.starts_with("<svg ") && plot.ends_with("</svg>\n") && plot.contains("Gradient penalty"));
 }
 
 #[test]

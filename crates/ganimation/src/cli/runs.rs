@@ -14,7 +14,8 @@ use super::train::run_name;
 /// List runs and compare them
 ///
 /// AU error: mean squared error of action units (intensity / 5) on held-out faces, read by the run's own critic; compare steps
-/// of one run by it, and runs by `ganimation evaluate`. Best: the validation with the least error.
+/// of one run by it, and runs by `ganimation evaluate`. Best: the validation with the least error. Loop: share of the time that
+/// goes by on anything but the networks' steps, such as waiting for pictures, validation and checkpoints.
 #[derive(Debug, Args)]
 pub(super) struct Runs {
     /// Folder of all runs
@@ -22,8 +23,9 @@ pub(super) struct Runs {
     runs_dir: PathBuf,
 }
 
-const HEADER: [&str; 11] = [
-    "run", "steps", "of", "px", "channels", "batch", "rate", "AU error", "cycle", "best at", "warnings",
+const HEADER: [&str; 12] = [
+    "run", "steps", "of", "px", "channels", "batch", "rate", "AU error", "cycle", "best at", "loop",
+    "warnings",
 ];
 
 impl Runs {
@@ -79,6 +81,9 @@ fn row(history: &History) -> [String; HEADER.len()] {
         newest.map_or_else(dash, |line| format!("{:.4}", line.aus)),
         newest.map_or_else(dash, |line| format!("{:.4}", line.cycle)),
         history.best().map_or_else(dash, |line| line.step.to_string()),
+        history
+            .overhead()
+            .map_or_else(dash, |share| format!("{:.1} %", 100.0 * share)),
         history.warnings.to_string(),
     ]
 }
