@@ -298,6 +298,10 @@ mod tests {
             "setting `loss.cycle` is NaN; expected 0 or more"
         );
         assert_eq!(
+            with(|c| c.precision = Precision::Bf16),
+            "setting `precision` is bf16; expected f32: no device here has bf16 activations with f32 weights yet"
+        );
+        assert_eq!(
             with(|c| c.ema_decay = 1.0),
             "setting `ema_decay` is 1; expected 0 or more, below 1"
         );

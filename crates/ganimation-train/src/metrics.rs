@@ -180,3 +180,49 @@ pub(crate) fn require_finite_weights<M: Module>(network: &'static str, module: &
         _ => Err(Error::BrokenWeights { network, step }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn number(value: f32) -> Tensor<1> {
+        Tensor::from_data([value], &Device::flex())
+    }
+
+    #[test]
+    fn the_loss_that_is_no_number_any_more_is_named() {
+        let critic = |realness, aus, penalty| CriticReport {
+            realness: number(realness),
+            aus: number(aus),
+            penalty: number(penalty),
+        };
+        let generator = |cycle| GeneratorReport {
+            realness: number(0.5),
+            aus: number(0.1),
+            cycle: number(cycle),
+            attention: number(1.0),
+            smoothness: number(1.0),
+            painted: number(0.1),
+            painted_peak: number(0.5),
+        };
+        let told = |critic: &CriticReport, generator: Option<&GeneratorReport>| {
+            require_finite(critic, generator, 70).unwrap_err().to_string()
+        };
+        let sound = critic(1.0, 0.1, 0.2);
+        require_finite(&sound, Some(&generator(0.1)), 70).unwrap();
+        assert_eq!(
+            told(&critic(1.0, 0.1, f32::NAN), None),
+            "the penalty loss became NaN at step 70"
+        );
+        assert_eq!(
+            told(&critic(f32::NEG_INFINITY, 0.1, 0.2), None),
+            "the critic's realness loss became -inf at step 70"
+        );
+        assert_eq!(
+            told(&sound, Some(&generator(f32::INFINITY))),
+            "the cycle loss became inf at step 70"
+        );
+    }
+}

@@ -265,8 +265,20 @@ mod tests {
             "target_noise: 0.1 -> 0.2"
         );
         assert_eq!(with("batch_size=25").unwrap(), []);
-        for fixed in ["batch_size=4", "image_size=64", "generator_channels=2", "seed=5"] {
+        for fixed in [
+            "version=2",
+            "seed=5",
+            "image_size=64",
+            "generator_channels=2",
+            "generator_blocks=2",
+            "discriminator_channels=2",
+            "batch_size=4",
+            "from=other",
+            "critic_from=other",
+        ] {
             assert!(matches!(with(fixed), Err(Error::Unchangeable { .. })), "{fixed}");
+            let name = fixed.split('=').next().unwrap();
+            assert!(FIXED.contains(&name), "{name}");
         }
     }
 }

@@ -195,8 +195,8 @@ fn setting_hint(name: &str) -> String {
         "generator_channels" => "channels",
         "discriminator_channels" => "critic-channels",
         "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
-        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every"
-        | "precision" => name,
+        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every" => name,
+        "precision" => return "leave --precision out".to_owned(),
         "loss" => return "leave `--preset released` out, or use one device".to_owned(),
         "checkpoint_keep" => "keep",
         "checkpoint_keep_every" => "keep-every",
