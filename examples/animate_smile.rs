@@ -34,12 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A felt smile raises the cheeks (AU06), tightens the lids (AU07), pulls the mouth's corners (AU12) and parts the
     // lips (AU25).
     // Intensities are OpenFace's, 0 to 5.
-    let smile = Expression::neutral()
+    let smile = Expression::new()
         .with(ActionUnit::CheekRaiser, 3.0)?
         .with(ActionUnit::LidTightener, 3.0)?
         .with(ActionUnit::LipCornerPuller, 4.0)?
         .with(ActionUnit::LipsPart, 3.0)?;
-    let film = Timeline::there_and_back(Expression::neutral(), smile, SECONDS, Ease::InOut);
+    let film = Timeline::there_and_back(Expression::new(), smile, SECONDS, Ease::InOut);
     let expressions = film.frames(FRAMES as f32 / SECONDS);
     let frames: Vec<_> = animator.frames(&photo, &expressions).collect();
     println!("{FRAMES} frames: {:.1} s", start.elapsed().as_secs_f64());
