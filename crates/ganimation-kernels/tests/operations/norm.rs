@@ -5,7 +5,7 @@ use burn::tensor::{
     DType, Device, Tensor,
     activation::{leaky_relu as burn_leaky_relu, relu},
 };
-use ganimation_kernels::{instance_norm, instance_norm_add, instance_norm_relu, leaky_relu};
+use ganimation_kernels::{instance_norm, instance_norm_add, instance_norm_relu, leaky_relu, scale_by_slope};
 
 const EPSILON: f64 = 1e-5;
 
@@ -97,6 +97,20 @@ fn leaky_relu_leaves_the_tensors_that_others_hold() {
     let y = leaky_relu(x.clone(), 0.5);
     assert_eq!(values(&x), [-1.0, 2.0]);
     assert_eq!(values(&y), [-0.5, 2.0]);
+}
+
+#[test]
+fn the_slope_at_zero_is_the_one_below_as_in_pytorch() {
+    let device = Device::flex();
+    for dtype in [DType::F32, DType::F64] {
+        let sign = Tensor::<1>::from_data([-1.0, 0.0, -0.0, 2.0], (&device, dtype));
+        let x = Tensor::<1>::from_data([8.0, 8.0, 8.0, 8.0], (&device, dtype));
+        assert_eq!(
+            values(&scale_by_slope(sign, x, 0.5)),
+            [4.0, 4.0, 4.0, 8.0],
+            "{dtype:?}"
+        );
+    }
 }
 
 #[test]
