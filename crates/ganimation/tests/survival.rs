@@ -2,7 +2,7 @@
 //!
 //!     GANIMATION_KILLS=100 cargo test --release --workspace --test survival -- --nocapture
 //!
-//! kills a hundred runs; without the variable it is five.
+//! kills a hundred runs at random instants, every other one at the next write after that; without the variable it is five.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -12,9 +12,9 @@ mod disk;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use disk::{Small, assert_refused, permit, stranger, told};
@@ -192,6 +192,13 @@ fn assert_loadable(run: &Path) -> u64 {
         .step()
 }
 
+/// Waits for the next instant at which the run has scratch, unless it ends before.
+fn wait_for_a_write(child: &mut Child, run: &Path) {
+    while child.try_wait().unwrap().is_none() && surplus(run).is_empty() {
+        sleep(Duration::from_micros(100));
+    }
+}
+
 #[test]
 fn a_killed_run_loses_no_checkpoint_and_ends_with_the_same_bits() {
     let kills: u32 = std::env::var("GANIMATION_KILLS").map_or(5, |count| count.parse().unwrap());
@@ -213,6 +220,9 @@ fn a_killed_run_loses_no_checkpoint_and_ends_with_the_same_bits() {
         let run = runs.join(&name);
         let mut child = desk.train(&runs, &name).spawn().unwrap();
         sleep(whole.mul_f64(share));
+        if kill % 2 == 1 {
+            wait_for_a_write(&mut child, &run);
+        }
         child.kill().unwrap(); // SIGKILL
         child.wait().unwrap();
         if run.exists() {
@@ -317,7 +327,7 @@ fn a_picture_that_goes_in_mid_run_costs_no_step() {
     let start = Instant::now();
     while !run.join("generator.safetensors").exists() {
         assert!(start.elapsed().as_secs() < 120, "no checkpoint");
-        sleep(std::time::Duration::from_millis(10));
+        sleep(Duration::from_millis(10));
     }
     let (here, away) = (data.join("imgs/hopper_3.jpg"), desk.path("away.jpg"));
     fs::rename(&here, &away).unwrap();
