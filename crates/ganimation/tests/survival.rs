@@ -2,7 +2,8 @@
 //!
 //!     GANIMATION_KILLS=100 cargo test --release --workspace --test survival -- --nocapture
 //!
-//! kills a hundred runs at random instants, every other one at the next write after that; without the variable it is five.
+//! kills a hundred runs at random instants, every other one at the next write after that, and fills the disk to seventeen
+//! levels; without the variable it is five and one.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -30,6 +31,12 @@ const STEPS: u64 = 24;
 const TINY: &str = "image_size = 64\ngenerator_channels = 1\ngenerator_blocks = 1\ndiscriminator_channels = 1\n\
     batch_size = 2\nsteps = 24\ngenerator_every = 2\nlog_every = 2\ncheckpoint_every = 3\ncheckpoint_keep = 2\n\
     checkpoint_keep_every = 12\npreview_every = 6\nvalidate_every = 6\nvalidate_faces = 2\nworkers = 1\n";
+
+/// How many runs to kill, if a person wants to know at length.
+fn kills() -> Option<u32> {
+    let count = std::env::var("GANIMATION_KILLS").ok()?;
+    Some(count.parse().unwrap())
+}
 
 /// A folder with runs.
 struct Desk(TempDir);
@@ -201,7 +208,7 @@ fn wait_for_a_write(child: &mut Child, run: &Path) {
 
 #[test]
 fn a_killed_run_loses_no_checkpoint_and_ends_with_the_same_bits() {
-    let kills: u32 = std::env::var("GANIMATION_KILLS").map_or(5, |count| count.parse().unwrap());
+    let kills = kills().unwrap_or(5);
     let desk = Desk::new();
     let runs = desk.path("runs");
     let start = Instant::now();
@@ -242,28 +249,30 @@ fn a_killed_run_loses_no_checkpoint_and_ends_with_the_same_bits() {
 
 #[test]
 fn a_full_disk_costs_no_checkpoint() {
+    const KILOBYTES: u32 = 8 * 1024;
     let desk = Desk::new();
-    let Some(small) = Small::mount(&desk.path("small"), 8 * 1024) else {
+    let Some(small) = Small::mount(&desk.path("small"), KILOBYTES) else {
         return;
     };
+    let undisturbed = desk.path("runs/undisturbed");
     desk.finish(&desk.path("runs"), "undisturbed");
-    let size: u64 = newest(&desk.path("runs/undisturbed"))
-        .1
-        .values()
-        .map(|file| file.len() as u64)
-        .sum();
-    // Room for about one checkpoint and a half beside the rest.
-    let ballast = small.fill(8 * 1024, usize::try_from(2 * size).unwrap());
+    let files = newest(&undisturbed).1;
+    let checkpoint: usize = files.values().map(Vec::len).sum();
+    // Room for about one checkpoint and a half beside the rest; at length, from nothing at all to that.
+    let rooms = if kills().is_some() { 0..=16 } else { 16..=16 };
+    for room in rooms {
+        let ballast = small.fill(KILOBYTES as usize, checkpoint * room / 8);
+        let output = desk.train(&small.0, "full").output().unwrap();
+        assert_refused(&output, &["No space left"]);
+        let run = small.0.join("full");
+        let step = assert_loadable(&run);
+        println!("with room for {room}/8 of a checkpoint the disk was full after step {step}");
 
-    let output = desk.train(&small.0, "full").output().unwrap();
-    assert_refused(&output, &["No space left"]);
-    let run = small.0.join("full");
-    let step = assert_loadable(&run);
-    println!("the disk was full after the checkpoint at step {step}");
-
-    fs::remove_file(ballast).unwrap();
-    desk.finish(&small.0, "full");
-    assert_same(&run, &desk.path("runs/undisturbed"));
+        fs::remove_file(ballast).unwrap();
+        desk.finish(&small.0, "full");
+        assert_same(&run, &undisturbed);
+        fs::remove_dir_all(run).unwrap();
+    }
 }
 
 #[test]

@@ -253,7 +253,8 @@ fn markdown(tables: &[Table]) -> String {
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#222}\
     table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ddd}\
-    td{white-space:nowrap}.about td{white-space:normal}td:first-child,th:first-child,.about td{text-align:left}th{font-weight:600;vertical-align:bottom}img{max-width:100%}\
+    td{white-space:nowrap}.about td{white-space:normal}\
+    td:first-child,th:first-child,.about td{text-align:left}th{font-weight:600;vertical-align:bottom}img{max-width:100%}\
     p{color:#555}h2{margin-top:2.5rem}";
 
 fn page(tables: &[Table], about: &[(&str, String)]) -> String {
