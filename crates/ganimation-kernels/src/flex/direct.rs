@@ -27,7 +27,6 @@ pub(super) fn convolve(
 ) -> Images {
     let filters = weights.outputs;
     let shape = [source.batch, filters, height, width];
-    let mut out = vec![0.0; shape.iter().product()];
     let panels: Vec<Vec<f32>> = windows
         .iter()
         .map(|window| weights.panels(&window.taps()))
@@ -41,7 +40,7 @@ pub(super) fn convolve(
     let depth = windows.iter().map(Window::size).max().unwrap_or(0) * source.channels;
     let pixels = (GATHERED / (depth + GAP)).clamp(8, 256).next_multiple_of(8);
     let units = pixels.div_ceil(width.max(1));
-    rows.each(&mut out, units, |range, out| {
+    let out = rows.fill(units, |range, out| {
         for (window, panels) in windows.iter().zip(&panels) {
             let depth = window.size() * source.channels;
             let right = Panels::new(panels, depth, filters);

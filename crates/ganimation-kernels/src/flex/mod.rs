@@ -7,6 +7,7 @@ mod border;
 mod conv;
 mod direct;
 mod few;
+mod filled;
 mod finish;
 mod geometry;
 mod image;

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     conv::nearest,
+    filled::filled,
     image::{Images, tensor},
     simd::{load, store, vectorize},
 };
@@ -49,26 +50,25 @@ pub(super) fn forward(
     let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
     let (weight, bias) = (weight.storage::<f32>(), bias.storage::<f32>());
     let statistics = statistics(&x, nearest(epsilon));
-    let mut out = vec![0.0; x.values().len()];
     let channels = x.channels;
     let chunks = chunks(&x);
     let affine = affine(&statistics, weight, bias);
-    out.par_chunks_mut(chunks.length)
-        .zip(x.values().par_chunks(chunks.length))
-        .enumerate()
-        .for_each(|(index, (out, x))| {
-            let image = index / chunks.an_image * channels;
-            vectorize(Normalize {
-                x,
-                skip: skip
-                    .as_ref()
-                    .map(|skip| &skip.values()[index * chunks.length..][..x.len()]),
-                scale: &affine[0][image..][..channels],
-                shift: &affine[1][image..][..channels],
-                rectify: after == After::Relu,
-                out,
-            });
+    let pieces: Vec<&[f32]> = x.values().chunks(chunks.length).collect();
+    let lengths: Vec<usize> = pieces.iter().map(|piece| piece.len()).collect();
+    let out = filled(&lengths, |index, out| {
+        let image = index / chunks.an_image * channels;
+        let x = pieces[index];
+        vectorize(Normalize {
+            x,
+            skip: skip
+                .as_ref()
+                .map(|skip| &skip.values()[index * chunks.length..][..x.len()]),
+            scale: &affine[0][image..][..channels],
+            shift: &affine[1][image..][..channels],
+            rectify: after == After::Relu,
+            out,
         });
+    });
     (Images::from_values(out, x.shape()).into_tensor(), statistics)
 }
 

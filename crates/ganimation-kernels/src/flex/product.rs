@@ -1,4 +1,4 @@
-//! Matrix products with a packed right side, and the only `unsafe` of the crate: the loop at the bottom of them.
+//! Matrix products with a packed right side, and the `unsafe` loop at the bottom of them.
 
 use pulp::{Simd, WithSimd};
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
+use super::filled::filled;
 
 /// A batch of images of `height` rows of `row_length` floats, in units of a few rows that are computed together.
 ///
@@ -33,25 +33,18 @@ impl Rows {
         (self.row(unit) - self.row(first)) * self.row_length
     }
 
-    /// Calls `body` with a range of about `units` units and their floats, on all threads.
-    pub(super) fn each(
+    /// Computes all rows: `body` gets a range of about `units` units and their floats, zeros, on all threads.
+    pub(super) fn fill(
         &self,
-        data: &mut [f32],
         units: usize,
         body: impl Fn(Range<usize>, &mut [f32]) + Sync + Send,
-    ) {
-        let total = self.batch * self.units();
-        let mut rest = data;
-        let mut pieces = Vec::new();
-        for range in pieces_of(total, units) {
-            let (piece, tail) = rest.split_at_mut(self.start(range.end, range.start));
-            pieces.push((range, piece));
-            rest = tail;
-        }
-        pieces
-            .into_par_iter()
-            .with_max_len(1)
-            .for_each(|(range, piece)| body(range, piece));
+    ) -> Vec<f32> {
+        let ranges = pieces_of(self.batch * self.units(), units);
+        let lengths: Vec<usize> = ranges
+            .iter()
+            .map(|range| self.start(range.end, range.start))
+            .collect();
+        filled(&lengths, |index, piece| body(ranges[index].clone(), piece))
     }
 }
 

@@ -56,7 +56,6 @@ pub(in crate::flex) fn convolve(
 ) -> Images {
     let [height, width] = form.target;
     let shape = [source.batch, filters, height, width];
-    let mut out = vec![0.0; shape.iter().product()];
     let points = form.points();
     let [_, across] = form.tiles();
     let rows = Rows {
@@ -65,7 +64,7 @@ pub(in crate::flex) fn convolve(
         row_length: width * filters,
         unit: super::TILE * form.step(),
     };
-    rows.each(&mut out, TILES.div_ceil(across.max(1)), |range, out| {
+    let out = rows.fill(TILES.div_ceil(across.max(1)), |range, out| {
         let places: Vec<Place> = range
             .clone()
             .flat_map(|unit| (0..across).map(move |column| (unit, column)))
