@@ -1,7 +1,7 @@
 //! Memory for results, zeroed by the threads that fill it.
 //!
 //! `vec![0.0; n]` zeroes on one thread while the others wait, and so early that nothing of it is still in a cache when it
-//! is written: 5 % of a pass of the generator over one face.
+//! is written: 4 % of a pass of the generator over one face.
 
 use std::mem::MaybeUninit;
 use std::slice;

@@ -53,16 +53,13 @@ pub(super) fn forward(
     let channels = x.channels;
     let chunks = chunks(&x);
     let affine = affine(&statistics, weight, bias);
-    let pieces: Vec<&[f32]> = x.values().chunks(chunks.length).collect();
-    let lengths: Vec<usize> = pieces.iter().map(|piece| piece.len()).collect();
+    let lengths: Vec<usize> = x.values().chunks(chunks.length).map(<[f32]>::len).collect();
     let out = filled(&lengths, |index, out| {
         let image = index / chunks.an_image * channels;
-        let x = pieces[index];
+        let piece = index * chunks.length..index * chunks.length + out.len();
         vectorize(Normalize {
-            x,
-            skip: skip
-                .as_ref()
-                .map(|skip| &skip.values()[index * chunks.length..][..x.len()]),
+            x: &x.values()[piece.clone()],
+            skip: skip.as_ref().map(|skip| &skip.values()[piece]),
             scale: &affine[0][image..][..channels],
             shift: &affine[1][image..][..channels],
             rectify: after == After::Relu,
