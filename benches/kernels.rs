@@ -129,24 +129,28 @@ fn noise(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
 }
 
-fn forward<const BATCH: usize>(bencher: Bencher<'_, '_>, side: Side, layer: Layer) {
+/// A layer's input in the layout in which the layer before it would have left it.
+fn input<const BATCH: usize>(side: Side, layer: Layer) -> Tensor<4> {
     let device = Device::flex();
-    let mut x = layer.image(BATCH, &device);
-    if side == Side::Ours {
-        // In the layout in which the layer before it would have left it.
-        let [ones, zeros] = [Tensor::ones, Tensor::zeros].map(|fill| fill([layer.channels[0]], &device));
-        x = instance_norm_relu(x, ones, zeros, 1e-5);
+    let x = layer.image(BATCH, &device);
+    if side == Side::Stock {
+        return x;
     }
-    let weight = layer.weight(&device);
+    let [ones, zeros] = [Tensor::ones, Tensor::zeros].map(|fill| fill([layer.channels[0]], &device));
+    instance_norm_relu(x, ones, zeros, 1e-5)
+}
+
+fn forward<const BATCH: usize>(bencher: Bencher<'_, '_>, side: Side, layer: Layer) {
+    let x = input::<BATCH>(side, layer);
+    let weight = layer.weight(&x.device());
     bencher
         .counter(ItemsCount::new(BATCH))
         .bench_local(|| layer.run(side, x.clone(), weight.clone()));
 }
 
 fn forward_and_back<const BATCH: usize>(bencher: Bencher<'_, '_>, side: Side, layer: Layer) {
-    let device = Device::flex().autodiff();
-    let x = layer.image(BATCH, &device).require_grad();
-    let weight = layer.weight(&device).require_grad();
+    let x = input::<BATCH>(side, layer).autodiff().require_grad();
+    let weight = layer.weight(&x.device()).require_grad();
     bencher
         .counter(ItemsCount::new(BATCH))
         .bench_local(|| layer.run(side, x.clone(), weight.clone()).sum().backward());
