@@ -59,8 +59,8 @@ pub struct Imported {
 /// # Errors
 /// [`Error::Read`], [`Error::UnknownFile`], [`Error::Torch`] or [`Error::Weights`] for a file that cannot be read or is
 /// damaged, [`Error::Inflated`] for one whose tensors stand for more than it holds, [`Error::NoTensors`] or
-/// [`Error::UnknownLayout`] with the names if it holds no known network, [`Error::SeveralNetworks`] if it holds two of a kind, [`Error::Import`] with the reason if a network in it is
-/// incomplete or misshapen.
+/// [`Error::UnknownLayout`] with the names if it holds no known network, [`Error::SeveralNetworks`] if it holds two of a
+/// kind, [`Error::Import`] with the reason if a network in it is incomplete or misshapen.
 pub fn import(path: &Path, device: &Device) -> Result<Vec<Imported>> {
     let entries = source::open(path)?;
     let places = layout::find(&entries)?;
