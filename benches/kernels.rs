@@ -103,7 +103,7 @@ impl Layer {
             (Side::Ours, Kind::Convolution) => conv2d(x, weight, None, stride, padding),
             (Side::Ours, Kind::Transposed) => conv_transpose2d(x, weight, stride, padding),
             (Side::Ours, Kind::Norm) => {
-                let ones = Tensor::ones([self.channels[0]], &x.device());
+                let ones = Tensor::<1>::ones([self.channels[0]], &x.device());
                 instance_norm_relu(x, ones.clone(), ones, 1e-5)
             }
             (Side::Stock, Kind::Convolution) => {
@@ -136,7 +136,7 @@ fn input<const BATCH: usize>(side: Side, layer: Layer) -> Tensor<4> {
     if side == Side::Stock {
         return x;
     }
-    let [ones, zeros] = [Tensor::ones, Tensor::zeros].map(|fill| fill([layer.channels[0]], &device));
+    let [ones, zeros] = [Tensor::<1>::ones, Tensor::zeros].map(|fill| fill([layer.channels[0]], &device));
     instance_norm_relu(x, ones, zeros, 1e-5)
 }
 

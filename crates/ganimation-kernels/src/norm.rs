@@ -9,11 +9,16 @@ use burn::tensor::{Tensor, activation::relu, module::batch_norm_train};
 ///
 /// # Shapes
 /// - `x` and the result: `[batch, channels, height, width]`, unbounded
-/// - `weight`, `bias`: `[channels]`
+/// - `weight`, `bias`: `[channels]`, or `[batch, channels]` for a scale and a shift of each image's own
 ///
 /// # Panics
-/// If `weight` or `bias` does not have one entry a channel.
-pub fn instance_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
+/// If `weight` and `bias` have another rank or size.
+pub fn instance_norm<const D: usize>(
+    x: Tensor<4>,
+    weight: Tensor<D>,
+    bias: Tensor<D>,
+    epsilon: f64,
+) -> Tensor<4> {
     check(&x, &weight, &bias);
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
@@ -29,7 +34,12 @@ pub fn instance_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: 
 ///
 /// # Panics
 /// As [`instance_norm`].
-pub fn instance_norm_relu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
+pub fn instance_norm_relu<const D: usize>(
+    x: Tensor<4>,
+    weight: Tensor<D>,
+    bias: Tensor<D>,
+    epsilon: f64,
+) -> Tensor<4> {
     check(&x, &weight, &bias);
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
@@ -45,10 +55,10 @@ pub fn instance_norm_relu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsi
 ///
 /// # Panics
 /// As [`instance_norm`], and if the shapes of `x` and `skip` differ.
-pub fn instance_norm_add(
+pub fn instance_norm_add<const D: usize>(
     x: Tensor<4>,
-    weight: Tensor<1>,
-    bias: Tensor<1>,
+    weight: Tensor<D>,
+    bias: Tensor<D>,
     skip: Tensor<4>,
     epsilon: f64,
 ) -> Tensor<4> {
@@ -65,24 +75,32 @@ pub fn instance_norm_add(
     composite(x, weight, bias, epsilon) + skip
 }
 
-fn check(x: &Tensor<4>, weight: &Tensor<1>, bias: &Tensor<1>) {
-    let channels = x.dims()[1];
-    let [weights] = weight.dims();
-    let [biases] = bias.dims();
-    assert_eq!(
-        weights, channels,
-        "instance norm: {weights} weights for {channels} channels"
-    );
-    assert_eq!(
-        biases, channels,
-        "instance norm: {biases} biases for {channels} channels"
-    );
+fn check<const D: usize>(x: &Tensor<4>, weight: &Tensor<D>, bias: &Tensor<D>) {
+    let [batch, channels, _, _] = x.dims();
+    for (name, sizes) in [("weights", weight.dims()), ("biases", bias.dims())] {
+        match sizes.as_slice() {
+            [count] => assert_eq!(
+                *count, channels,
+                "instance norm: {count} {name} for {channels} channels"
+            ),
+            [rows, count] => assert_eq!(
+                [*rows, *count],
+                [batch, channels],
+                "instance norm: {rows} x {count} {name} for {batch} images of {channels} channels"
+            ),
+            _ => panic!("instance norm: {name} of {D} axes in place of 1 or 2"),
+        }
+    }
 }
 
 /// One node for autodiff: the planes become the channels of a single image.
-fn composite(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<4> {
+fn composite<const D: usize>(x: Tensor<4>, weight: Tensor<D>, bias: Tensor<D>, epsilon: f64) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let planes = x.reshape([1, batch * channels, height, width]);
-    let normalized = batch_norm_train(planes, weight.repeat(&[batch]), bias.repeat(&[batch]), epsilon);
+    let [weight, bias] = [weight, bias].map(|parameter| {
+        let copies = if D == 1 { batch } else { 1 };
+        parameter.reshape([-1]).repeat(&[copies])
+    });
+    let normalized = batch_norm_train(planes, weight, bias, epsilon);
     normalized.output.reshape([batch, channels, height, width])
 }

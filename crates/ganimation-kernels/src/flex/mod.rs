@@ -251,9 +251,9 @@ pub(crate) fn prepare(
 }
 
 /// [`crate::instance_norm`] on Flex, and what comes after it.
-pub(crate) fn instance_norm(
+pub(crate) fn instance_norm<const D: usize>(
     x: Tensor<4>,
-    [weight, bias]: [Tensor<1>; 2],
+    [weight, bias]: [Tensor<D>; 2],
     epsilon: f64,
     after: After,
 ) -> Tensor<4> {
@@ -267,9 +267,9 @@ pub(crate) fn instance_norm(
 }
 
 /// [`crate::instance_norm_add`] on Flex.
-pub(crate) fn instance_norm_add(
+pub(crate) fn instance_norm_add<const D: usize>(
     x: Tensor<4>,
-    [weight, bias]: [Tensor<1>; 2],
+    [weight, bias]: [Tensor<D>; 2],
     skip: Tensor<4>,
     epsilon: f64,
 ) -> Tensor<4> {

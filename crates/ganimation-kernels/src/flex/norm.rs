@@ -37,6 +37,8 @@ pub(crate) enum After {
 }
 
 /// Normalises every channel of every image of `[batch, channels, height, width]`, and adds `skip` if there is one.
+///
+/// The scale and the shift are `[channels]` or `[batch, channels]`.
 pub(super) fn forward(
     x: &FlexTensor,
     weight: &FlexTensor,
@@ -82,6 +84,7 @@ pub(super) fn backward(
     let mut gradient = Images::new(&grad);
     drop(grad); // usually the other handle, without which the gradient is written in place
     let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
+    let parameters = weight.layout().shape().to_vec();
     let (weight, bias) = (weight.storage::<f32>(), bias.storage::<f32>());
     let channels = x.channels;
     let chunks = chunks(&x);
@@ -108,7 +111,7 @@ pub(super) fn backward(
         })
         .collect();
     let count = nearest((x.height * x.width) as f64);
-    let mut gradients = [(); 2].map(|()| vec![0.0; channels]);
+    let mut gradients = [(); 2].map(|()| vec![0.0; weight.len()]);
     // With z the normalised input: weight / deviation * (grad - mean(grad) - z mean(grad z)), which is linear in grad
     // and x.
     let mut linear = [(); 3].map(|()| Vec::with_capacity(x.batch * channels));
@@ -117,9 +120,11 @@ pub(super) fn backward(
             let index = image * channels + channel;
             let [total, along] = [0, 1].map(|kind| parts.iter().map(|part| part[kind][channel]).sum::<f32>());
             let (mean, inverse) = (statistics.mean[index], statistics.inverse[index]);
-            gradients[0][channel] += along * inverse;
-            gradients[1][channel] += total;
-            let scale = weight[channel] * inverse;
+            // The images share the parameters, or each has its own.
+            let parameter = index % weight.len();
+            gradients[0][parameter] += along * inverse;
+            gradients[1][parameter] += total;
+            let scale = weight[parameter] * inverse;
             let slope = along * inverse * inverse / count;
             linear[0].push(scale);
             linear[1].push(-scale * slope);
@@ -139,7 +144,7 @@ pub(super) fn backward(
                 factors: linear.each_ref().map(|factors| &factors[image..][..channels]),
             });
         });
-    let [weight, bias] = gradients.map(|values| tensor(values, &[channels]));
+    let [weight, bias] = gradients.map(|values| tensor(values, &parameters));
     Gradients {
         x: gradient.into_tensor(),
         weight,
@@ -205,7 +210,7 @@ fn statistics(x: &Images, epsilon: f32) -> Statistics {
     statistics
 }
 
-/// Scale and shift of each channel of each image.
+/// Scale and shift of each channel of each image; `weight` and `bias` are repeated if the images share them.
 fn affine(statistics: &Statistics, weight: &[f32], bias: &[f32]) -> [Vec<f32>; 2] {
     let parameters = weight.iter().zip(bias).cycle();
     let planes = statistics.mean.iter().zip(&statistics.inverse).zip(parameters);
