@@ -35,9 +35,45 @@ impl Conv2d {
     }
 
     /// Adds a bias of zeros.
-    pub(crate) fn with_bias(mut self, device: &Device) -> Self {
+    pub(crate) fn with_bias(self, device: &Device) -> Self {
+        self.with_bias_of(0.0, device)
+    }
+
+    /// Adds a bias that starts at `value`.
+    pub(crate) fn with_bias_of(mut self, value: f64, device: &Device) -> Self {
         let [output, ..] = self.weight.dims();
-        self.bias = Some(Param::from_tensor(Tensor::zeros([output], device)));
+        self.bias = Some(Param::from_tensor(Tensor::full([output], value, device)));
+        self
+    }
+
+    /// Draws the weights anew with the standard deviation that keeps the size of what passes, before a LeakyReLU of
+    /// `slope` (He et al. 2015).
+    pub(crate) fn with_kaiming_weights(mut self, slope: f64, device: &Device) -> Self {
+        let shape = self.weight.dims();
+        let [_, input, height, width] = shape;
+        let std = (2.0 / ((1.0 + slope * slope) * (input * height * width) as f64)).sqrt();
+        self.weight = drawn(shape, std, device);
+        self
+    }
+
+    /// Draws the weights anew from N(0, `std`).
+    pub(crate) fn with_weights_of(mut self, std: f64, device: &Device) -> Self {
+        self.weight = drawn(self.weight.dims(), std, device);
+        self
+    }
+
+    /// Gives the `scale²` outputs that become one place's sub-pixels the same weights (ICNR, Aitken et al. 2017): a fresh
+    /// layer then enlarges by repetition, and no grid is to be unlearnt.
+    pub(crate) fn with_equal_subpixels(mut self, scale: usize) -> Self {
+        let [output, input, height, width] = self.weight.dims();
+        let count = scale * scale;
+        self.weight = self.weight.map(|weight| {
+            weight
+                .reshape([output / count, count, input, height, width])
+                .narrow(1, 0, 1)
+                .repeat_dim(1, count)
+                .reshape([output, input, height, width])
+        });
         self
     }
 
@@ -113,7 +149,11 @@ impl ConvTranspose2d {
 }
 
 fn normal(shape: [usize; 4], device: &Device) -> Param<Tensor<4>> {
-    Param::from_tensor(Tensor::random(shape, Distribution::Normal(0.0, INIT_STD), device))
+    drawn(shape, INIT_STD, device)
+}
+
+fn drawn(shape: [usize; 4], std: f64, device: &Device) -> Param<Tensor<4>> {
+    Param::from_tensor(Tensor::random(shape, Distribution::Normal(0.0, std), device))
 }
 
 #[cfg(test)]

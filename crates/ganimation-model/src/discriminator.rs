@@ -5,8 +5,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::convolution::Conv2d;
-use crate::layer::{LEAKY_SLOPE, Layer, run};
+use crate::layer::{self, Layer, run};
 use crate::{AU_COUNT, Error, Result};
+
+/// Slope of the LeakyReLUs below zero.
+const LEAKY_SLOPE: f64 = 0.01;
 
 /// Strided layers of the trunk; each halves the side of the image.
 pub(crate) const LAYERS: u32 = 6;
@@ -58,7 +61,7 @@ impl DiscriminatorConfig {
         for layer in 0..LAYERS {
             let output = self.channels << layer;
             let conv = Conv2d::new([input, output], 4, [2, 1], device).with_bias(device);
-            main.extend([Layer::Conv(conv), Layer::leaky_relu()]);
+            main.extend([Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]);
             input = output;
         }
         Discriminator {
@@ -112,37 +115,12 @@ impl Discriminator {
     /// - `images`: `[batch, 3, height, width]`; the gradient has the same shape
     pub fn input_gradient(&self, images: Tensor<4>) -> Tensor<4> {
         let (device, dtype) = (images.device(), images.dtype());
-        let activations = self.clone().no_grad().activations(images.detach());
+        let activations = layer::activations(&self.clone().no_grad().main, images.detach());
         let [batch, height, width] = activations
             .last()
             .map_or([0; 3], |top| [top.dims()[0], top.dims()[2], top.dims()[3]]);
         let ones = Tensor::ones([batch, 1, height, width], (&device, dtype));
-        let top = self.conv1.input_gradient(ones);
-        self.convolutions().rev().zip(activations.into_iter().rev()).fold(
-            top,
-            |gradient, (conv, activation)| {
-                let gradient = ganimation_kernels::scale_by_slope(activation, gradient, LEAKY_SLOPE);
-                conv.input_gradient(gradient)
-            },
-        )
-    }
-
-    /// The trunk's convolutions, first layer first.
-    fn convolutions(&self) -> impl DoubleEndedIterator<Item = &Conv2d> {
-        self.main.iter().filter_map(|layer| match layer {
-            Layer::Conv(conv) => Some(conv),
-            _ => None,
-        })
-    }
-
-    /// The output of every LeakyReLU, which has its input's sign, first layer first.
-    fn activations(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.convolutions()
-            .scan(images, |x, conv| {
-                *x = conv.forward_leaky_relu(x.clone(), LEAKY_SLOPE);
-                Some(x.clone())
-            })
-            .collect()
+        layer::input_gradient(&self.main, activations, self.conv1.input_gradient(ones))
     }
 }
 

@@ -6,14 +6,48 @@ use burn::nn::Relu;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use ganimation_kernels::PreparedWeights;
+use serde::{Deserialize, Serialize};
 
 use crate::AU_COUNT;
 use crate::convolution::{Conv2d, ConvTranspose2d};
-use crate::edit::{Edit, blend};
+use crate::edit::Edit;
 use crate::instance_norm::InstanceNorm;
-use crate::layer::{self, Layer, ResidualBlock, run};
+use crate::layer::{self, Layer, ResidualBlock, run_ordered};
+use crate::resample::{average, depth_to_space, space_to_depth};
 
-/// Shape of a [`Generator`]. The defaults are the paper's network: 8,471,296 parameters.
+/// Farthest that a pixel is moved, in shares of the picture's side.
+const MAX_MOTION: f64 = 0.12;
+
+/// Largest change of brightness, as a share.
+const MAX_SHADING: f64 = 0.2;
+
+/// Bias of a fresh attention head that begins shut: 0.95 of the input is kept.
+const SHUT: f64 = 3.0;
+
+/// How action units reach the generator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conditioning {
+    /// As constant planes beside the image, the paper's way.
+    #[default]
+    Planes,
+    /// Through the scale and shift of every instance norm, which is where they are heard.
+    Norms,
+}
+
+/// What the generator's second input says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Orders {
+    /// The intensities that the face is to show, in [0, 1]: the paper's way.
+    #[default]
+    Absolute,
+    /// Those minus the intensities that it shows, in [-1, 1].
+    Relative,
+}
+
+/// Shape of a [`Generator`]. The defaults are the paper's network, 8,471,296 parameters; [`GeneratorConfig::motion`] is the
+/// network of the bundled weights.
 #[derive(Config, Debug, PartialEq, Eq)]
 pub struct GeneratorConfig {
     /// Channels after the first convolution; the middle of the network has four times as many.
@@ -25,33 +59,89 @@ pub struct GeneratorConfig {
     /// Action units it is conditioned on.
     #[config(default = "AU_COUNT")]
     pub aus: usize,
+    /// How they reach it.
+    #[config(default = "Conditioning::Planes")]
+    pub conditioning: Conditioning,
+    /// What it is told: where to go, or how far.
+    #[config(default = "Orders::Absolute")]
+    pub orders: Orders,
+    /// Side of the blocks of pixels that enter and leave as channels; 1 is none. The network then works at that fraction
+    /// of the resolution.
+    #[config(default = 1)]
+    pub space_to_depth: usize,
+    /// Whether it moves the input's pixels, not only paints.
+    #[config(default = false)]
+    pub motion: bool,
+    /// Whether it makes the moved pixels brighter or darker.
+    #[config(default = false)]
+    pub shading: bool,
 }
 
 impl GeneratorConfig {
-    /// Draws fresh weights on `device` (convolutions from N(0, 0.02), norms at scale 1 and shift 0).
+    /// The network that moves pixels and paints only what motion uncovers; `channels` as 24 or 32.
+    pub fn motion(channels: usize) -> Self {
+        Self::new()
+            .with_channels(channels)
+            .with_conditioning(Conditioning::Norms)
+            .with_orders(Orders::Relative)
+            .with_space_to_depth(2)
+            .with_motion(true)
+            .with_shading(true)
+    }
+
+    /// Height and width of its input must be multiples of this.
+    pub fn size_step(&self) -> usize {
+        4 * self.space_to_depth
+    }
+
+    /// Draws fresh weights on `device`: convolutions from N(0, 0.02), norms at scale 1 and shift 0. Heads of sub-pixels
+    /// begin with equal sub-pixels, attention beside motion begins shut, shading at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv =
             |channels, kernel, placement| Layer::Conv(Conv2d::new(channels, kernel, placement, device));
         let up = |channels| Layer::ConvTranspose(ConvTranspose2d::new(channels, 4, [2, 1], device));
-        let norm = |channels| Layer::InstanceNorm(InstanceNorm::new(channels, device));
+        let plain = |channels| InstanceNorm::new(channels, device);
+        let norm = |channels| match self.conditioning {
+            Conditioning::Planes => plain(channels),
+            Conditioning::Norms => plain(channels).with_orders(self.aus, device),
+        };
+        let layer = |channels| Layer::InstanceNorm(norm(channels));
         let relu = || Layer::Relu(Relu::new());
+        let folded = self.space_to_depth * self.space_to_depth;
+        let planes = match self.conditioning {
+            Conditioning::Planes => self.aus,
+            Conditioning::Norms => 0,
+        };
 
-        let mut main = vec![conv([3 + self.aus, c], 7, [1, 3]), norm(c), relu()];
-        main.extend([conv([c, 2 * c], 4, [2, 1]), norm(2 * c), relu()]);
-        main.extend([conv([2 * c, 4 * c], 4, [2, 1]), norm(4 * c), relu()]);
-        main.extend((0..self.blocks).map(|_| Layer::Residual(ResidualBlock::new(4 * c, device))));
-        main.extend([up([4 * c, 2 * c]), norm(2 * c), relu()]);
-        main.extend([up([2 * c, c]), norm(c), relu()]);
+        let mut main = vec![conv([3 * folded + planes, c], 7, [1, 3]), layer(c), relu()];
+        main.extend([conv([c, 2 * c], 4, [2, 1]), layer(2 * c), relu()]);
+        main.extend([conv([2 * c, 4 * c], 4, [2, 1]), layer(4 * c), relu()]);
+        main.extend((0..self.blocks).map(|_| Layer::Residual(ResidualBlock::new(4 * c, norm, device))));
+        main.extend([up([4 * c, 2 * c]), layer(2 * c), relu()]);
+        main.extend([up([2 * c, c]), layer(c), relu()]);
+
+        let head = |outputs| Conv2d::new([c, outputs], 7, [1, 3], device);
+        let subpixels = |channels| head(channels * folded).with_equal_subpixels(self.space_to_depth);
+        let attention = subpixels(1);
         Generator {
             main,
-            img_reg: vec![Conv2d::new([c, 3], 7, [1, 3], device)],
-            attetion_reg: vec![Conv2d::new([c, 1], 7, [1, 3], device)],
+            img_reg: vec![subpixels(3)],
+            attetion_reg: vec![match self.motion {
+                true => attention.with_bias_of(SHUT, device),
+                false => attention,
+            }],
+            motion_reg: self.motion.then(|| head(2)).into_iter().collect(),
+            shading_reg: (self.shading.then(|| head(1).with_weights_of(0.0, device)).into_iter()).collect(),
+            space_to_depth: self.space_to_depth,
+            planes: self.conditioning == Conditioning::Planes,
+            relative: self.orders == Orders::Relative,
         }
     }
 }
 
-/// Paints colours and attention for a face and action units (paper, section 4).
+/// Edits faces: paints colours and attention for a face and action units (paper, section 4), and, if it is made so, moves
+/// and shades the face's own pixels.
 ///
 /// Fields carry the names of the published files, spelling included.
 #[derive(Module, Debug)]
@@ -59,6 +149,13 @@ pub struct Generator {
     main: Vec<Layer>,
     img_reg: Vec<Conv2d>,
     attetion_reg: Vec<Conv2d>,
+    /// One head, or none.
+    motion_reg: Vec<Conv2d>,
+    /// One head, or none.
+    shading_reg: Vec<Conv2d>,
+    space_to_depth: usize,
+    planes: bool,
+    relative: bool,
 }
 
 impl Generator {
@@ -69,41 +166,88 @@ impl Generator {
         prepared
     }
 
-    /// Edits a batch of faces towards `aus`.
+    /// What its second input says.
+    pub fn orders(&self) -> Orders {
+        match self.relative {
+            true => Orders::Relative,
+            false => Orders::Absolute,
+        }
+    }
+
+    /// [`Self::edit`] of faces that show `current` so that they show `target`.
     ///
     /// # Shapes
-    /// - `images`: `[batch, 3, height, width]`, in [-1, 1], height and width multiples of 4
-    /// - `aus`: `[batch, aus]`, OpenFace intensity / 5
+    /// - `images`: as [`Self::edit`]
+    /// - `current`, `target`: `[batch, aus]`, OpenFace intensity / 5; networks with absolute orders ignore `current`
     ///
     /// # Panics
-    /// If the batches differ, or height or width is no multiple of 4.
-    pub fn edit(&self, images: Tensor<4>, aus: Tensor<2>) -> Edit {
+    /// As [`Self::edit`].
+    pub fn edit_towards(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit {
+        match self.orders() {
+            Orders::Absolute => self.edit(images, target),
+            Orders::Relative => self.edit(images, target - current),
+        }
+    }
+
+    /// Edits a batch of faces as `orders` say.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, 3, height, width]`, in [-1, 1], height and width multiples of
+    ///   [`GeneratorConfig::size_step`]
+    /// - `orders`: `[batch, aus]`, OpenFace intensity / 5: the target, or, with [`Orders::Relative`], the target minus what
+    ///   the face shows
+    ///
+    /// # Panics
+    /// If the batches differ, or height or width is no multiple of the step.
+    pub fn edit(&self, images: Tensor<4>, orders: Tensor<2>) -> Edit {
         let [batch, _, height, width] = images.dims();
-        let [labels, _] = aus.dims();
+        let [labels, _] = orders.dims();
         assert_eq!(batch, labels, "{batch} images but {labels} rows of action units");
+        let step = 4 * self.space_to_depth;
         assert!(
-            height % 4 == 0 && width % 4 == 0,
-            "a face of {height} x {width} pixels; both must be multiples of 4"
+            height.is_multiple_of(step) && width.is_multiple_of(step),
+            "a face of {height} x {width} pixels; both must be multiples of {step}"
         );
 
-        // The action units are constant planes beside the image.
-        let features = match self.main.as_slice() {
-            [Layer::Conv(first), rest @ ..] => run(rest, first.forward_with_planes(images.clone(), aus)),
-            _ => unreachable!("the network begins with a convolution"),
+        let folded = space_to_depth(images.clone(), self.space_to_depth);
+        let features = match (self.main.as_slice(), self.planes) {
+            // The action units are constant planes beside the image.
+            ([Layer::Conv(first), rest @ ..], true) => {
+                run_ordered(rest, first.forward_with_planes(folded, orders), None)
+            }
+            (layers, _) => run_ordered(layers, folded, Some(&orders)),
         };
+        self.paint(images, features)
+    }
 
-        // Two heads over the same features are one convolution with four outputs.
-        let heads = self.img_reg.iter().chain(&self.attetion_reg);
-        let weight = Tensor::cat(heads.map(|head| head.weight.val()).collect(), 0);
-        let painted = ganimation_kernels::conv2d(features, weight, None, 1, 3);
-        let color = painted.clone().narrow(1, 0, 3).tanh();
-        let attention = sigmoid(painted.narrow(1, 3, 1));
-
-        Edit {
-            image: blend(images, attention.clone(), color.clone()),
-            attention,
-            color,
-        }
+    /// Several heads over the same features are one convolution with all their outputs.
+    fn paint(&self, images: Tensor<4>, features: Tensor<4>) -> Edit {
+        let heads = || {
+            let painting = self.img_reg.iter().chain(&self.attetion_reg);
+            painting.chain(&self.motion_reg).chain(&self.shading_reg)
+        };
+        let weight = Tensor::cat(heads().map(|head| head.weight.val()).collect(), 0);
+        let bias = heads().any(|head| head.bias.is_some()).then(|| {
+            let bias = |head: &Conv2d| match &head.bias {
+                Some(bias) => bias.val(),
+                None => Tensor::zeros([head.weight.dims()[0]], (&weight.device(), weight.dtype())),
+            };
+            Tensor::cat(heads().map(bias).collect(), 0)
+        });
+        let outputs = ganimation_kernels::conv2d(features, weight, bias, 1, 3);
+        let mut first = 0;
+        let mut take = |channels: usize| {
+            first += channels;
+            outputs.clone().narrow(1, first - channels, channels)
+        };
+        let scale = self.space_to_depth;
+        let (color, attention) = (take(3 * scale * scale), take(scale * scale));
+        // Half as fine again as the features: skin moves smoothly.
+        let motion = (!self.motion_reg.is_empty()).then(|| average(take(2), 2).tanh() * MAX_MOTION);
+        let shading = (!self.shading_reg.is_empty()).then(|| average(take(1), 2).tanh() * MAX_SHADING);
+        let color = depth_to_space(color, scale).tanh();
+        let attention = sigmoid(depth_to_space(attention, scale));
+        Edit::new(images, attention, color, motion, shading)
     }
 }
 
@@ -195,5 +339,61 @@ mod tests {
             Tensor::zeros([1, 3, 30, 32], &device),
             Tensor::zeros([1, AU_COUNT], &device),
         );
+    }
+
+    fn small_motion_generator(device: &Device) -> Generator {
+        GeneratorConfig::motion(4).with_blocks(1).init(device)
+    }
+
+    #[test]
+    fn the_motion_network_moves_paints_and_shades() {
+        let device = Device::flex();
+        let faces = Tensor::random([2, 3, 64, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let edit = small_motion_generator(&device).edit(faces, Tensor::ones([2, AU_COUNT], &device));
+        assert_eq!(edit.image.dims(), [2, 3, 64, 32]);
+        assert_eq!(edit.color.dims(), [2, 3, 64, 32]);
+        assert_eq!(edit.attention.dims(), [2, 1, 64, 32]);
+        let motion = edit.motion.unwrap();
+        assert_eq!(motion.dims(), [2, 2, 16, 8]);
+        motion.into_data().assert_within_range_inclusive(-0.12f32..=0.12);
+        assert_eq!(edit.shading.unwrap().dims(), [2, 1, 16, 8]);
+    }
+
+    #[test]
+    fn a_fresh_motion_network_paints_the_four_subpixels_of_a_place_alike() {
+        let device = Device::flex();
+        let faces = Tensor::random([1, 3, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let edit = small_motion_generator(&device).edit(faces, Tensor::ones([1, AU_COUNT], &device));
+        let blocks = crate::resample::average(edit.color.clone(), 2);
+        crate::resample::repeat(blocks, 2)
+            .into_data()
+            .assert_approx_eq::<f32>(&edit.color.into_data(), burn::tensor::Tolerance::absolute(1e-5));
+    }
+
+    #[test]
+    fn orders_through_norms_reach_the_middle_of_the_picture() {
+        let device = Device::flex();
+        let face = Tensor::random([1, 3, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
+        let generator = small_motion_generator(&device);
+        let change = |generator: &Generator| -> f32 {
+            let color = |orders| generator.edit(face.clone(), orders).color;
+            let orders = Tensor::ones([1, AU_COUNT], &device);
+            let change = (color(orders.zeros_like()) - color(orders)).abs();
+            change.slice([0..1, 0..3, 24..40, 24..40]).mean().into_scalar()
+        };
+        let change = change(&generator);
+        assert!(change > 1e-3, "17 action units changed the middle by {change}");
+    }
+
+    #[test]
+    fn relative_orders_are_targets_minus_what_the_face_shows() {
+        let device = Device::flex();
+        let face = Tensor::<4>::random([1, 3, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let generator = small_motion_generator(&device);
+        let shown = Tensor::<2>::full([1, AU_COUNT], 0.25, &device);
+        let target = Tensor::<2>::full([1, AU_COUNT], 0.75, &device);
+        let towards = generator.edit_towards(face.clone(), shown.clone(), target.clone());
+        let by = generator.edit(face, target - shown);
+        towards.image.into_data().assert_eq(&by.image.into_data(), true);
     }
 }

@@ -1,12 +1,22 @@
-//! Instance normalisation with PyTorch's parameter names.
+//! Instance normalisation with PyTorch's parameter names, and with orders that set its scale and shift.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Distribution, Tensor};
 
 /// Added to the variance, as in PyTorch.
 const EPSILON: f64 = 1e-5;
 
+/// Standard deviation of the freshly drawn weights of an [`OrderMap`].
+const ORDER_STD: f64 = 0.02;
+
+/// Orders lie in [-1, 1] and are mostly small; they enter the map doubled.
+const ORDER_GAIN: f64 = 2.0;
+
 /// Normalises each channel of each image to mean 0 and variance 1, then scales and shifts it.
+///
+/// With orders, scale and shift depend on what the image is asked to do: `y = norm(x) (1 + γ) + β` with
+/// `[γ, β] = orders(2 d)`. A constant plane beside the image, the paper's way, adds a constant to the first layer, which
+/// the norm behind it subtracts again, but at the image's border.
 ///
 /// Burn's own layer calls its parameters `gamma` and `beta`; the field's files say `weight` and `bias`.
 #[derive(Module, Debug)]
@@ -15,6 +25,15 @@ pub(crate) struct InstanceNorm {
     pub(crate) weight: Param<Tensor<1>>,
     /// `[channels]`, starts at 0.
     pub(crate) bias: Param<Tensor<1>>,
+    /// Absent where orders do not reach.
+    orders: Option<OrderMap>,
+}
+
+/// A linear map from orders to the scales and shifts of a norm.
+#[derive(Module, Debug)]
+struct OrderMap {
+    /// `[2 channels, aus]`: the scales' rows, then the shifts'.
+    weight: Param<Tensor<2>>,
 }
 
 impl InstanceNorm {
@@ -22,21 +41,60 @@ impl InstanceNorm {
         Self {
             weight: Param::from_tensor(Tensor::ones([channels], device)),
             bias: Param::from_tensor(Tensor::zeros([channels], device)),
+            orders: None,
         }
     }
 
-    /// `[batch, channels, h, w]`, same out.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        ganimation_kernels::instance_norm(x, self.weight.val(), self.bias.val(), EPSILON)
+    /// Lets orders of `aus` action units set scale and shift; weights are drawn from N(0, 0.02).
+    pub(crate) fn with_orders(mut self, aus: usize, device: &Device) -> Self {
+        let [channels] = self.weight.dims();
+        let weight = Tensor::random([2 * channels, aus], Distribution::Normal(0.0, ORDER_STD), device);
+        self.orders = Some(OrderMap {
+            weight: Param::from_tensor(weight),
+        });
+        self
+    }
+
+    /// `[batch, channels, h, w]`, same out; `orders`: `[batch, aus]`, in [-1, 1].
+    pub(crate) fn forward(&self, x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
+        match self.ordered(orders) {
+            Some([weight, bias]) => ganimation_kernels::instance_norm(x, weight, bias, EPSILON),
+            None => ganimation_kernels::instance_norm(x, self.weight.val(), self.bias.val(), EPSILON),
+        }
     }
 
     /// [`Self::forward`], then ReLU.
-    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
-        ganimation_kernels::instance_norm_relu(x, self.weight.val(), self.bias.val(), EPSILON)
+    pub(crate) fn forward_relu(&self, x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
+        match self.ordered(orders) {
+            Some([weight, bias]) => ganimation_kernels::instance_norm_relu(x, weight, bias, EPSILON),
+            None => ganimation_kernels::instance_norm_relu(x, self.weight.val(), self.bias.val(), EPSILON),
+        }
     }
 
     /// [`Self::forward`], then the sum with `skip`.
-    pub(crate) fn forward_add(&self, x: Tensor<4>, skip: Tensor<4>) -> Tensor<4> {
-        ganimation_kernels::instance_norm_add(x, self.weight.val(), self.bias.val(), skip, EPSILON)
+    pub(crate) fn forward_add(
+        &self,
+        x: Tensor<4>,
+        orders: Option<&Tensor<2>>,
+        skip: Tensor<4>,
+    ) -> Tensor<4> {
+        match self.ordered(orders) {
+            Some([weight, bias]) => ganimation_kernels::instance_norm_add(x, weight, bias, skip, EPSILON),
+            None => {
+                let (weight, bias) = (self.weight.val(), self.bias.val());
+                ganimation_kernels::instance_norm_add(x, weight, bias, skip, EPSILON)
+            }
+        }
+    }
+
+    /// Scale and shift of each image, `[batch, channels]` each, if orders set them.
+    fn ordered(&self, orders: Option<&Tensor<2>>) -> Option<[Tensor<2>; 2]> {
+        let (map, orders) = (self.orders.as_ref()?, orders?);
+        let [channels] = self.weight.dims();
+        let changes = (orders.clone() * ORDER_GAIN).matmul(map.weight.val().transpose());
+        let scale = changes.clone().narrow(1, 0, channels) + 1.0;
+        let shift = changes.narrow(1, channels, channels);
+        let weight = self.weight.val().unsqueeze::<2>() * scale.clone();
+        Some([weight, self.bias.val().unsqueeze::<2>() * scale + shift])
     }
 }

@@ -11,9 +11,6 @@ use ganimation_kernels::PreparedWeights;
 use crate::convolution::{Conv2d, ConvTranspose2d};
 use crate::instance_norm::InstanceNorm;
 
-/// Slope of the critic's LeakyReLU below zero.
-pub(crate) const LEAKY_SLOPE: f64 = 0.01;
-
 /// One entry of a `Sequential`.
 #[derive(Module, Debug)]
 pub(crate) enum Layer {
@@ -26,18 +23,18 @@ pub(crate) enum Layer {
 }
 
 impl Layer {
-    pub(crate) fn leaky_relu() -> Self {
-        Self::LeakyRelu(LeakyReluConfig::new().with_negative_slope(LEAKY_SLOPE).init())
+    pub(crate) fn leaky_relu(slope: f64) -> Self {
+        Self::LeakyRelu(LeakyReluConfig::new().with_negative_slope(slope).init())
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
         match self {
             Self::Conv(layer) => layer.forward(x),
             Self::ConvTranspose(layer) => layer.forward(x),
-            Self::InstanceNorm(layer) => layer.forward(x),
+            Self::InstanceNorm(layer) => layer.forward(x, orders),
             Self::Relu(layer) => layer.forward(x),
             Self::LeakyRelu(layer) => ganimation_kernels::leaky_relu(x, layer.negative_slope),
-            Self::Residual(layer) => layer.forward(x),
+            Self::Residual(layer) => layer.forward(x, orders),
         }
     }
 }
@@ -56,14 +53,51 @@ pub(crate) fn prepare(layers: &[Layer], prepared: &mut PreparedWeights) {
 
 /// Runs `layers` one after the other; a norm or a convolution and the activation behind it in one operation.
 pub(crate) fn run(layers: &[Layer], x: Tensor<4>) -> Tensor<4> {
+    run_ordered(layers, x, None)
+}
+
+/// [`run`] where the norms hear `orders`, `[batch, aus]`.
+pub(crate) fn run_ordered(layers: &[Layer], x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
     match layers {
         [] => x,
-        [Layer::InstanceNorm(norm), Layer::Relu(_), rest @ ..] => run(rest, norm.forward_relu(x)),
-        [Layer::Conv(conv), Layer::LeakyRelu(leak), rest @ ..] => {
-            run(rest, conv.forward_leaky_relu(x, leak.negative_slope))
+        [Layer::InstanceNorm(norm), Layer::Relu(_), rest @ ..] => {
+            run_ordered(rest, norm.forward_relu(x, orders), orders)
         }
-        [layer, rest @ ..] => run(rest, layer.forward(x)),
+        [Layer::Conv(conv), Layer::LeakyRelu(leak), rest @ ..] => {
+            run_ordered(rest, conv.forward_leaky_relu(x, leak.negative_slope), orders)
+        }
+        [layer, rest @ ..] => run_ordered(rest, layer.forward(x, orders), orders),
     }
+}
+
+/// The convolutions of `layers` with the slopes of the LeakyReLUs behind them, first layer first.
+fn leaky_convolutions(layers: &[Layer]) -> impl DoubleEndedIterator<Item = (&Conv2d, f64)> {
+    let (pairs, _) = layers.as_chunks::<2>();
+    pairs.iter().filter_map(|pair| match pair {
+        [Layer::Conv(conv), Layer::LeakyRelu(leak)] => Some((conv, leak.negative_slope)),
+        _ => None,
+    })
+}
+
+/// The outputs of every LeakyReLU of `layers`, convolutions and LeakyReLUs in turn, first layer first.
+///
+/// An output has its LeakyReLU's input's sign.
+pub(crate) fn activations(layers: &[Layer], images: Tensor<4>) -> Vec<Tensor<4>> {
+    leaky_convolutions(layers)
+        .scan(images, |x, (conv, slope)| {
+            *x = conv.forward_leaky_relu(x.clone(), slope);
+            Some(x.clone())
+        })
+        .collect()
+}
+
+/// The gradient with respect to the input of `layers`, whose [`activations`] those are, from that of their output:
+/// `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … g))` with the LeakyReLUs' slopes `s` as constants. Differentiable in the weights and in `top`.
+pub(crate) fn input_gradient(layers: &[Layer], activations: Vec<Tensor<4>>, top: Tensor<4>) -> Tensor<4> {
+    let backwards = leaky_convolutions(layers).rev().zip(activations.into_iter().rev());
+    backwards.fold(top, |gradient, ((conv, slope), activation)| {
+        conv.input_gradient(ganimation_kernels::scale_by_slope(activation, gradient, slope))
+    })
 }
 
 /// `x + main(x)`, where `main` is conv 3x3, instance norm, ReLU, conv 3x3, instance norm.
@@ -73,18 +107,21 @@ pub(crate) struct ResidualBlock {
 }
 
 impl ResidualBlock {
-    pub(crate) fn new(channels: usize, device: &Device) -> Self {
+    /// `norm` makes the two norms.
+    pub(crate) fn new(channels: usize, norm: impl Fn(usize) -> InstanceNorm, device: &Device) -> Self {
         let conv = || Layer::Conv(Conv2d::new([channels; 2], 3, [1, 1], device));
-        let norm = || Layer::InstanceNorm(InstanceNorm::new(channels, device));
+        let norm = || Layer::InstanceNorm(norm(channels));
         Self {
             main: vec![conv(), norm(), Layer::Relu(Relu::new()), conv(), norm()],
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
         match self.main.as_slice() {
-            [layers @ .., Layer::InstanceNorm(norm)] => norm.forward_add(run(layers, x.clone()), x),
-            layers => x.clone() + run(layers, x),
+            [layers @ .., Layer::InstanceNorm(norm)] => {
+                norm.forward_add(run_ordered(layers, x.clone(), orders), orders, x)
+            }
+            layers => x.clone() + run_ordered(layers, x, orders),
         }
     }
 }

@@ -34,7 +34,9 @@ mod layer;
 mod loss;
 mod parameters;
 mod penalty;
+mod projection;
 mod reader;
+mod resample;
 mod shapes;
 mod tensors;
 
@@ -42,14 +44,16 @@ pub use au_reader::AuReader;
 pub use discriminator::{Discriminator, DiscriminatorConfig, Judgement};
 pub use edit::{Edit, blend};
 pub use error::{Error, Result};
-pub use generator::{Generator, GeneratorConfig};
+pub use generator::{Conditioning, Generator, GeneratorConfig, Orders};
 pub use loss::{
     AttentionTerm, AuTerm, CriticLoss, CriticUpdates, GeneratorLoss, LossWeights, Preset, SmoothnessTerm,
     critic_loss, generator_loss,
 };
 pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients, update_parameters};
 pub use penalty::gradient_penalty;
+pub use projection::{Features, ProjectionDiscriminator, ProjectionDiscriminatorConfig, Verdict};
 pub use reader::{READER_SIZE, Reader, ReaderConfig};
+pub use resample::enlarge;
 pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};
 
 /// Number of action units that the field's networks are conditioned on.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 
 use crate::discriminator::{LAYERS, SIZE_STEP};
-use crate::{DiscriminatorConfig, Error, GeneratorConfig, Result};
+use crate::{Conditioning, DiscriminatorConfig, Error, GeneratorConfig, Orders, Result};
 
 /// Shapes by published name.
 pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
@@ -19,12 +19,24 @@ pub(crate) fn shapes_of(tensors: &BTreeMap<String, TensorData>) -> Shapes {
     tensors.iter().map(shape).collect()
 }
 
-/// The generator that has weights of these shapes.
+/// The generator that has weights of these shapes; what they cannot say is the paper's.
 ///
 /// # Errors
 /// [`Error::MissingTensor`] or [`Error::Shape`] if none does.
 pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
-    let [channels, inputs] = first_layer(shapes, |c, inputs| vec![c.max(1), inputs.max(4), 7, 7])?;
+    // The colour head has three channels for each sub-pixel.
+    let folded = match shapes.get("img_reg.0.weight").map(Vec::as_slice) {
+        Some([12, ..]) => 4,
+        _ => 1,
+    };
+    // Orders reach a norm through a map of its own.
+    let of_norms = match shapes.get("main.1.orders.weight").map(Vec::as_slice) {
+        Some([_, aus]) => Some(*aus),
+        _ => None,
+    };
+    let image = 3 * folded;
+    let least = if of_norms.is_some() { image } else { image + 1 };
+    let [channels, inputs] = first_layer(shapes, |c, inputs| vec![c.max(1), inputs.max(least), 7, 7])?;
     let block = |index: usize, conv: u32| format!("main.{}.main.{conv}.weight", 9 + index);
     let blocks = (0..)
         .take_while(|&index| shapes.contains_key(&block(index, 0)))
@@ -36,10 +48,26 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
             expect_shape(shapes, &block(index, conv), &[4 * channels, 4 * channels, 3, 3])?;
         }
     }
+    let aus = match of_norms {
+        Some(aus) => {
+            expect_shape(shapes, "main.0.weight", &[channels, image, 7, 7])?;
+            expect_shape(shapes, "main.1.orders.weight", &[2 * channels, aus])?;
+            aus
+        }
+        None => inputs - image,
+    };
     Ok(GeneratorConfig {
         channels,
         blocks,
-        aus: inputs - 3,
+        aus,
+        conditioning: match of_norms {
+            Some(_) => Conditioning::Norms,
+            None => Conditioning::Planes,
+        },
+        orders: Orders::Absolute,
+        space_to_depth: if folded == 4 { 2 } else { 1 },
+        motion: shapes.contains_key("motion_reg.0.weight"),
+        shading: shapes.contains_key("shading_reg.0.weight"),
     })
 }
 
@@ -112,13 +140,18 @@ mod tests {
 
     #[test]
     fn a_networks_size_is_read_from_its_weights() {
-        let config = GeneratorConfig {
-            channels: 2,
-            blocks: 3,
-            aus: 5,
-        };
-        let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();
-        assert_eq!(generator_config(&shapes_of(&tensors)).unwrap(), config);
+        let sized = |config: GeneratorConfig| config.with_channels(2).with_blocks(3).with_aus(5);
+        for config in [
+            sized(GeneratorConfig::new()),
+            sized(GeneratorConfig::new()).with_space_to_depth(2),
+            sized(GeneratorConfig::motion(2)).with_shading(false),
+            sized(GeneratorConfig::motion(2)),
+        ] {
+            let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();
+            // Shapes do not say what orders mean; metadata does.
+            let config = config.with_orders(Orders::Absolute);
+            assert_eq!(generator_config(&shapes_of(&tensors)).unwrap(), config);
+        }
 
         let config = DiscriminatorConfig::new(192).with_channels(1).with_aus(5);
         let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();

@@ -14,16 +14,21 @@ use crate::parameters::{load_state_dict, state_dict};
 use crate::reader::READER_SIZE;
 use crate::shapes::{discriminator_config, expect_shape, generator_config, shapes_of};
 use crate::tensors::{finite, tensors_from_bytes, tensors_to_bytes};
-use crate::{AU_COUNT, AuReader, Discriminator, Error, Generator, Reader, ReaderConfig, Result};
+use crate::{AU_COUNT, AuReader, Discriminator, Error, Generator, Orders, Reader, ReaderConfig, Result};
 
-/// The version of the metadata block that this crate writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest version of the metadata block, for networks with [`Orders::Relative`].
+///
+/// Files of networks that version 1 describes completely still say 1.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// OpenFace's action units, in the order in which the field's networks take them.
 pub const ACTION_UNITS: [u32; AU_COUNT] = [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45];
 
 /// Side of the faces that the published networks were trained on, in pixels.
 const PUBLISHED_SIZE: usize = 128;
+
+/// Metadata's word for [`Orders::Relative`].
+const RELATIVE: &str = "relative";
 
 /// Element type on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +53,9 @@ pub struct Metadata {
     pub blocks: usize,
     /// The action units' numbers, in the order of the network's input.
     pub action_units: Vec<u32>,
+    /// What a generator's second input says.
+    #[serde(default)]
+    pub orders: Orders,
     /// How a face is cut from a photo.
     pub crop: String,
     /// What the weights were trained on, how long and on what.
@@ -107,6 +115,7 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
         }
         None => derived_metadata(None, config.channels, config.blocks, config.aus)?,
     };
+    let config = config.with_orders(metadata.orders);
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
@@ -235,6 +244,7 @@ pub(crate) fn derived_metadata(
         channels,
         blocks,
         action_units: ACTION_UNITS.to_vec(),
+        orders: Orders::Absolute,
         crop: "a square around the face".to_owned(),
         training: "not stated".to_owned(),
         license: "not stated".to_owned(),
@@ -268,9 +278,12 @@ fn wrong(key: &'static str, found: &dyn Display, expected: &str) -> Error {
 
 fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
     let numbers: Vec<String> = metadata.action_units.iter().map(u32::to_string).collect();
-    HashMap::from(
-        [
-            ("format_version", FORMAT_VERSION.to_string()),
+    let (version, orders) = match metadata.orders {
+        Orders::Absolute => (1, None),
+        Orders::Relative => (FORMAT_VERSION, Some(("orders", RELATIVE.to_owned()))),
+    };
+    let entries = [
+            ("format_version", version.to_string()),
             ("network", network.to_owned()),
             ("image_size", metadata.image_size.to_string()),
             ("channels", metadata.channels.to_string()),
@@ -279,9 +292,9 @@ fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
             ("crop", metadata.crop.clone()),
             ("training", metadata.training.clone()),
             ("license", metadata.license.clone()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value)),
-    )
+        ];
+    let entries = entries.into_iter().chain(orders);
+    entries.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Result<Metadata> {
@@ -299,8 +312,16 @@ fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Res
     };
     let text = |key| entry(key).unwrap_or_default().to_owned();
 
-    expect("format_version", &FORMAT_VERSION.to_string())?;
+    let version = entry("format_version");
+    if !(1..=FORMAT_VERSION).any(|known| version == Some(known.to_string().as_str())) {
+        return Err(wrong("format_version", version, "1 or 2"));
+    }
     expect("network", network)?;
+    let orders = match entry("orders") {
+        None => Orders::Absolute,
+        Some(RELATIVE) => Orders::Relative,
+        found => return Err(wrong("orders", found, RELATIVE)),
+    };
     let listed = entry("action_units");
     let action_units = listed
         .and_then(|list| {
@@ -314,6 +335,7 @@ fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Res
         channels: number("channels")?,
         blocks: number("blocks")?,
         action_units,
+        orders,
         crop: text("crop"),
         training: text("training"),
         license: text("license"),

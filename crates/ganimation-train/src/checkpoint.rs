@@ -16,7 +16,7 @@ use ganimation_data::write_whole;
 use ganimation_model::weights::FloatFormat;
 use ganimation_model::{NamedTensors, load_state_dict, state_dict, tensors_from_bytes, tensors_to_bytes};
 
-use crate::config::{AdamConfig, TrainConfig};
+use crate::config::AdamConfig;
 use crate::optimizer::Adam;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
@@ -50,7 +50,7 @@ impl Keep {
 }
 
 /// Writes `trainer` after `step` critic steps into `folder/step-N`.
-pub(crate) fn save(folder: &Path, trainer: &Trainer, step: u64) -> Result<PathBuf> {
+pub(crate) fn save<D: Module>(folder: &Path, trainer: &Trainer<D>, step: u64) -> Result<PathBuf> {
     let path = folder.join(format!("step-{step}"));
     if path.exists() {
         return Ok(path); // the same step of the same trajectory
@@ -85,7 +85,7 @@ pub(crate) fn clear_leftovers(folder: &Path) -> Result<()> {
     clear(&folder.join(TRASH))
 }
 
-fn write_all(scratch: &Path, trainer: &Trainer) -> Result<()> {
+fn write_all<D: Module>(scratch: &Path, trainer: &Trainer<D>) -> Result<()> {
     let write = |name, tensors, count| write_tensors(&scratch.join(name), tensors, count);
     write(GENERATOR, state_dict(&trainer.generator), None)?;
     write(DISCRIMINATOR, state_dict(&trainer.discriminator), None)?;
@@ -106,10 +106,9 @@ fn clear(folder: &Path) -> Result<()> {
     }
 }
 
-/// Networks to begin with: drawn from the settings' seed, or those of the files that the settings name.
-pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Trainer> {
-    let (from, critic_from) = (config.from.clone(), config.critic_from.clone());
-    let fresh = Trainer::new(config, device);
+/// Networks to begin with: the `fresh` ones, or those of the files that their settings name.
+pub(crate) fn begin<D: Module>(fresh: Trainer<D>) -> Result<Trainer<D>> {
+    let (from, critic_from) = (fresh.config.from.clone(), fresh.config.critic_from.clone());
     let of_folder = |name| Some(from.as_ref().filter(|path| path.is_dir())?.join(name));
     let generator = of_folder(GENERATOR).or_else(|| from.clone());
     let critic = critic_from.or_else(|| of_folder(DISCRIMINATOR).filter(|path| path.exists()));
@@ -132,10 +131,13 @@ fn begin_from<M: Module>(path: Option<PathBuf>, module: M) -> Result<M> {
     load_state_dict(module, tensors.into_iter().collect()).map_err(Error::begin(&path))
 }
 
-/// Reads the networks and optimisers of a checkpoint folder.
-pub(crate) fn load(path: &Path, config: TrainConfig, device: &Device) -> Result<Trainer> {
-    let adam = config.adam;
-    let fresh = Trainer::new(config, device);
+/// Reads the networks and optimisers of a checkpoint folder into `fresh` ones, whose optimisers take steps as `adam` says.
+pub(crate) fn load<D: Module>(
+    path: &Path,
+    fresh: Trainer<D>,
+    adam: AdamConfig,
+    device: &Device,
+) -> Result<Trainer<D>> {
     Ok(Trainer {
         generator_adam: load_adam(path, GENERATOR_ADAM, adam, &fresh.generator, device)?,
         discriminator_adam: load_adam(path, DISCRIMINATOR_ADAM, adam, &fresh.discriminator, device)?,

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use ganimation_data::{AU_COUNT, Face};
-use ganimation_model::{DiscriminatorConfig, GeneratorConfig, LossWeights, Preset};
+use ganimation_model::{
+    DiscriminatorConfig, GeneratorConfig, LossWeights, Preset, ProjectionDiscriminatorConfig,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::motion::MotionConfig;
 use crate::schedule::Schedule;
 
 /// Version of the settings file; an older or newer one is refused rather than half understood.
@@ -48,6 +51,17 @@ pub enum Precision {
     Bf16,
 }
 
+/// Which network is trained, and with it by which protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// The paper's: paints, from planes of action units, against a WGAN-GP critic.
+    #[default]
+    Paper,
+    /// Moves pixels and paints what motion uncovers: taught by landmarks, then against a projection discriminator.
+    Motion,
+}
+
 fn validate_every() -> u64 {
     500
 }
@@ -62,6 +76,9 @@ fn validate_faces() -> usize {
 pub struct TrainConfig {
     /// [`CONFIG_VERSION`].
     pub version: u32,
+    /// Which network is trained.
+    #[serde(default)]
+    pub network: Network,
     /// The dataset folder.
     pub data: PathBuf,
     /// Start of every random stream.
@@ -126,8 +143,11 @@ pub struct TrainConfig {
     pub critic_from: Option<PathBuf>,
     /// Both optimisers.
     pub adam: AdamConfig,
-    /// The losses.
+    /// The paper's losses.
     pub loss: LossWeights,
+    /// Settings of the motion network alone.
+    #[serde(default)]
+    pub motion: MotionConfig,
 }
 
 impl TrainConfig {
@@ -135,6 +155,7 @@ impl TrainConfig {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             version: CONFIG_VERSION,
+            network: Network::Paper,
             data: data.into(),
             seed: 0,
             image_size: 128,
@@ -164,7 +185,40 @@ impl TrainConfig {
             critic_from: None,
             adam: AdamConfig::default(),
             loss: LossWeights::default(),
+            motion: MotionConfig::default(),
         }
+    }
+
+    /// The motion network and its training on the dataset in `data`.
+    pub fn motion(data: impl Into<PathBuf>) -> Self {
+        Self {
+            network: Network::Motion,
+            generator_channels: 32,
+            discriminator_channels: 48,
+            batch_size: 16,
+            steps: Some(60_000),
+            generator_every: 1,
+            adam: AdamConfig {
+                rate: 4e-4,
+                beta_1: 0.5,
+                beta_2: 0.99,
+                epsilon: 1e-8,
+            },
+            ..Self::new(data)
+        }
+    }
+
+    /// Takes what the training needs to know of all faces: their mean action units.
+    pub fn with_mean_aus(mut self, faces: &[Face]) -> Self {
+        let count = faces.len().max(1) as f32;
+        let mut mean = [0.0; AU_COUNT];
+        for face in faces {
+            for (mean, value) in mean.iter_mut().zip(face.intensities.normalized()) {
+                *mean += value / count;
+            }
+        }
+        self.motion.mean_aus = mean;
+        self
     }
 
     /// Reads the text of a `config.toml`; the error says in a line what is wrong with it.
@@ -203,9 +257,41 @@ impl TrainConfig {
 
     /// The generator that these settings describe.
     pub fn generator(&self) -> GeneratorConfig {
-        GeneratorConfig::new()
-            .with_channels(self.generator_channels)
-            .with_blocks(self.generator_blocks)
+        let config = match self.network {
+            Network::Paper => GeneratorConfig::new().with_channels(self.generator_channels),
+            Network::Motion => GeneratorConfig::motion(self.generator_channels),
+        };
+        config.with_blocks(self.generator_blocks)
+    }
+
+    /// The motion network's discriminator that these settings describe.
+    pub fn projection_discriminator(&self) -> ProjectionDiscriminatorConfig {
+        ProjectionDiscriminatorConfig::new(self.image_size)
+            .with_channels(self.discriminator_channels)
+            .with_local_channels(self.motion.local_channels)
+    }
+
+    /// The optimisers' settings in step number `step`, the first being 0.
+    pub(crate) fn adam_at(&self, step: u64) -> AdamConfig {
+        match self.network {
+            Network::Motion if step >= self.motion.taught_steps => self.motion.matched.adam,
+            _ => self.adam,
+        }
+    }
+
+    /// The learning rate of step number `step` of a schedule of `steps`. A stage has a schedule of its own.
+    pub(crate) fn rate_at(&self, step: u64, steps: u64) -> f64 {
+        let taught = self.motion.taught_steps.min(steps);
+        let rate = self.adam_at(step).rate;
+        match self.network {
+            Network::Paper => Schedule { rate, steps }.rate_at(step),
+            // The first stage ends before its rate would have to fall.
+            Network::Motion if step < taught => rate,
+            Network::Motion => {
+                let steps = steps - taught;
+                Schedule { rate, steps }.rate_at(step - taught)
+            }
+        }
     }
 
     /// The discriminator that these settings describe.
@@ -321,6 +407,7 @@ mod tests {
                 id: index.to_string(),
                 path: PathBuf::new(),
                 intensities,
+                landmarks: None,
             }
         };
         let faces: Vec<_> = (0..5).map(face).collect();

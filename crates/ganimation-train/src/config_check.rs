@@ -1,8 +1,11 @@
 //! Which settings can work.
 
+use std::fmt::Display;
+
 use ganimation_data::AU_COUNT;
 
-use crate::config::{CONFIG_VERSION, Precision, TrainConfig};
+use crate::config::{CONFIG_VERSION, Network, Precision, TrainConfig};
+use crate::motion::MotionConfig;
 use crate::{Error, Result};
 
 impl TrainConfig {
@@ -11,16 +14,6 @@ impl TrainConfig {
     /// # Errors
     /// [`Error::Setting`] or [`Error::Model`] for the first one that cannot work.
     pub fn check(&self) -> Result<()> {
-        let require = |holds: bool, name, found: &dyn std::fmt::Display, expected| {
-            if holds {
-                return Ok(());
-            }
-            Err(Error::Setting {
-                name,
-                found: found.to_string(),
-                expected,
-            })
-        };
         require(self.version == CONFIG_VERSION, "version", &self.version, "1")?;
         require(
             self.precision == Precision::F32,
@@ -104,6 +97,9 @@ impl TrainConfig {
         ] {
             require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
         }
+        if self.network == Network::Motion {
+            self.check_motion()?;
+        }
         let positive = |value: f64| value.is_finite() && value > 0.0;
         require(positive(self.adam.rate), "rate", &self.adam.rate, "above 0")?;
         require(
@@ -134,4 +130,89 @@ impl TrainConfig {
             "0 to 1",
         )
     }
+
+    /// Checks what only the motion network has.
+    fn check_motion(&self) -> Result<()> {
+        let MotionConfig {
+            taught,
+            matched,
+            views,
+            ..
+        } = &self.motion;
+        require(
+            self.batch_size.is_multiple_of(2),
+            "batch_size",
+            &self.batch_size,
+            "an even number: half of a taught batch are pairs",
+        )?;
+        let channels = self.motion.local_channels;
+        require((1..=1024).contains(&channels), "motion.local_channels", &channels, "1 to 1024")?;
+        for (name, value) in [
+            ("motion.matched.r1_every", matched.r1_every),
+            ("motion.matched.cycle_every", matched.cycle_every),
+        ] {
+            require(value > 0, name, &value, "at least 1")?;
+        }
+        for (name, value) in [
+            ("motion.taught.motion", taught.motion),
+            ("motion.taught.motion_in_pairs", taught.motion_in_pairs),
+            ("motion.taught.mask", taught.mask),
+            ("motion.taught.mask_inside", taught.mask_inside),
+            ("motion.taught.copy", taught.copy),
+            ("motion.taught.pixels", taught.pixels),
+            ("motion.taught.pixels_inside", taught.pixels_inside),
+            ("motion.taught.shading", taught.shading),
+            ("motion.taught.aus", taught.aus),
+            ("motion.matched.discriminator_rate", matched.discriminator_rate),
+            ("motion.matched.adversarial", matched.adversarial),
+            ("motion.matched.patches", matched.patches),
+            ("motion.matched.mismatched", matched.mismatched),
+            ("motion.matched.aus", matched.aus),
+            ("motion.matched.r1", matched.r1),
+            ("motion.matched.cycle", matched.cycle),
+            ("motion.matched.cycle_inside", matched.cycle_inside),
+            ("motion.matched.paint", matched.paint),
+            ("motion.matched.paint_inside", matched.paint_inside),
+            ("motion.matched.paint_variation", matched.paint_variation),
+            ("motion.matched.motion", matched.motion),
+            ("motion.matched.shading", matched.shading),
+            ("motion.matched.shading_variation", matched.shading_variation),
+            ("motion.matched.identity", matched.identity),
+            ("motion.matched.pixels", matched.pixels),
+            ("motion.matched.pixels_inside", matched.pixels_inside),
+        ] {
+            require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
+        }
+        for (name, value) in [
+            ("motion.views.brightness", views.brightness),
+            ("motion.views.saturation", views.saturation),
+            ("motion.views.contrast", views.contrast),
+        ] {
+            require((0.0..=1.0).contains(&value), name, &value, "0 to 1")?;
+        }
+        for gain in &self.motion.gains {
+            require((0.0..=10.0).contains(gain), "motion.gains", gain, "17 numbers, each 0 to 10")?;
+        }
+        let adam = &matched.adam;
+        require(adam.rate.is_finite() && adam.rate > 0.0, "motion.matched.adam.rate", &adam.rate, "above 0")?;
+        for (name, value) in [
+            ("motion.matched.adam.beta_1", adam.beta_1),
+            ("motion.matched.adam.beta_2", adam.beta_2),
+        ] {
+            require((0.0..1.0).contains(&value), name, &value, "0 or more, below 1")?;
+        }
+        Ok(())
+    }
+}
+
+/// [`Error::Setting`] unless the setting can work.
+fn require(holds: bool, name: &'static str, found: &dyn Display, expected: &'static str) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        name,
+        found: found.to_string(),
+        expected,
+    })
 }

@@ -1,6 +1,7 @@
 //! Expressions that previews and scorecards show, always the same, so that networks can be compared by eye.
 
 use ganimation_data::{ActionUnit, Intensities};
+use ganimation_model::Orders;
 
 /// A name and what it asks for, in OpenFace intensities; every other action unit is asked to be absent.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,19 @@ impl Expression {
     /// The complete target.
     pub(crate) fn target(self) -> Intensities {
         let mut target = Intensities::default();
+        for &(unit, intensity) in self.asked {
+            target.set(unit, intensity);
+        }
+        target
+    }
+
+    /// The target for a face that shows `current`: with relative orders, what is not named stays; with absolute ones it is
+    /// asked to be absent. Asked for nothing, every face relaxes.
+    pub(crate) fn target_of(self, current: Intensities, orders: Orders) -> Intensities {
+        if orders == Orders::Absolute || self.asked.is_empty() {
+            return self.target();
+        }
+        let mut target = current;
         for &(unit, intensity) in self.asked {
             target.set(unit, intensity);
         }

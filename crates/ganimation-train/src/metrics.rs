@@ -9,6 +9,7 @@ use ganimation_model::map_parameters;
 use serde::{Deserialize, Serialize};
 
 use crate::lines::Lines;
+use crate::motion::MotionReport;
 use crate::trainer::{CriticReport, GeneratorReport};
 use crate::{Error, Result};
 
@@ -46,6 +47,9 @@ pub struct Progress {
     pub painted: f32,
     /// Batch mean of each picture's largest `1 - A`.
     pub painted_peak: f32,
+    /// What only the motion network's training measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion: Option<MotionProgress>,
     /// Training faces a second since the last line.
     pub faces_per_second: f64,
     /// Share of the time since the last line spent waiting for pictures.
@@ -55,6 +59,23 @@ pub struct Progress {
     pub upkeep: f64,
     /// Seconds left at this pace.
     pub seconds_left: f64,
+}
+
+/// Losses of the motion network's training, unweighted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MotionProgress {
+    /// Mean absolute difference of the motion from the teacher's, in pixels of the face.
+    pub field: f32,
+    /// Mean absolute motion of the teacher, in pixels.
+    pub field_of_nothing: f32,
+    /// Mean absolute difference of pairs from the real face, of a range of 2.
+    pub pixels: f32,
+    /// The same if nothing is done.
+    pub pixels_of_nothing: f32,
+    /// Mean of `1 - A` where nothing is uncovered.
+    pub outside: f32,
+    /// Mean magnitude of the shading.
+    pub shading: f32,
 }
 
 /// Where a run stands when it is measured.
@@ -102,10 +123,22 @@ impl Metrics {
         &mut self,
         critic: &CriticReport,
         generator: &GeneratorReport,
+        motion: Option<&MotionReport>,
         at: &Position,
     ) -> Result<Progress> {
         let reading = Instant::now();
-        let read = |term, tensor| read_finite(term, tensor, at.step);
+        let read = |term, tensor: &Tensor<1>| read_finite(term, tensor, at.step);
+        let or_none = |term, tensor: &Option<Tensor<1>>| tensor.as_ref().map_or(Ok(0.0), |tensor| read(term, tensor));
+        let motion = motion.map(|motion| {
+            Ok::<_, Error>(MotionProgress {
+                field: read("motion", &motion.field)?,
+                field_of_nothing: read("motion", &motion.field_of_nothing)?,
+                pixels: or_none("pixel", &motion.pixels)?,
+                pixels_of_nothing: or_none("pixel", &motion.pixels_of_nothing)?,
+                outside: read("mask", &motion.outside)?,
+                shading: read("shading", &motion.shading)?,
+            })
+        });
         let mut progress = Progress {
             step: at.step,
             steps: at.steps,
@@ -121,6 +154,7 @@ impl Metrics {
             smoothness: read("smoothness", &generator.smoothness)?,
             painted: read("mask", &generator.painted)?,
             painted_peak: read("mask", &generator.painted_peak)?,
+            motion: motion.transpose()?,
             ..Progress::default()
         };
         // Reading waits for devices that compute behind the loop's back: that is the networks' time.

@@ -1,6 +1,7 @@
 //! A picture of what the generator does to a few faces.
 
 use burn::tensor::{Device, Tensor};
+use ganimation_data::Intensities;
 use ganimation_data::pixels::{images_from_tensor, tensor_from_images, tensor_from_intensities};
 use ganimation_model::Generator;
 use image::RgbImage;
@@ -19,14 +20,18 @@ const EXPRESSIONS: [Expression; 6] = [NEUTRAL, SLIGHT_SMILE, SMILE, SURPRISE, AN
 pub(crate) struct Preview {
     /// `[faces, 3, size, size]`.
     faces: Tensor<4>,
+    /// What they show.
+    shown: Vec<Intensities>,
 }
 
 impl Preview {
     /// Takes faces of the size that the generator edits; none are no preview.
     pub(crate) fn new(faces: Vec<Shown<'_>>, device: &Device) -> Option<Self> {
+        let shown = faces.iter().map(|(face, _)| face.intensities).collect();
         let pictures: Vec<RgbImage> = faces.into_iter().map(|(_, picture)| picture).collect();
         (!pictures.is_empty()).then(|| Self {
             faces: tensor_from_images(&pictures, device),
+            shown,
         })
     }
 
@@ -34,9 +39,13 @@ impl Preview {
     /// smile was painted (white; the mask's `1 - A`).
     pub(crate) fn draw(&self, generator: &Generator) -> Option<RgbImage> {
         let [count, ..] = self.faces.dims();
+        let device = self.faces.device();
+        let current = tensor_from_intensities(&self.shown, &device);
         let edits = EXPRESSIONS.map(|expression| {
-            let asked = tensor_from_intensities(&[expression.target()], &self.faces.device());
-            generator.edit(self.faces.clone(), asked.repeat_dim(0, count))
+            let target = |&shown| expression.target_of(shown, generator.orders());
+            let targets: Vec<Intensities> = self.shown.iter().map(target).collect();
+            let targets = tensor_from_intensities(&targets, &device);
+            generator.edit_towards(self.faces.clone(), current.clone(), targets)
         });
         let painted = edits[2].attention.clone() * -2.0 + 1.0;
         let mut columns = vec![self.faces.clone()];

@@ -10,13 +10,13 @@ use ganimation_data::{ActionUnit, Dataset, lock_folder, remove_scratch, write_wh
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
 
 use crate::checkpoint::{self, Keep};
-use crate::config::TrainConfig;
+use crate::config::{Network, TrainConfig};
 use crate::history::best_step;
 use crate::lines::Lines;
-use crate::metrics::{Progress, require_finite_weights};
+use crate::metrics::Progress;
 use crate::session::Session;
 use crate::settings::{Change, Overlay};
-use crate::trainer::Trainer;
+use crate::training::Training;
 use crate::validation::Validation;
 use crate::watchdog::Warning;
 use crate::{Error, Result};
@@ -85,7 +85,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Run {
     pub(crate) folder: PathBuf,
-    pub(crate) trainer: Trainer,
+    pub(crate) training: Training,
     pub(crate) step: u64,
     pub(crate) device: Device,
     /// Those that share each batch, the run's own among them; empty if it computes alone.
@@ -107,17 +107,17 @@ impl Run {
             return Err(Error::RunExists(folder));
         }
         // First, for weights that cannot be begun with must leave no folder behind.
-        let trainer = checkpoint::begin(config, device)?;
+        let training = Training::begin(config, device)?;
         for part in [PREVIEWS, CHECKPOINTS] {
             let path = folder.join(part);
             fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         }
         let lock = lock_folder(&folder)?;
         clear_leftovers(&folder)?;
-        write_settings(&folder, &trainer.config)?;
+        write_settings(&folder, training.config())?;
         Ok(Self {
             folder,
-            trainer,
+            training,
             step: 0,
             device: device.clone(),
             team: Vec::new(),
@@ -158,20 +158,20 @@ impl Run {
         let newest = checkpoint::list(&folder.join(CHECKPOINTS))?.pop();
         let step = newest.as_ref().map_or(0, |(step, _)| *step);
         let changed = before.changes_to(&config, step)?;
-        let trainer = match newest {
-            Some((_, newest)) => checkpoint::load(&newest, config, device)?,
-            None => checkpoint::begin(config, device)?,
+        let training = match newest {
+            Some((step, newest)) => Training::load(&newest, config, step, device)?,
+            None => Training::begin(config, device)?,
         };
         if !changed.is_empty() {
             let mut lines = Lines::open(&folder, CHANGES, step)?;
             for change in &changed {
                 lines.write(change)?;
             }
-            write_settings(&folder, &trainer.config)?;
+            write_settings(&folder, training.config())?;
         }
         let run = Self {
             folder,
-            trainer,
+            training,
             step,
             device: device.clone(),
             team: Vec::new(),
@@ -200,7 +200,7 @@ impl Run {
 
     /// The settings it runs with.
     pub fn config(&self) -> &TrainConfig {
-        &self.trainer.config
+        self.training.config()
     }
 
     /// Critic steps taken so far.
@@ -209,8 +209,8 @@ impl Run {
     }
 
     /// The networks as they are now.
-    pub fn trainer(&self) -> &Trainer {
-        &self.trainer
+    pub fn training(&self) -> &Training {
+        &self.training
     }
 
     /// Trains until the schedule ends, a limit is reached or `stop` is set; then saves.
@@ -226,6 +226,7 @@ impl Run {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Outcome> {
+        self.training.check_data(dataset)?;
         Session::open(self, dataset, limits.into(), observer)?.train(stop)
     }
 
@@ -237,21 +238,27 @@ impl Run {
             channels: config.generator_channels,
             blocks: config.generator_blocks,
             action_units: ActionUnit::ALL.map(|unit| u32::from(unit.number())).to_vec(),
+            orders: self.training.generator().orders(),
             crop: "square faces as in the dataset, resized with lanczos".to_owned(),
-            training: format!(
-                "{} critic steps of {} faces, one generator step every {}, moving average",
-                self.step, config.batch_size, config.generator_every
-            ),
+            training: match config.network {
+                Network::Paper => format!(
+                    "{} critic steps of {} faces, one generator step every {}, moving average",
+                    self.step, config.batch_size, config.generator_every
+                ),
+                Network::Motion => format!(
+                    "{} steps of {} faces, the first {} taught, moving average",
+                    self.step,
+                    config.batch_size,
+                    config.motion.taught_steps.min(self.step)
+                ),
+            },
             license: "as the dataset's pictures and labels allow".to_owned(),
         }
     }
 
     /// Saves unless a weight is no number any more.
     pub(crate) fn save(&self) -> Result<PathBuf> {
-        let trainer = &self.trainer;
-        require_finite_weights("generator", &trainer.generator, self.step)?;
-        require_finite_weights("discriminator", &trainer.discriminator, self.step)?;
-        let path = checkpoint::save(&self.folder.join(CHECKPOINTS), trainer, self.step)?;
+        let path = self.training.save(&self.folder.join(CHECKPOINTS), self.step)?;
         self.settle()?;
         Ok(path)
     }
@@ -267,7 +274,7 @@ impl Run {
         };
         checkpoint::prune(&self.folder.join(CHECKPOINTS), keep)?;
         let weights = self.folder.join("generator.safetensors");
-        let (average, metadata) = (self.trainer.average(), self.metadata());
+        let (average, metadata) = (self.training.average(), self.metadata());
         Ok(save_generator(&weights, average, &metadata, FloatFormat::F32)?)
     }
 }

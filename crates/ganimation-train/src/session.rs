@@ -13,9 +13,10 @@ use crate::lines::Lines;
 use crate::metrics::{Metrics, Position, Progress, require_finite};
 use crate::preview::{PREVIEWED, Preview};
 use crate::run::{Limits, Observer, Outcome, PREVIEWS, Run};
-use crate::schedule::Schedule;
 use crate::shown::Shower;
-use crate::trainer::{CriticReport, FaceBatch, GeneratorReport};
+use crate::motion::MotionReport;
+use crate::trainer::{CriticReport, GeneratorReport};
+use crate::training::StepReport;
 use crate::validation::{HeldOut, Validation};
 use crate::watchdog::{Warning, Watchdog};
 use crate::{Error, Result};
@@ -26,7 +27,8 @@ pub(crate) struct Session<'a> {
     config: TrainConfig,
     observer: &'a mut dyn Observer,
     limits: Limits,
-    schedule: Schedule,
+    /// Steps of the whole run.
+    steps: u64,
     loader: Loader,
     preview: Option<Preview>,
     held_out: Option<HeldOut>,
@@ -37,6 +39,7 @@ pub(crate) struct Session<'a> {
     watchdog: Watchdog,
     critic: Option<CriticReport>,
     generator: Option<GeneratorReport>,
+    motion: Option<MotionReport>,
     /// Steps at which the newest checkpoint and preview were made.
     saved: u64,
     previewed: u64,
@@ -54,7 +57,7 @@ impl<'a> Session<'a> {
         limits: Limits,
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
-        let config = run.trainer.config.clone();
+        let config = run.training.config().clone();
         let (folder, step, device) = (&run.folder, run.step, &run.device);
         let faces = dataset.split(Split::Train);
         let shown = match dataset.split(Split::Test) {
@@ -65,7 +68,7 @@ impl<'a> Session<'a> {
         let preview = Preview::new(shower.show(shown, PREVIEWED)?, device);
         let held_out = shower.show(dataset.split(Split::Test), config.validate_faces)?;
         Ok(Self {
-            schedule: config.schedule(faces.len()),
+            steps: config.schedule(faces.len()).steps,
             loader: Loader::new(
                 faces.to_vec(),
                 LoaderConfig {
@@ -83,6 +86,7 @@ impl<'a> Session<'a> {
             watchdog: Watchdog::default(),
             critic: None,
             generator: None,
+            motion: None,
             saved: step,
             previewed: step,
             saved_at: Instant::now(),
@@ -97,7 +101,7 @@ impl<'a> Session<'a> {
     /// The loop.
     pub(crate) fn train(mut self, stop: &AtomicBool) -> Result<Outcome> {
         let start = Instant::now();
-        let end = (self.limits.steps).map_or(self.schedule.steps, |steps| steps.min(self.schedule.steps));
+        let end = (self.limits.steps).map_or(self.steps, |steps| steps.min(self.steps));
         let in_time = |limit: Option<Duration>| limit.is_none_or(|limit| start.elapsed() < limit);
         while self.run.step < end && in_time(self.limits.time) && !stop.load(Ordering::Relaxed) {
             if !self.step()? {
@@ -127,7 +131,7 @@ impl<'a> Session<'a> {
             self.preview()?;
         }
         Ok(match self.run.step {
-            step if step >= self.schedule.steps => Outcome::Finished,
+            step if step >= self.steps => Outcome::Finished,
             step => Outcome::Stopped { step },
         })
     }
@@ -147,22 +151,28 @@ impl<'a> Session<'a> {
             self.observer.left_out(&problem);
         }
         let start = Instant::now();
-        let rate = self.schedule.rate_at(self.run.step);
-        let batch = FaceBatch::new(batch, &self.run.device);
-        let (trainer, team) = (&mut self.run.trainer, &self.run.team);
-        self.critic = Some(match team.is_empty() {
-            true => trainer.critic_step(&batch, self.run.step, rate),
-            false => trainer.critic_step_on(team, &batch, self.run.step, rate),
-        });
-        self.run.step += 1;
-        if self.run.step.is_multiple_of(self.config.generator_every) {
-            self.generator = Some(match team.is_empty() {
-                true => trainer.generator_step(&batch, rate),
-                false => trainer.generator_step_on(team, &batch, rate),
-            });
+        let rate = self.config.rate_at(self.run.step, self.steps);
+        let Run {
+            training,
+            device,
+            team,
+            step,
+            ..
+        } = &mut *self.run;
+        match training.step(batch, device, team, *step, rate) {
+            StepReport::Paper(critic, generator) => {
+                self.critic = Some(critic);
+                self.generator = generator.or(self.generator.take());
+            }
+            StepReport::Motion(motion) => {
+                self.critic = Some(motion.critic.clone());
+                self.generator = Some(motion.generator.clone());
+                self.motion = Some(motion.or_latest(self.motion.take()));
+            }
         }
+        self.run.step += 1;
         self.stepped += start.elapsed();
-        self.observer.stepped(self.run.step, self.schedule.steps);
+        self.observer.stepped(self.run.step, self.steps);
         Ok(true)
     }
 
@@ -172,14 +182,14 @@ impl<'a> Session<'a> {
         };
         let position = Position {
             step: self.run.step,
-            steps: self.schedule.steps,
+            steps: self.steps,
             batch: self.config.batch_size,
             batches_per_epoch: self.loader.batches_per_epoch(),
-            rate: self.schedule.rate_at(self.run.step - 1),
+            rate: self.config.rate_at(self.run.step - 1, self.steps),
             waited: self.loader.waited(),
             stepped: self.stepped,
         };
-        let progress = self.metrics.measure(critic, generator, &position)?;
+        let progress = self.metrics.measure(critic, generator, self.motion.as_ref(), &position)?;
         self.events.scalars(progress.step, scalars_of(&progress))?;
         self.observer.measured(&progress);
         let warnings = self.watchdog.measured(&progress);
@@ -190,7 +200,7 @@ impl<'a> Session<'a> {
         let Some(held_out) = &self.held_out else {
             return Ok(());
         };
-        let found = held_out.measure(&self.run.trainer, self.run.step);
+        let found = held_out.measure(&self.run.training, self.run.step);
         self.validations.write(&found)?;
         self.events.scalars(found.step, scalars_of_validation(&found))?;
         self.observer.validated(&found);
@@ -223,7 +233,7 @@ impl<'a> Session<'a> {
 
     fn preview(&mut self) -> Result<()> {
         self.previewed = self.run.step;
-        let average = self.run.trainer.average();
+        let average = self.run.training.average();
         let Some(picture) = self.preview.as_ref().and_then(|preview| preview.draw(average)) else {
             return Ok(());
         };

@@ -11,8 +11,11 @@ use crate::config::TrainConfig;
 use crate::{Error, Result};
 
 /// Settings that decide what the stored networks, optimisers and random streams mean: a run keeps them for good.
-const FIXED: [&str; 9] = [
+const FIXED: [&str; 12] = [
     "version",
+    "network",
+    "motion.taught_steps",
+    "motion.local_channels",
     "seed",
     "image_size",
     "generator_channels",

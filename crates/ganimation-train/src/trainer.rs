@@ -70,36 +70,40 @@ pub struct GeneratorReport {
 }
 
 /// Both networks, their optimisers and the generator's moving average.
+///
+/// The discriminator `D` decides the protocol: the paper's with [`Discriminator`], that of
+/// [`MotionTrainer`](crate::MotionTrainer) with a projection discriminator.
 #[derive(Debug)]
-pub struct Trainer {
+pub struct Trainer<D = Discriminator> {
     pub(crate) config: TrainConfig,
     pub(crate) generator: Generator,
-    pub(crate) discriminator: Discriminator,
+    pub(crate) discriminator: D,
     pub(crate) average: Generator,
     pub(crate) generator_adam: Adam,
     pub(crate) discriminator_adam: Adam,
 }
 
-impl Trainer {
-    /// Fresh networks on `device`, drawn from the settings' seed.
-    ///
-    /// # Panics
-    /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
-    pub fn new(config: TrainConfig, device: &Device) -> Self {
+impl<D: Module> Trainer<D> {
+    /// Fresh networks on `device`, drawn from the settings' seed; `discriminator` makes the second one.
+    pub(crate) fn drawn(
+        config: TrainConfig,
+        device: &Device,
+        discriminator: impl FnOnce(&TrainConfig, &Device) -> D,
+    ) -> Self {
         // Burn's random numbers are the process's: nobody else may draw between seeding and the last weight.
         static DRAWING: Mutex<()> = Mutex::new(());
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         let device = device.clone().autodiff();
         device.seed(config.seed);
         let generator = config.generator().init(&device);
-        let discriminator = config.discriminator().init(&device);
+        let discriminator = discriminator(&config, &device);
         Self::from_networks(config, generator, discriminator)
     }
 
     /// Goes on from networks that are there already, with optimisers that have taken no step yet.
     ///
     /// Networks and batches may be in any float type, the same for all; both networks must be on an autodiff device.
-    pub fn from_networks(config: TrainConfig, generator: Generator, discriminator: Discriminator) -> Self {
+    pub fn from_networks(config: TrainConfig, generator: Generator, discriminator: D) -> Self {
         Self {
             discriminator,
             average: generator.valid(),
@@ -121,8 +125,37 @@ impl Trainer {
     }
 
     /// The discriminator as it is now.
-    pub fn discriminator(&self) -> &Discriminator {
+    pub fn discriminator(&self) -> &D {
         &self.discriminator
+    }
+
+    pub(crate) fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
+        self.discriminator_adam.step(&mut self.discriminator, &loss, rate);
+    }
+
+    /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
+    pub(crate) fn update_average(&mut self) {
+        let count = f64::from(self.generator_adam.count());
+        let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
+        let mut current = BTreeMap::new();
+        map_parameters(self.generator.valid(), |name, values| {
+            current.insert(name.to_owned(), values.clone());
+            values
+        });
+        update_parameters(&mut self.average, |name, values| match current.remove(name) {
+            Some(newest) => values * decay + newest * (1.0 - decay),
+            None => values,
+        });
+    }
+}
+
+impl Trainer {
+    /// Fresh networks on `device`, drawn from the settings' seed.
+    ///
+    /// # Panics
+    /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
+    pub fn new(config: TrainConfig, device: &Device) -> Self {
+        Self::drawn(config, device, |config, device| config.discriminator().init(device))
     }
 
     /// One update of the discriminator at learning rate `rate`. `step` picks the penalty's random points.
@@ -166,25 +199,6 @@ impl Trainer {
         self.generator_adam.step(&mut self.generator, &total, rate);
         self.update_average();
         report
-    }
-
-    fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
-        self.discriminator_adam.step(&mut self.discriminator, &loss, rate);
-    }
-
-    /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
-    pub(crate) fn update_average(&mut self) {
-        let count = f64::from(self.generator_adam.count());
-        let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
-        let mut current = BTreeMap::new();
-        map_parameters(self.generator.valid(), |name, values| {
-            current.insert(name.to_owned(), values.clone());
-            values
-        });
-        update_parameters(&mut self.average, |name, values| match current.remove(name) {
-            Some(newest) => values * decay + newest * (1.0 - decay),
-            None => values,
-        });
     }
 }
 

@@ -4,11 +4,14 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ganimation_data::Intensities;
 use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
+use ganimation_model::{Discriminator, ProjectionDiscriminator};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Network;
 use crate::evaluate::{Area, Region, others};
 use crate::shown::Shown;
-use crate::trainer::{FaceBatch, Trainer};
+use crate::trainer::FaceBatch;
+use crate::training::Training;
 
 /// One line of `validation.jsonl`. Action units are read by the critic's head, for want of an independent reader in
 /// training: good for comparing steps of one run, no judgement. `ganimation evaluate` judges.
@@ -78,30 +81,28 @@ impl HeldOut {
     }
 
     /// Looks at the faces with the networks as they are.
-    pub(crate) fn measure(&self, trainer: &Trainer, step: u64) -> Validation {
-        let critic = trainer.discriminator().valid();
+    pub(crate) fn measure(&self, training: &Training, step: u64) -> Validation {
+        let critic = Critic::of(training);
+        let generator = training.average();
         let mut sums = [0.0; 8];
         for batch in &self.batches {
             let [size, ..] = batch.images.dims();
-            let edit = trainer
-                .average()
-                .edit(batch.images.clone(), batch.targets.clone());
-            let back = trainer
-                .average()
-                .edit(edit.image.clone(), batch.aus.clone())
-                .image;
-            let same = trainer
-                .average()
-                .edit(batch.images.clone(), batch.aus.clone())
-                .image;
-            let (of_face, of_edit) = (critic.forward(batch.images.clone()), critic.forward(edit.image));
+            let (current, targets) = (&batch.aus, &batch.targets);
+            let edited = |images: &Tensor<4>, from: &Tensor<2>, to: &Tensor<2>| {
+                generator.edit_towards(images.clone(), from.clone(), to.clone())
+            };
+            let edit = edited(&batch.images, current, targets);
+            let back = edited(&edit.image, targets, current).image;
+            let same = edited(&batch.images, current, current).image;
+            let of_face = critic.judge(batch.images.clone(), current.clone());
+            let of_edit = critic.judge(edit.image, targets.clone());
             let painted = edit.attention.neg() + 1.0;
             let means: [Tensor<1>; 8] = [
                 (of_edit.aus - batch.targets.clone()).square().mean(),
                 (of_face.aus - batch.aus.clone()).square().mean(),
                 (back - batch.images.clone()).abs().mean(),
                 (same - batch.images.clone()).abs().mean(),
-                of_face.realness.mean() - of_edit.realness.mean(),
+                of_face.realness - of_edit.realness,
                 painted.clone().mean(),
                 painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
                 self.corners.mean(painted).mean(),
@@ -122,11 +123,15 @@ impl HeldOut {
             painted_peak,
             painted_corners,
         ] = sums;
-        let weights = &trainer.config.loss;
+        let config = training.config();
+        let [of_aus, of_cycle] = match config.network {
+            Network::Paper => [config.loss.aus, config.loss.cycle],
+            Network::Motion => [config.motion.matched.aus, config.motion.matched.cycle],
+        };
         Validation {
             step,
             faces: self.count,
-            score: weights.aus * aus + weights.cycle * cycle,
+            score: of_aus * aus + of_cycle * cycle,
             aus,
             aus_of_mean: self.aus_of_mean,
             critic_aus,
@@ -137,6 +142,48 @@ impl HeldOut {
             painted,
             painted_peak,
             painted_corners,
+        }
+    }
+}
+
+/// Either protocol's discriminator, outside autodiff.
+enum Critic {
+    Paper(Discriminator),
+    Motion(ProjectionDiscriminator),
+}
+
+/// What it says of a batch.
+struct Judged {
+    /// Mean, `[1]`.
+    realness: Tensor<1>,
+    /// `[batch, 17]`, OpenFace intensity / 5.
+    aus: Tensor<2>,
+}
+
+impl Critic {
+    fn of(training: &Training) -> Self {
+        match training {
+            Training::Paper(trainer) => Self::Paper(trainer.discriminator().valid()),
+            Training::Motion(trainer) => Self::Motion(trainer.discriminator().valid()),
+        }
+    }
+
+    fn judge(&self, images: Tensor<4>, claimed: Tensor<2>) -> Judged {
+        match self {
+            Self::Paper(critic) => {
+                let judgement = critic.forward(images);
+                Judged {
+                    realness: judgement.realness.mean(),
+                    aus: judgement.aus,
+                }
+            }
+            Self::Motion(critic) => {
+                let verdict = critic.forward(images, claimed);
+                Judged {
+                    realness: verdict.score.mean(),
+                    aus: verdict.aus,
+                }
+            }
         }
     }
 }

@@ -65,7 +65,7 @@ struct Painter {
 }
 
 impl Editor for Painter {
-    fn edit(&self, images: Tensor<4>, aus: Tensor<2>) -> Edit {
+    fn edit(&self, images: Tensor<4>, _: Tensor<2>, aus: Tensor<2>) -> Edit {
         let ([batch, ..], device) = (images.dims(), images.device());
         let asked = aus.reshape([batch, 1, 1, AU_COUNT]) * 2.0 - 1.0;
         let place = [0..batch, 0..1, ROW..ROW + 1, COLUMN..COLUMN + AU_COUNT];
@@ -78,6 +78,8 @@ impl Editor for Painter {
         let mask = Tensor::from_data(TensorData::new(mask, [1, 1, SIZE, SIZE]), &device);
         let attention = mask.repeat_dim(0, batch);
         Edit {
+            motion: None,
+            shading: None,
             image: blend(images, attention.clone(), color.clone()),
             attention,
             color,

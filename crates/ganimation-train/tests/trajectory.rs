@@ -81,11 +81,7 @@ fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
     device.seed(5);
     let training = device.clone().autodiff();
     // Channels with which tiled convolutions begin; the critic's double from layer to layer.
-    let config = GeneratorConfig {
-        channels: 12,
-        blocks: 1,
-        aus: AU_COUNT,
-    };
+    let config = GeneratorConfig::new().with_channels(12).with_blocks(1);
     let generator = config.init(&training);
     let discriminator = DiscriminatorConfig::new(64).with_channels(4).init(&training);
     let random =

@@ -107,11 +107,11 @@ fn a_run_may_begin_with_the_weights_of_another() {
     fixture.config.seed = 12;
     fixture.config.from = Some(checkpoint.clone());
     let second = fixture.start("second");
-    let critic = |run: &Run| state_dict(run.trainer().discriminator());
+    let critic = |run: &Run| state_dict(run.training().paper().unwrap().discriminator());
     assert_eq!(critic(&second), critic(&first));
     assert_eq!(
-        state_dict(second.trainer().average()),
-        state_dict(first.trainer().generator())
+        state_dict(second.training().average()),
+        state_dict(first.training().generator())
     );
 
     // The generator's file alone, with a new critic; and one of another size.
@@ -119,8 +119,8 @@ fn a_run_may_begin_with_the_weights_of_another() {
     let third = fixture.start("third");
     assert_ne!(critic(&third), critic(&first));
     assert_eq!(
-        state_dict(third.trainer().average()),
-        state_dict(first.trainer().generator())
+        state_dict(third.training().average()),
+        state_dict(first.training().generator())
     );
     fixture.config.generator_channels = 4;
     let folder = fixture.folder.path().join("fourth");

@@ -266,28 +266,17 @@ impl Animator {
 
     /// Sends the photo's faces through the network, again from the first one as long as there are targets.
     fn edits(&self, photo: &FacePhoto, targets: &[Intensities]) -> Vec<Edit> {
-        let crops: Vec<_> = photo
-            .faces
-            .iter()
-            .map(|face| &face.crop)
-            .cycle()
-            .take(targets.len())
-            .collect();
-        let passes = crops.chunks(BATCH).zip(targets.chunks(BATCH));
-        let edits = passes.flat_map(|(crops, targets)| {
+        let again = || photo.faces.iter().cycle().take(targets.len());
+        let crops: Vec<_> = again().map(|face| &face.crop).collect();
+        let shown: Vec<_> = again().map(PhotoFace::shown).collect();
+        let passes = crops.chunks(BATCH).zip(shown.chunks(BATCH)).zip(targets.chunks(BATCH));
+        let edits = passes.flat_map(|((crops, shown), targets)| {
             let crops: Vec<_> = crops.iter().copied().cloned().collect();
             let faces = pixels::tensor_from_images(&crops, &self.device);
-            let aus = pixels::tensor_from_intensities(targets, &self.device);
-            let Edit {
-                image,
-                attention,
-                color,
-            } = self.generator.edit(faces, aus);
-            (0..targets.len()).map(move |at| Edit {
-                image: image.clone().narrow(0, at, 1),
-                attention: attention.clone().narrow(0, at, 1),
-                color: color.clone().narrow(0, at, 1),
-            })
+            let shown = pixels::tensor_from_intensities(shown, &self.device);
+            let asked = pixels::tensor_from_intensities(targets, &self.device);
+            let edit = self.generator.edit_towards(faces, shown, asked);
+            (0..targets.len()).map(move |at| edit.narrow(at, 1))
         });
         edits.collect()
     }

@@ -91,6 +91,8 @@ mod tests {
         let device = Device::flex();
         Edit {
             image: Tensor::ones([1, 3, 16, 16], &device),
+            motion: None,
+            shading: None,
             attention: Tensor::full([1, 1, 16, 16], attention, &device),
             color: Tensor::ones([1, 3, 16, 16], &device),
         }

@@ -184,6 +184,7 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
     let desk = Desk::new();
     let reader = ganimation_model::ReaderConfig::new().with_channels(1);
     let metadata = ganimation_model::weights::Metadata {
+        orders: ganimation_model::Orders::Absolute,
         image_size: ganimation_model::READER_SIZE,
         channels: 1,
         blocks: 0,

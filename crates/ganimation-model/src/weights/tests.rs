@@ -9,6 +9,7 @@ fn metadata() -> Metadata {
         channels: 2,
         blocks: 1,
         action_units: ACTION_UNITS.to_vec(),
+        orders: Orders::Absolute,
         crop: "detector box at scale 1".to_owned(),
         training: "none".to_owned(),
         license: "research use only".to_owned(),
@@ -16,12 +17,10 @@ fn metadata() -> Metadata {
 }
 
 fn generator() -> Generator {
-    GeneratorConfig {
-        channels: 2,
-        blocks: 1,
-        aus: AU_COUNT,
-    }
-    .init(&Device::flex())
+    GeneratorConfig::new()
+        .with_channels(2)
+        .with_blocks(1)
+        .init(&Device::flex())
 }
 
 #[test]
@@ -184,4 +183,36 @@ fn a_missing_file_is_named() {
             .starts_with("cannot read weights no/such.safetensors"),
         "{error}"
     );
+}
+
+#[test]
+fn a_motion_network_and_what_its_orders_mean_survive_the_file() {
+    let device = Device::flex();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("motion.safetensors");
+    let saved = GeneratorConfig::motion(2).with_blocks(1).init(&device);
+    let relative = Metadata {
+        orders: Orders::Relative,
+        ..metadata()
+    };
+    save_generator(&path, &saved, &relative, FloatFormat::F32).unwrap();
+    let (loaded, found) = load_generator(&path, &device).unwrap();
+    assert_eq!(found, relative);
+    assert_eq!(loaded.orders(), Orders::Relative);
+    assert_eq!(state_dict(&loaded), state_dict(&saved));
+}
+
+#[test]
+fn only_files_of_relative_networks_have_the_newer_version() {
+    let entries = |orders| to_entries("generator", &Metadata { orders, ..metadata() });
+    assert_eq!(entries(Orders::Absolute)["format_version"], "1");
+    assert!(!entries(Orders::Absolute).contains_key("orders"));
+    assert_eq!(entries(Orders::Relative)["format_version"], "2");
+    let with = |key: &str, value: &str| {
+        let mut changed = entries(Orders::Relative);
+        changed.insert(key.to_owned(), value.to_owned());
+        from_entries("generator", &changed).unwrap_err().to_string()
+    };
+    assert!(with("format_version", "3").contains("expected 1 or 2"));
+    assert!(with("orders", "sideways").contains("`orders` is sideways"));
 }

@@ -218,7 +218,9 @@ pub(super) fn targets(subject: &mut Subject<'_>, before: &Before, others: &[usiz
     subject.each_edit(&asks, |subject, asks, images, edit| {
         let own: Vec<Intensities> = asks.iter().map(|ask| subject.labels()[ask.face]).collect();
         let own = tensor_from_intensities(&own, subject.trial.device);
-        let back = subject.trial.editor.edit(edit.image.clone(), own).image;
+        let asked: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
+        let asked = tensor_from_intensities(&asked, subject.trial.device);
+        let back = subject.trial.editor.edit(edit.image.clone(), asked, own).image;
         cycles.extend(face_means(pixel_change(back, images.clone())));
         let change = pixel_change(edit.image.clone(), images);
         changed_inside.extend(values(inside.mean(change.clone())));

@@ -49,13 +49,14 @@ impl Judge for AuReader {
 
 /// What a scorecard judges: faces and wishes in, edited faces out.
 pub trait Editor {
-    /// Edits `images`, `[batch, 3, size, size]` in [-1, 1], towards `aus`, `[batch, 17]`, OpenFace intensity / 5.
-    fn edit(&self, images: Tensor<4>, aus: Tensor<2>) -> Edit;
+    /// Edits `images`, `[batch, 3, size, size]` in [-1, 1], which show `current`, towards `target`: `[batch, 17]` each,
+    /// OpenFace intensity / 5.
+    fn edit(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit;
 }
 
 impl Editor for Generator {
-    fn edit(&self, images: Tensor<4>, aus: Tensor<2>) -> Edit {
-        Self::edit(self, images, aus)
+    fn edit(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit {
+        self.edit_towards(images, current, target)
     }
 }
 

@@ -102,7 +102,9 @@ impl<'a> Subject<'a> {
             let targets: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
             let images = tensor_from_images(&pictures, self.trial.device);
             let aus = tensor_from_intensities(&targets, self.trial.device);
-            let edit = self.trial.editor.edit(images.clone(), aus);
+            let current: Vec<Intensities> = asks.iter().map(|ask| self.labels[ask.face]).collect();
+            let current = tensor_from_intensities(&current, self.trial.device);
+            let edit = self.trial.editor.edit(images.clone(), current, aus);
             look(self, asks, images, edit);
             self.advance(asks.len());
         }

@@ -67,7 +67,7 @@ pub fn never() -> AtomicBool {
 }
 
 pub fn weights(run: &Run) -> Vec<(String, burn::tensor::TensorData)> {
-    state_dict(run.trainer().average())
+    state_dict(run.training().average())
 }
 
 pub struct Fixture {

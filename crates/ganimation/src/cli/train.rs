@@ -34,6 +34,9 @@ const EXAMPLES: &str = "Examples:
   A small network for a machine without a GPU:
     ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --generator-every 3
 
+  The network that moves pixels, which the bundled weights are (landmarks.csv in the folder teaches it):
+    ganimation train --data faces --name motion --network motion
+
   Settings from a file, some changed, and any of them by name:
     ganimation train --config small.toml --name other --rate 2e-4 --set adam.beta_1=0
 
@@ -136,6 +139,7 @@ impl Train {
             if let Some(balance) = self.settings.au_balance.filter(|balance| *balance > 0.0) {
                 config = config.with_balanced_aus(dataset.split(Split::Train), balance);
             }
+            config = config.with_mean_aus(dataset.split(Split::Train));
             (Run::start(&folder, config, &device)?, dataset)
         };
 

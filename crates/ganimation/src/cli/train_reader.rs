@@ -8,7 +8,7 @@ use clap::Args;
 use ganimation::Result;
 use ganimation::device::{self, DeviceChoice};
 use ganimation_data::{ActionUnit, Dataset};
-use ganimation_model::READER_SIZE;
+use ganimation_model::{Orders, READER_SIZE};
 use ganimation_model::weights::{FloatFormat, Metadata, save_reader};
 use ganimation_train::{ReaderScore, ReaderTraining, train_reader};
 
@@ -110,6 +110,7 @@ impl TrainReader {
         bar.finish_and_clear();
 
         let metadata = Metadata {
+            orders: Orders::Absolute,
             image_size: READER_SIZE,
             channels: training.channels,
             blocks: 0,

@@ -82,12 +82,10 @@ impl Inputs {
     }
 
     pub(crate) fn generator(&self) -> Generator {
-        let fresh = GeneratorConfig {
-            channels: 2,
-            blocks: 1,
-            aus: 17,
-        }
-        .init(&self.device.clone().autodiff());
+        let fresh = GeneratorConfig::new()
+            .with_channels(2)
+            .with_blocks(1)
+            .init(&self.device.clone().autodiff());
         self.filled(fresh, "generator")
     }
 

@@ -22,7 +22,11 @@ pub(super) struct Settings {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Losses and protocol of a new run [default: default]
+    /// Which network a new run trains, with the settings that suit it [default: paper]
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    network: Option<Network>,
+
+    /// Losses and protocol of a new run of the paper's network [default: default]
     #[arg(long, value_enum, conflicts_with = "resume")]
     preset: Option<Losses>,
 
@@ -143,9 +147,11 @@ impl Settings {
     /// The settings of a new run.
     pub(super) fn config(&self) -> Result<TrainConfig> {
         let preset = self.preset.unwrap_or_default().into();
-        let mut config = TrainConfig::new("")
-            .with_preset(preset)
-            .overlaid(&self.overlay()?)?;
+        let config = match self.network.unwrap_or_default() {
+            Network::Paper => TrainConfig::new("").with_preset(preset),
+            Network::Motion => TrainConfig::motion(""),
+        };
+        let mut config = config.overlaid(&self.overlay()?)?;
         if !config.data.as_os_str().is_empty() {
             config.data = absolute(config.data);
         }
@@ -235,6 +241,15 @@ fn share(text: &str) -> Result<f32, String> {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a number from 0 to 1".to_owned()),
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Network {
+    /// The paper's: paints, from planes of action units, against a WGAN-GP critic
+    #[default]
+    Paper,
+    /// Moves pixels and paints what motion uncovers; needs landmarks.csv in the dataset folder
+    Motion,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

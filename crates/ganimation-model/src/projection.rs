@@ -1,0 +1,412 @@
+//! The discriminator of the motion network: is this a face that shows these action units?
+
+use burn::config::Config;
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+
+use crate::convolution::Conv2d;
+use crate::discriminator::SIZE_STEP;
+use crate::layer::{self, Layer, run};
+use crate::resample::{average, repeat};
+use crate::{AU_COUNT, Error, Result};
+
+/// Slope of the LeakyReLUs below zero.
+const LEAKY_SLOPE: f64 = 0.05;
+
+/// Standard deviation of fresh weights of the heads.
+const HEAD_STD: f64 = 0.01;
+
+/// Most channels of a layer of the whole face.
+const MAX_CHANNELS: usize = 512;
+
+/// Action units, in intensity / 5, are about this much smaller than features.
+const MATCH_GAIN: f64 = 4.0;
+
+/// The mouth and the eyes in eighths of the picture's side: top, bottom, left, right. With sides that are multiples of 64,
+/// three strided layers halve them exactly.
+const MOUTH: [usize; 4] = [4, 8, 1, 7];
+const EYES: [usize; 4] = [1, 4, 0, 8];
+
+/// Shape of a [`ProjectionDiscriminator`].
+#[derive(Config, Debug, PartialEq, Eq)]
+pub struct ProjectionDiscriminatorConfig {
+    /// Side of the square images it judges, in pixels: a multiple of 64.
+    pub image_size: usize,
+    /// Channels after the first layer that looks at the whole face; each further layer doubles them, up to 512.
+    #[config(default = 48)]
+    pub channels: usize,
+    /// Channels after the first layer that looks at the mouth, and at the eyes.
+    #[config(default = 32)]
+    pub local_channels: usize,
+    /// Action units it knows.
+    #[config(default = "AU_COUNT")]
+    pub aus: usize,
+}
+
+impl ProjectionDiscriminatorConfig {
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    /// [`Error::ImageSize`] unless the image size is a positive multiple of 64.
+    pub fn check(&self) -> Result<()> {
+        match self.image_size {
+            size if size > 0 && size.is_multiple_of(SIZE_STEP) => Ok(()),
+            found => Err(Error::ImageSize {
+                found,
+                step: SIZE_STEP,
+            }),
+        }
+    }
+
+    /// Draws fresh weights on `device`. `mean_aus` are the mean action units of the training faces, intensity / 5; the
+    /// network keeps them.
+    ///
+    /// # Panics
+    /// If the image size is no positive multiple of 64, which [`Self::check`] says beforehand, or there is not one mean
+    /// for each action unit.
+    pub fn init(&self, mean_aus: &[f32], device: &Device) -> ProjectionDiscriminator {
+        assert!(self.check().is_ok(), "an image size of {}", self.image_size);
+        let means = mean_aus.len();
+        assert_eq!(means, self.aus, "{means} means for {} action units", self.aus);
+        // The whole face at half size, halved until two or three pixels are left.
+        let mut side = self.image_size / 2;
+        let (mut whole, mut input, mut output) = (Vec::new(), 3, self.channels);
+        while side > 3 {
+            whole.extend(strided([input, output], device));
+            (input, output, side) = (output, (2 * output).min(MAX_CHANNELS), side / 2);
+        }
+        let head = |outputs| {
+            Conv2d::new([input, outputs], side, [1, 0], device)
+                .with_weights_of(HEAD_STD, device)
+                .with_bias(device)
+        };
+        let local = || LocalCritic::new(self.local_channels, self.aus, device);
+        ProjectionDiscriminator {
+            whole,
+            realness: head(1),
+            matching: head(self.aus),
+            aus: head(self.aus),
+            mouth: local(),
+            eyes: local(),
+            mean_aus: Param::from_tensor(Tensor::<1>::from_data(mean_aus, device)).set_require_grad(false),
+        }
+    }
+}
+
+/// A strided convolution and its LeakyReLU.
+fn strided(channels: [usize; 2], device: &Device) -> [Layer; 2] {
+    let conv = Conv2d::new(channels, 4, [2, 1], device)
+        .with_kaiming_weights(LEAKY_SLOPE, device)
+        .with_bias(device);
+    [Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]
+}
+
+/// Judges faces together with action units: `realness + <features, aus>` (Miyato and Koyama, *cGANs with projection
+/// discriminator*, ICLR 2018), of the whole face at half size and of the mouth and the eyes at full size.
+#[derive(Module, Debug)]
+pub struct ProjectionDiscriminator {
+    whole: Vec<Layer>,
+    realness: Conv2d,
+    matching: Conv2d,
+    aus: Conv2d,
+    mouth: LocalCritic,
+    eyes: LocalCritic,
+    /// `[aus]`; not trained.
+    mean_aus: Param<Tensor<1>>,
+}
+
+/// What a [`ProjectionDiscriminator`] says of a batch of faces.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// `[batch]`, unbounded; larger is more real, and more like the given action units.
+    pub score: Tensor<1>,
+    /// `[batch, patches]`, unbounded: realness of each patch of the mouth and of the eyes.
+    pub patches: Tensor<2>,
+    /// `[batch, aus]`, OpenFace intensity / 5, unbounded: read from the whole face.
+    pub aus: Tensor<2>,
+}
+
+/// What a [`ProjectionDiscriminator`] sees in a batch of faces.
+#[derive(Clone, Debug)]
+pub struct Features {
+    /// `[batch, 1]`.
+    realness: Tensor<2>,
+    /// `[batch, aus]`.
+    matching: Tensor<2>,
+    /// As in [`Verdict`].
+    pub patches: Tensor<2>,
+    /// As in [`Verdict`].
+    pub aus: Tensor<2>,
+}
+
+impl Features {
+    /// [`Verdict::score`] of the faces if they are said to show `aus`, `[batch, aus]`.
+    pub fn score(&self, discriminator: &ProjectionDiscriminator, aus: Tensor<2>) -> Tensor<1> {
+        let matching = (self.matching.clone() * discriminator.key(aus)).sum_dim(1);
+        (self.realness.clone() + matching).flatten(0, 1)
+    }
+}
+
+impl ProjectionDiscriminator {
+    /// Judges faces that are said to show `aus`.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, 3, size, size]`, in [-1, 1], of the configured size
+    /// - `aus`: `[batch, aus]`, OpenFace intensity / 5
+    pub fn forward(&self, images: Tensor<4>, aus: Tensor<2>) -> Verdict {
+        let features = self.features(images);
+        Verdict {
+            score: features.score(self, aus),
+            patches: features.patches,
+            aus: features.aus,
+        }
+    }
+
+    /// What it sees in faces, whatever action units they are said to show.
+    ///
+    /// # Shapes
+    /// - `images`: as [`Self::forward`]
+    pub fn features(&self, images: Tensor<4>) -> Features {
+        let top = run(&self.whole, average(images.clone(), 2));
+        let (mouth, of_mouth) = self.mouth.forward(part(images.clone(), MOUTH));
+        let (eyes, of_eyes) = self.eyes.forward(part(images, EYES));
+        let matching = self.matching.forward(top.clone()).flatten::<2>(1, 3);
+        Features {
+            realness: self.realness.forward(top.clone()).flatten(1, 3),
+            matching: matching + of_mouth + of_eyes,
+            patches: Tensor::cat(vec![mouth, eyes], 1),
+            aus: self.aus.forward(top).flatten(1, 3),
+        }
+    }
+
+    /// The action units that faces show.
+    ///
+    /// # Shapes
+    /// - `images`: as [`Self::forward`]
+    /// - result: `[batch, aus]`, OpenFace intensity / 5, unbounded
+    pub fn read(&self, images: Tensor<4>) -> Tensor<2> {
+        let top = run(&self.whole, average(images, 2));
+        self.aus.forward(top).flatten(1, 3)
+    }
+
+    /// Gradient of `score + mean(patches)`, summed over the batch, with respect to `images`, differentiable in the
+    /// weights: written out as [`crate::Discriminator::input_gradient`] is.
+    ///
+    /// # Shapes
+    /// - as [`Self::forward`]; the gradient has the shape of `images`
+    pub fn input_gradient(&self, images: Tensor<4>, aus: Tensor<2>) -> Tensor<4> {
+        let images = images.detach();
+        let key = self.key(aus.detach());
+        let [batch, count] = key.dims();
+        let [_, _, height, width] = images.dims();
+
+        let frozen = self.clone().no_grad();
+        let activations = layer::activations(&frozen.whole, average(images.clone(), 2));
+        let ones = Tensor::<4>::ones([batch, 1, 1, 1], (&images.device(), images.dtype()));
+        let top = self.realness.input_gradient(ones)
+            + self.matching.input_gradient(key.clone().reshape([batch, count, 1, 1]));
+        let whole = layer::input_gradient(&self.whole, activations, top);
+
+        let parts = [(&self.mouth, &frozen.mouth, MOUTH), (&self.eyes, &frozen.eyes, EYES)].map(
+            |(critic, frozen, place)| {
+                (critic, layer::activations(&frozen.main, part(images.clone(), place)), place)
+            },
+        );
+        let places = |activations: &[Tensor<4>]| activations.last().map_or(0, |map| map.dims()[2] * map.dims()[3]);
+        let patches: usize = parts.iter().map(|(_, activations, _)| places(activations)).sum();
+        let local = parts.map(|(critic, activations, place)| {
+            let gradient = critic.input_gradient(activations, key.clone(), patches);
+            let [top, bottom, left, right] = bounds(place, [height, width]);
+            gradient.pad((left, width - right, top, height - bottom), 0.0)
+        });
+        let [mouth, eyes] = local;
+        repeat(whole, 2) / 4.0 + mouth + eyes
+    }
+
+    /// What the features are multiplied with: `[batch, aus]`.
+    fn key(&self, aus: Tensor<2>) -> Tensor<2> {
+        (aus - self.mean_aus.val().unsqueeze::<2>()) * MATCH_GAIN
+    }
+}
+
+/// Looks at a part of the face: three strided layers, realness of patches, and features of the whole part.
+#[derive(Module, Debug)]
+struct LocalCritic {
+    main: Vec<Layer>,
+    realness: Conv2d,
+    /// A 1x1 convolution, for the mean over positions.
+    matching: Conv2d,
+}
+
+impl LocalCritic {
+    fn new(channels: usize, aus: usize, device: &Device) -> Self {
+        let mut main = Vec::new();
+        for [input, output] in [[3, channels], [channels, 2 * channels], [2 * channels, 4 * channels]] {
+            main.extend(strided([input, output], device));
+        }
+        let head = |outputs, kernel, padding| {
+            Conv2d::new([4 * channels, outputs], kernel, [1, padding], device)
+                .with_weights_of(HEAD_STD, device)
+                .with_bias(device)
+        };
+        Self {
+            main,
+            realness: head(1, 3, 1),
+            matching: head(aus, 1, 0),
+        }
+    }
+
+    /// `[batch, patches]` and `[batch, aus]`.
+    fn forward(&self, images: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+        let top = run(&self.main, images);
+        let patches = self.realness.forward(top.clone()).flatten(1, 3);
+        let matching = self.matching.forward(top.mean_dims(&[2, 3])).flatten(1, 3);
+        (patches, matching)
+    }
+
+    /// Gradient of this part's share of the summed score and of the mean over `patches`.
+    fn input_gradient(&self, activations: Vec<Tensor<4>>, key: Tensor<2>, patches: usize) -> Tensor<4> {
+        let [batch, _, height, width] = activations.last().map_or([0; 4], Tensor::dims);
+        let [_, count] = key.dims();
+        let share = Tensor::full([batch, 1, height, width], 1.0 / patches as f64, (&key.device(), key.dtype()));
+        let of_mean = self.matching.input_gradient(key.reshape([batch, count, 1, 1]));
+        let top = self.realness.input_gradient(share) + of_mean / (height * width) as f64;
+        layer::input_gradient(&self.main, activations, top)
+    }
+}
+
+/// The pixels of a part: top, bottom, left, right.
+fn bounds(part: [usize; 4], [height, width]: [usize; 2]) -> [usize; 4] {
+    let [top, bottom, left, right] = part;
+    [top * height / 8, bottom * height / 8, left * width / 8, right * width / 8]
+}
+
+/// A part of the face at full size.
+fn part(images: Tensor<4>, part: [usize; 4]) -> Tensor<4> {
+    let [_, _, height, width] = images.dims();
+    let [top, bottom, left, right] = bounds(part, [height, width]);
+    images.narrow(2, top, bottom - top).narrow(3, left, right - left)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    fn small(device: &Device) -> ProjectionDiscriminator {
+        let config = ProjectionDiscriminatorConfig::new(64).with_channels(4).with_local_channels(3);
+        let plain = config.init(&[0.1; AU_COUNT], device);
+        // Biases away from zero put units on both sides of the LeakyReLU's kink.
+        crate::map_parameters(plain, |name, values| match name.ends_with("bias") {
+            true => Tensor::random(values.dims(), Distribution::Uniform(-0.3, 0.3), &values.device()),
+            false => values * 3.0,
+        })
+    }
+
+    fn faces(device: &Device) -> (Tensor<4>, Tensor<2>) {
+        let images = Tensor::random([2, 3, 64, 64], Distribution::Uniform(-1.0, 1.0), device);
+        let aus = Tensor::random([2, AU_COUNT], Distribution::Uniform(0.0, 1.0), device);
+        (images, aus)
+    }
+
+    #[test]
+    fn a_verdict_has_a_score_for_each_face_and_patches_of_mouth_and_eyes() {
+        let device = Device::flex();
+        let (images, aus) = faces(&device);
+        let discriminator = small(&device);
+        let verdict = discriminator.forward(images.clone(), aus);
+        assert_eq!(verdict.score.dims(), [2]);
+        assert_eq!(verdict.patches.dims(), [2, 4 * 6 + 3 * 8]);
+        let read = discriminator.read(images).into_data();
+        read.assert_eq(&verdict.aus.into_data(), true);
+    }
+
+    #[test]
+    fn the_score_depends_on_the_action_units_that_are_claimed() {
+        let device = Device::flex();
+        let (images, aus) = faces(&device);
+        let discriminator = small(&device);
+        let score = |aus| -> f32 { discriminator.forward(images.clone(), aus).score.sum().into_scalar() };
+        let change = (score(aus.clone()) - score(aus + 0.5)).abs();
+        assert!(change > 1e-3, "{change}");
+    }
+
+    #[test]
+    fn the_explicit_input_gradient_is_that_of_autodiff() {
+        let device = Device::flex().autodiff();
+        let (images, aus) = faces(&device);
+        let images = images.detach().require_grad();
+        let discriminator = small(&device);
+        let verdict = discriminator.forward(images.clone(), aus.clone());
+        let total = verdict.score.sum() + verdict.patches.mean_dim(1).sum();
+        let expected = images.grad(&total.backward()).unwrap();
+        let gradient = discriminator.input_gradient(images, aus);
+        let difference: f32 = (gradient.inner() - expected.clone()).abs().max().into_scalar();
+        let size: f32 = expected.abs().max().into_scalar();
+        assert!(difference < 1e-4 * size, "off by {difference} of {size}");
+    }
+
+    #[test]
+    fn the_input_gradient_can_be_differentiated_in_the_weights() {
+        let device = Device::flex().autodiff();
+        let (images, aus) = faces(&device);
+        let discriminator = small(&device);
+        let penalty = |discriminator: &ProjectionDiscriminator| {
+            discriminator.input_gradient(images.clone(), aus.clone()).square().sum()
+        };
+        let mut gradients = penalty(&discriminator).backward();
+        let gradients = crate::take_gradients(&discriminator, &mut gradients);
+        // Along the gradient itself, weights being moved by a thousandth of their size.
+        let slope = |part: &str| -> (f64, f64) {
+            let scale = |name: &str| if name.starts_with(part) && name.ends_with("weight") { 1e-3 } else { 0.0 };
+            let moved = |sign: f64| -> f64 {
+                let moved = crate::map_parameters(discriminator.clone(), |name, values| {
+                    values.clone() + values * (sign * scale(name))
+                });
+                f64::from(penalty(&moved).into_scalar::<f32>())
+            };
+            let mut along = 0.0;
+            crate::map_parameters(discriminator.clone(), |name, values| {
+                if let Some(gradient) = gradients.get(name) {
+                    let gradient = gradient.clone() * values.clone();
+                    along += f64::from(gradient.sum().into_scalar::<f32>()) * scale(name);
+                }
+                values
+            });
+            ((moved(1.0) - moved(-1.0)) / 2.0, along)
+        };
+        for part in ["whole", "realness", "matching", "mouth", "eyes"] {
+            let (measured, expected) = slope(part);
+            assert!(
+                (measured - expected).abs() < 0.02 * expected.abs() && expected != 0.0,
+                "{part}: {measured} where autodiff says {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_mean_of_the_labels_is_kept_and_never_trained() {
+        let device = Device::flex().autodiff();
+        let (images, aus) = faces(&device);
+        let discriminator = small(&device);
+        let mut gradients = discriminator.forward(images, aus).score.sum().backward();
+        let trained = crate::take_gradients(&discriminator, &mut gradients);
+        assert!(trained.contains_key("matching.weight") && !trained.contains_key("mean_aus"));
+        assert!(crate::state_dict(&discriminator).iter().any(|(name, _)| name == "mean_aus"));
+    }
+
+    #[test]
+    fn sizes_that_are_no_multiple_of_64_are_refused() {
+        for size in [0, 32, 100, 129] {
+            assert!(ProjectionDiscriminatorConfig::new(size).check().is_err());
+        }
+        for size in [64, 128, 192] {
+            let config = ProjectionDiscriminatorConfig::new(size).with_channels(2).with_local_channels(2);
+            let device = Device::flex();
+            let faces = Tensor::zeros([1, 3, size, size], &device);
+            let verdict = config.init(&[0.0; AU_COUNT], &device).forward(faces, Tensor::zeros([1, AU_COUNT], &device));
+            assert_eq!(verdict.aus.dims(), [1, AU_COUNT]);
+        }
+    }
+}

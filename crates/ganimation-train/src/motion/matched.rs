@@ -1,0 +1,236 @@
+//! The second stage: against a discriminator that matches faces with action units.
+
+use burn::module::Module;
+use burn::tensor::{Int, Tensor, TensorData};
+use ganimation_model::{Edit, ProjectionDiscriminator, enlarge};
+use rand_chacha::ChaCha8Rng;
+
+use super::MotionTrainer;
+use super::batch::{Lesson, LessonBatch, PairBatch};
+use super::config::{MatchedConfig, MotionConfig};
+use super::losses::{softplus, variation, weighted_mean};
+use super::report::MotionReport;
+use super::views::view;
+use crate::random::view_stream;
+use crate::trainer::{CriticReport, GeneratorReport};
+
+/// Squared distance of action units from which somebody else's count in full as wrong ones.
+const OTHER: f64 = 0.5;
+
+/// Below this sum of asked changes, in intensity / 5, a face is asked for nothing.
+const NOTHING: f64 = 1e-3;
+
+impl MotionTrainer {
+    pub(super) fn matched_step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
+        let config = self.config.motion.clone();
+        let weights = &config.matched;
+        let mut random = view_stream(self.config.seed, step);
+        let orders = batch.targets.clone() - batch.aus.clone();
+        let images = batch.images.clone().autodiff();
+        let edit = self.generator.edit(images, orders.autodiff());
+
+        let edited = edit.image.clone().inner();
+        let (judgement, critic) = judged(&self.discriminator, batch, edited, &config, step, &mut random);
+        self.update_discriminator(judgement, rate * weights.discriminator_rate);
+
+        let frozen = self.discriminator.clone().no_grad();
+        let pleasing = Pleasing::new(&frozen, batch, &edit, &config, &mut random);
+        let staying = Staying::new(batch, &edit, weights);
+        let mut total = pleasing.total(weights) + staying.total(weights);
+        let mut cycle = None;
+        if step % weights.cycle_every == 1 % weights.cycle_every {
+            let back = self.there_and_back(batch, &edit, weights);
+            total = total + back.clone() * (weights.cycle * weights.cycle_every as f64);
+            cycle = Some(back);
+        }
+        let mut pixels = None;
+        if let Some(pairs) = &batch.pairs {
+            let (term, plain) = self.of_pairs(pairs, weights);
+            total = total + term * (2.0 * weights.pixels);
+            pixels = Some(plain);
+        }
+        self.generator_adam.step(&mut self.generator, &total, rate);
+        self.update_average();
+
+        let size = batch.images.dims()[2] as f64;
+        let painted = edit.attention.clone().inner().neg() + 1.0;
+        MotionReport {
+            critic,
+            generator: GeneratorReport {
+                realness: pleasing.score.inner(),
+                aus: pleasing.aus.inner(),
+                cycle: cycle.map_or_else(|| Tensor::zeros([1], &painted.device()), Tensor::inner),
+                attention: edit.attention.inner().mean(),
+                smoothness: staying.variation.inner(),
+                painted: painted.clone().mean(),
+                painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+            },
+            field: staying.motion.inner() * size,
+            field_of_nothing: batch.lesson.field.clone().abs().mean() * size,
+            pixels,
+            pixels_of_nothing: (batch.pairs.as_ref())
+                .map(|pairs| (pairs.led_images() - pairs.images.clone()).abs().mean()),
+            outside: staying.outside.inner(),
+            shading: staying.shading.inner(),
+        }
+    }
+
+    /// Mean absolute difference of faces edited there and back, what the teacher lets be painted counting more.
+    fn there_and_back(&self, batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Tensor<1> {
+        let [_, _, height, width] = batch.images.dims();
+        let orders = batch.aus.clone() - batch.targets.clone();
+        let back = self.generator.edit(edit.image.clone(), orders.autodiff());
+        let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
+        let difference = (back.image - batch.images.clone().autodiff()).abs();
+        let painted = back.attention.neg() + 1.0;
+        let outside = (painted * (free.clone() * (weights.paint_inside - 1.0) + 1.0)).mean();
+        weighted_mean(difference, free, weights.cycle_inside) + outside * (weights.paint / weights.cycle.max(1.0))
+    }
+
+    /// Weighted and plain mean absolute difference of pairs from the real faces.
+    fn of_pairs(&self, pairs: &PairBatch, weights: &MatchedConfig) -> (Tensor<1>, Tensor<1>) {
+        let [_, _, height, width] = pairs.images.dims();
+        let (led, orders) = (pairs.led_images().autodiff(), pairs.orders().autodiff());
+        let edit = self.generator.edit(led, orders);
+        let difference = (edit.image - pairs.images.clone().autodiff()).abs();
+        let mask = enlarge(pairs.lesson.mask.clone(), [height, width]).autodiff();
+        let plain = difference.clone().inner().mean();
+        (weighted_mean(difference, mask, weights.pixels_inside), plain)
+    }
+}
+
+/// Where the teacher lets the generator paint: what motion uncovers, and lips that close over teeth.
+fn free(lesson: &Lesson) -> Tensor<4> {
+    lesson.mask.clone().max_pair(lesson.seam.clone())
+}
+
+/// The discriminator's weighted loss, and what it measured.
+fn judged(
+    discriminator: &ProjectionDiscriminator,
+    batch: &LessonBatch,
+    edited: Tensor<4>,
+    config: &MotionConfig,
+    step: u64,
+    random: &mut ChaCha8Rng,
+) -> (Tensor<1>, CriticReport) {
+    let weights = &config.matched;
+    let real = view(batch.images.clone(), &config.views, random).autodiff();
+    let edited = view(edited, &config.views, random).autodiff();
+    let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
+
+    let of_real = discriminator.features(real.clone());
+    let of_edited = discriminator.features(edited);
+    let real_score = of_real.score(discriminator, aus.clone());
+    let edited_score = of_edited.score(discriminator, targets);
+    // Each face with the action units of the next one, as far as they differ.
+    let others = next(aus.clone());
+    let differs = ((others.clone() - aus.clone()).square().sum_dim(1) / OTHER).clamp_max(1.0);
+    let other_score = of_real.score(discriminator, others);
+    let of_aus = (of_real.aus.clone() - aus.clone()).square().mean();
+    let mut total = softplus(real_score.clone().neg()).mean()
+        + softplus(edited_score.clone()).mean()
+        + (softplus(other_score) * differs.flatten(0, 1)).mean() * weights.mismatched
+        + (softplus(of_real.patches.neg()).mean() + softplus(of_edited.patches).mean()) * weights.patches
+        + of_aus.clone() * weights.aus;
+    let device = batch.images.device();
+    let mut penalty = Tensor::zeros([1], &device);
+    if step.is_multiple_of(weights.r1_every) {
+        let gradient = discriminator.input_gradient(real, aus);
+        let of_gradient = gradient.square().sum_dims(&[1, 2, 3]).mean();
+        total = total + of_gradient.clone() * (weights.r1 * weights.r1_every as f64);
+        penalty = of_gradient.inner();
+    }
+    let report = CriticReport {
+        realness: (edited_score.mean() - real_score.mean()).inner(),
+        aus: of_aus.inner(),
+        penalty,
+    };
+    (total, report)
+}
+
+/// Every row takes the place of the one before; the first one goes to the end.
+fn next(rows: Tensor<2>) -> Tensor<2> {
+    let [count, _] = rows.dims();
+    let order: Vec<i64> = (1..=count).map(|at| (at % count) as i64).collect();
+    let order = Tensor::<1, Int>::from_data(TensorData::new(order, [count]), &rows.device().inner());
+    rows.inner().select(0, order).autodiff()
+}
+
+/// What the generator learns from the discriminator.
+struct Pleasing {
+    score: Tensor<1>,
+    patches: Tensor<1>,
+    /// Half of the differences, half absolute.
+    aus: Tensor<1>,
+}
+
+impl Pleasing {
+    fn new(
+        frozen: &ProjectionDiscriminator,
+        batch: &LessonBatch,
+        edit: &Edit,
+        config: &MotionConfig,
+        random: &mut ChaCha8Rng,
+    ) -> Self {
+        let of_edited = frozen.features(view(edit.image.clone(), &config.views, random));
+        let of_real = view(batch.images.clone(), &config.views, random);
+        let shown = frozen.valid().read(of_real).autodiff();
+        let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
+        let change = of_edited.aus.clone() - shown - (targets.clone() - aus);
+        let of_change = change.square().mean();
+        let of_whole = (of_edited.aus.clone() - targets.clone()).square().mean();
+        Self {
+            score: softplus(of_edited.score(frozen, targets).neg()).mean(),
+            patches: softplus(of_edited.patches.neg()).mean(),
+            aus: (of_change + of_whole) * 0.5,
+        }
+    }
+
+    fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
+        self.score.clone() * weights.adversarial
+            + self.patches.clone() * weights.patches
+            + self.aus.clone() * weights.aus
+    }
+}
+
+/// What keeps the generator near its teacher and the face near itself.
+struct Staying {
+    motion: Tensor<1>,
+    outside: Tensor<1>,
+    variation: Tensor<1>,
+    shading: Tensor<1>,
+    shading_variation: Tensor<1>,
+    identity: Tensor<1>,
+}
+
+impl Staying {
+    fn new(batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Self {
+        let [_, _, height, width] = batch.images.dims();
+        let Some((motion, shading)) = edit.motion.clone().zip(edit.shading.clone()) else {
+            panic!("a network without motion or shading is not taught any")
+        };
+        let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
+        let painted = edit.attention.clone().neg() + 1.0;
+        let price = free * (weights.paint_inside - 1.0) + 1.0;
+        let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
+        let asked = (batch.targets.clone() - batch.aus.clone()).abs().sum_dim(1);
+        let nothing = asked.lower_elem(NOTHING).float().reshape([-1, 1, 1, 1]).autodiff();
+        Self {
+            motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
+            outside: (painted * price).mean(),
+            variation: variation(edit.attention.clone()),
+            shading: shading.clone().abs().mean(),
+            shading_variation: variation(shading),
+            identity: (change * nothing).mean(),
+        }
+    }
+
+    fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
+        self.motion.clone() * weights.motion
+            + self.outside.clone() * weights.paint
+            + self.variation.clone() * weights.paint_variation
+            + self.shading.clone() * weights.shading
+            + self.shading_variation.clone() * weights.shading_variation
+            + self.identity.clone() * weights.identity
+    }
+}

@@ -1,0 +1,37 @@
+//! What a step of the motion network measured.
+
+use burn::tensor::Tensor;
+
+use crate::trainer::{CriticReport, GeneratorReport};
+
+/// What a step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
+#[derive(Clone, Debug)]
+pub struct MotionReport {
+    /// Terms that the paper's protocol has too; 0 where a stage has none. Realness is the logistic score.
+    pub critic: CriticReport,
+    /// Likewise. `cycle` and `penalty` are those of the latest step that computed them.
+    pub generator: GeneratorReport,
+    /// Mean absolute difference of the motion from the teacher's, in pixels of the face.
+    pub field: Tensor<1>,
+    /// Mean absolute motion of the teacher, in pixels: what `field` is if nothing moves.
+    pub field_of_nothing: Tensor<1>,
+    /// Mean absolute difference of pairs from the real face, of a range of 2; absent in steps without pairs.
+    pub pixels: Option<Tensor<1>>,
+    /// The same if nothing is done.
+    pub pixels_of_nothing: Option<Tensor<1>>,
+    /// Mean of `1 - A` outside the teacher's mask.
+    pub outside: Tensor<1>,
+    /// Mean magnitude of the shading.
+    pub shading: Tensor<1>,
+}
+
+impl MotionReport {
+    /// What this step did not compute is what the one before had.
+    pub(crate) fn or_latest(mut self, before: Option<Self>) -> Self {
+        if let Some(before) = before {
+            self.pixels = self.pixels.or(before.pixels);
+            self.pixels_of_nothing = self.pixels_of_nothing.or(before.pixels_of_nothing);
+        }
+        self
+    }
+}

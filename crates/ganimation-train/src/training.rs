@@ -1,0 +1,139 @@
+//! Either protocol's networks behind one face, which is what a run holds.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use ganimation_data::{Batch, Dataset, Split};
+use ganimation_model::Generator;
+
+use crate::checkpoint;
+use crate::config::{Network, TrainConfig};
+use crate::metrics::require_finite_weights;
+use crate::motion::{LessonBatch, MotionReport, MotionTrainer};
+use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
+use crate::{Error, Result};
+
+/// The networks in training, by protocol.
+#[derive(Debug)]
+pub enum Training {
+    /// The paper's network against its critic.
+    Paper(Trainer),
+    /// The motion network, taught and then against a projection discriminator.
+    Motion(MotionTrainer),
+}
+
+/// What one step measured.
+pub(crate) enum StepReport {
+    /// A critic step and, every so often, one of the generator.
+    Paper(CriticReport, Option<GeneratorReport>),
+    Motion(MotionReport),
+}
+
+impl Training {
+    /// Networks to begin with, as the settings say.
+    pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Self> {
+        Ok(match config.network {
+            Network::Paper => Self::Paper(checkpoint::begin(Trainer::new(config, device))?),
+            Network::Motion => Self::Motion(checkpoint::begin(MotionTrainer::draw(config, device))?),
+        })
+    }
+
+    /// The networks and optimisers of the checkpoint in `path`, taken after `step` steps.
+    pub(crate) fn load(path: &Path, config: TrainConfig, step: u64, device: &Device) -> Result<Self> {
+        let adam = config.adam_at(step.saturating_sub(1));
+        Ok(match config.network {
+            Network::Paper => {
+                Self::Paper(checkpoint::load(path, Trainer::new(config, device), adam, device)?)
+            }
+            Network::Motion => {
+                Self::Motion(checkpoint::load(path, MotionTrainer::draw(config, device), adam, device)?)
+            }
+        })
+    }
+
+    /// Writes everything that resuming needs into `folder/step-N`.
+    pub(crate) fn save(&self, folder: &Path, step: u64) -> Result<PathBuf> {
+        match self {
+            Self::Paper(trainer) => save(trainer, folder, step),
+            Self::Motion(trainer) => save(trainer, folder, step),
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        match self {
+            Self::Paper(trainer) => &trainer.config,
+            Self::Motion(trainer) => &trainer.config,
+        }
+    }
+
+    /// The generator as it is now; its [`average`](Self::average) is what to use.
+    pub fn generator(&self) -> &Generator {
+        match self {
+            Self::Paper(trainer) => trainer.generator(),
+            Self::Motion(trainer) => trainer.generator(),
+        }
+    }
+
+    /// The moving average of the generator, outside autodiff: what to show, to judge and to ship.
+    pub fn average(&self) -> &Generator {
+        match self {
+            Self::Paper(trainer) => trainer.average(),
+            Self::Motion(trainer) => trainer.average(),
+        }
+    }
+
+    /// The paper's networks, if they are what is trained.
+    pub fn paper(&self) -> Option<&Trainer> {
+        match self {
+            Self::Paper(trainer) => Some(trainer),
+            Self::Motion(_) => None,
+        }
+    }
+
+    /// Refuses a dataset that cannot teach the network.
+    pub(crate) fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        let lessons = matches!(self, Self::Motion(_));
+        let known = |split| dataset.split(split).iter().any(|face| face.landmarks.is_some());
+        if lessons && !known(Split::Train) {
+            return Err(Error::NoLandmarks);
+        }
+        Ok(())
+    }
+
+    /// Takes step number `step`, the first being 0, on one device or on several.
+    pub(crate) fn step(
+        &mut self,
+        batch: Batch,
+        device: &Device,
+        team: &[Device],
+        step: u64,
+        rate: f64,
+    ) -> StepReport {
+        match self {
+            Self::Paper(trainer) => {
+                let batch = FaceBatch::new(batch, device);
+                let critic = match team {
+                    [] => trainer.critic_step(&batch, step, rate),
+                    team => trainer.critic_step_on(team, &batch, step, rate),
+                };
+                let due = (step + 1).is_multiple_of(trainer.config.generator_every);
+                let generator = due.then(|| match team {
+                    [] => trainer.generator_step(&batch, rate),
+                    team => trainer.generator_step_on(team, &batch, rate),
+                });
+                StepReport::Paper(critic, generator)
+            }
+            Self::Motion(trainer) => {
+                StepReport::Motion(trainer.step(&LessonBatch::new(batch, device), step, rate))
+            }
+        }
+    }
+}
+
+fn save<D: Module>(trainer: &Trainer<D>, folder: &Path, step: u64) -> Result<PathBuf> {
+    require_finite_weights("generator", &trainer.generator, step)?;
+    require_finite_weights("discriminator", &trainer.discriminator, step)?;
+    checkpoint::save(folder, trainer, step)
+}
