@@ -321,6 +321,7 @@ mod tests {
                 id: index.to_string(),
                 path: PathBuf::new(),
                 intensities,
+                landmarks: None,
             }
         };
         let faces: Vec<_> = (0..5).map(face).collect();
