@@ -34,7 +34,9 @@ pub mod pickle;
 pub mod picture;
 pub mod pixels;
 pub mod prepare;
+pub mod prior;
 pub mod sheet;
+pub mod teacher;
 
 pub use au::{AU_COUNT, ActionUnit, Intensities};
 pub use dataset::{Dataset, Face, OpenOptions, Split};
@@ -46,4 +48,6 @@ pub use landmarks::Landmarks;
 pub use loader::{Batch, Loader, LoaderConfig};
 pub use parallel::available_workers;
 pub use picture::{decode_photo, photo_from_bytes};
+pub use prior::MotionPrior;
 pub use sheet::{Sheet, save_image};
+pub use teacher::{Lesson, Teacher};
