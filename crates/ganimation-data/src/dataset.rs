@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::au::Intensities;
 use crate::error::{Error, Result};
+use crate::landmarks::Landmarks;
 
 use list::Lister;
 pub use list::ids_from_bytes;
@@ -22,6 +23,8 @@ pub struct Face {
     pub path: PathBuf,
     /// What the face does, in OpenFace units.
     pub intensities: Intensities,
+    /// Where its features are; none if the dataset does not say.
+    pub landmarks: Option<Landmarks>,
 }
 
 /// The two parts of a dataset.
@@ -46,7 +49,8 @@ impl Split {
 /// How to open a dataset.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenOptions {
-    /// Leave faces with problems out and report them, in place of failing.
+    /// Leave faces with problems out and report them, in place of failing. A face whose landmarks alone are bad stays,
+    /// without landmarks.
     pub skip_bad: bool,
 }
 
@@ -58,8 +62,10 @@ pub struct OpenOptions {
 /// | `aus_openface.pkl` | labels: pickled `dict` from an id to 17 intensities, OpenFace units 0 to 5 |
 /// | or `aus_openface.csv`, `labels.csv` | labels: a table with the columns `file,AU01,AU02,…` |
 /// | `train_ids.csv`, `test_ids.csv` | one file name a line, no header |
+/// | `landmarks.csv`, if there is one | a table with the columns `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the picture |
 ///
-/// Ids match with or without their extension. Opening lists the folder once and decodes nothing.
+/// Ids match with or without their extension. Opening lists the folder once and decodes nothing; with landmarks, it reads
+/// the size in each picture's header.
 #[derive(Debug)]
 pub struct Dataset {
     train: Vec<Face>,
@@ -75,7 +81,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Dataset`] with the number of problems and the first of them if a listed face has no
-    /// picture or no sound label, or is listed twice; other variants if a file cannot be read.
+    /// picture or no sound label, has bad landmarks or is listed twice; [`Error::LandmarksOfOtherSize`] if most landmarks
+    /// do not fit their pictures; other variants if a file cannot be read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(dir, OpenOptions::default())
     }
@@ -90,6 +97,7 @@ impl Dataset {
         let mut lister = Lister::new(dir)?;
         let train = lister.read(&dir.join(Split::Train.file_name()))?;
         let test = lister.read(&dir.join(Split::Test.file_name()))?;
+        lister.check_landmarks()?;
         let (unlisted_pictures, unlisted_labels) = lister.unlisted();
         let mut problems = lister.problems;
         if !options.skip_bad && !problems.is_empty() {
@@ -119,7 +127,7 @@ impl Dataset {
         }
     }
 
-    /// Why faces were left out, in the order of the lists.
+    /// Why faces, or their landmarks, were left out, in the order of the lists.
     pub fn problems(&self) -> &[Error] {
         &self.problems
     }

@@ -274,6 +274,58 @@ pub enum Error {
         found: f64,
     },
 
+    /// A face has two rows in the table of landmarks.
+    #[error("{}:{line}: `{id}` has landmarks already", path.display())]
+    RepeatedLandmarks {
+        /// The table.
+        path: PathBuf,
+        /// Line of the second row, counted from 1.
+        line: u64,
+        /// The id as written there.
+        id: String,
+    },
+
+    /// A landmark lies far outside its picture.
+    #[error("{}:{line}: landmark {landmark} is at ({x}, {y}), far outside a picture of {width} x {height} pixels", path.display())]
+    LandmarkOutside {
+        /// The table.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// Which of the 68.
+        landmark: usize,
+        /// Where it is, in pixels from the left.
+        x: f64,
+        /// Where it is, in pixels from the top.
+        y: f64,
+        /// Width of the picture in pixels.
+        width: u32,
+        /// Height of the picture in pixels.
+        height: u32,
+    },
+
+    /// The table of landmarks was made for pictures of another size.
+    #[error("{}: the landmarks of {misfits} of {faces} faces do not fit their pictures; they must be in pixels of the pictures in `imgs`", path.display())]
+    LandmarksOfOtherSize {
+        /// The table.
+        path: PathBuf,
+        /// How many faces do not fit.
+        misfits: usize,
+        /// How many faces have landmarks.
+        faces: usize,
+    },
+
+    /// Too few faces have landmarks to teach motion.
+    #[error(
+        "{found} face(s) have landmarks, but learning motion needs {needed}; add landmarks.csv, which `ganimation prepare` takes from the columns x_0 to y_67 of OpenFace's tables"
+    )]
+    NoLandmarks {
+        /// How many have them.
+        found: usize,
+        /// How many are needed.
+        needed: usize,
+    },
+
     /// A dataset folder has problems.
     #[error("{} has {count} problem(s); the first: {first}", dir.display())]
     Dataset {

@@ -122,11 +122,16 @@ impl<'a> Table<'a> {
 
     /// The place of the column with the first of these names; case does not matter.
     pub(crate) fn column(&self, names: &[&str]) -> Result<usize> {
-        self.optional_column(names).ok_or_else(|| Error::MissingColumn {
+        let place = self.optional_column(names);
+        place.ok_or_else(|| self.missing_column(names.first().copied().unwrap_or_default()))
+    }
+
+    fn missing_column(&self, name: &str) -> Error {
+        Error::MissingColumn {
             path: self.path.clone(),
-            column: names.first().copied().unwrap_or_default().to_owned(),
+            column: name.to_owned(),
             found: self.header.iter().take(12).collect::<Vec<_>>().join(", "),
-        })
+        }
     }
 
     pub(crate) fn optional_column(&self, names: &[&str]) -> Option<usize> {
@@ -136,6 +141,12 @@ impl<'a> Table<'a> {
                 .position(|column| column.eq_ignore_ascii_case(name))
         };
         names.iter().find_map(find)
+    }
+
+    /// The place of the column with exactly this name.
+    pub(crate) fn exact_column(&self, name: &str) -> Result<usize> {
+        let place = self.header.iter().position(|column| column == name);
+        place.ok_or_else(|| self.missing_column(name))
     }
 
     /// The places of the columns with exactly these names, if they are all there.

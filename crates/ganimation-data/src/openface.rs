@@ -6,9 +6,7 @@ use crate::au::{AU_COUNT, Intensities};
 use crate::error::Result;
 use crate::files::{MAX_FILE_BYTES, read_bounded};
 use crate::labels::{Row, Table};
-
-/// Landmarks of a face in the columns `x_0` to `x_67` and `y_0` to `y_67`.
-const LANDMARKS: usize = 68;
+use crate::landmarks::columns;
 
 /// What OpenFace saw of one face in one image or frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,8 +69,7 @@ pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
     let [frame, timestamp, success] =
         ["frame", "timestamp", "success"].map(|name| table.optional_column(&[name]));
     // Capital letters are the landmarks in space, in millimetres: `X_0` is not `x_0`.
-    let [across, down] = ["x", "y"]
-        .map(|axis| table.exact_columns((0..LANDMARKS).map(|landmark| format!("{axis}_{landmark}"))));
+    let [across, down] = ["x", "y"].map(|axis| table.exact_columns(columns(axis)));
     let head = table.exact_columns(["pose_Tx", "pose_Ty", "pose_Tz"].map(str::to_owned));
     let mut readings = Vec::new();
     while let Some(row) = table.next_row()? {

@@ -39,6 +39,7 @@ fn faces(folder: &Path) -> Vec<Face> {
                 id: index.to_string(),
                 path,
                 intensities: Intensities::new(label.map(f32::from)),
+                landmarks: None,
             }
         })
         .collect()

@@ -9,6 +9,7 @@ use crate::au::{AU_COUNT, ActionUnit, Intensities};
 use crate::error::{Error, Result};
 use crate::files::{MAX_FILE_BYTES, read_bounded};
 use crate::labels;
+use crate::landmarks::{LandmarkTable, Landmarks};
 use crate::pickle::Labels;
 
 /// The ids in a list, one file name a line, with the number of the line, counted from 1.
@@ -37,6 +38,7 @@ pub(super) struct Lister {
     /// Labels by file name without extension.
     labels: HashMap<String, Vec<f64>>,
     labels_path: PathBuf,
+    landmarks: Option<LandmarkTable>,
     /// Where each sound face has been listed.
     seen: HashMap<String, (PathBuf, u64)>,
     /// Every id that stands in a list, without extension.
@@ -45,13 +47,14 @@ pub(super) struct Lister {
 }
 
 impl Lister {
-    /// Lists the pictures and reads the labels of a dataset folder.
+    /// Lists the pictures and reads the labels and landmarks of a dataset folder.
     pub(super) fn new(dir: &Path) -> Result<Self> {
         let (labels_path, labels) = labels::read_folder(dir)?;
         Ok(Self {
             pictures: Pictures::list(&dir.join(PICTURES_DIR))?,
             labels: by_stem(&labels_path, labels)?,
             labels_path,
+            landmarks: LandmarkTable::read_folder(dir)?,
             seen: HashMap::new(),
             listed: HashSet::new(),
             problems: Vec::new(),
@@ -99,11 +102,28 @@ impl Lister {
                 first_line,
             });
         }
+        let landmarks = self.landmarks(&stem, &path);
         Ok(Face {
             id: stem,
             path,
             intensities,
+            landmarks,
         })
+    }
+
+    /// The landmarks of a face; bad ones become a problem, and the face goes without.
+    fn landmarks(&mut self, stem: &str, picture: &Path) -> Option<Landmarks> {
+        let taken = self.landmarks.as_mut()?.take(stem, picture);
+        taken.unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            None
+        })
+    }
+
+    /// # Errors
+    /// [`Error::LandmarksOfOtherSize`] if most landmarks do not fit their pictures.
+    pub(super) fn check_landmarks(&self) -> Result<()> {
+        self.landmarks.as_ref().map_or(Ok(()), LandmarkTable::check)
     }
 
     fn intensities(&self, list: &Path, line: u64, id: &str) -> Result<Intensities> {

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::au::ActionUnit;
+use crate::landmarks::{LANDMARK_COUNT, table_to_bytes};
 use crate::pickle::write_labels;
 
 /// A folder with the pictures and labels given; the pictures are never decoded.
@@ -165,4 +166,108 @@ fn the_real_faces_open() {
     );
     eprintln!("{train} + {test} faces opened in {:?}", start.elapsed());
     assert!(train > 0 && test > 0);
+}
+
+/// Landmarks in pixels that fill a crop of so many pixels.
+fn landmarks(side: f64) -> [[f64; 2]; LANDMARK_COUNT] {
+    std::array::from_fn(|at| [side * (0.1 + 0.012 * at as f64), side * (0.9 - 0.01 * at as f64)])
+}
+
+/// A folder of the faces a, b and c of 16 x 16 pixels, the labels of all, and this table of landmarks.
+fn folder_with_landmarks(table: &[u8]) -> tempfile::TempDir {
+    let one = vec![1.0; 17];
+    let labels = ["a", "b", "c"].map(|id| (id, one.clone()));
+    let dir = folder(&["a.png", "b.png", "c.png"], &labels, "a\nb\nc\n", "");
+    for id in ["a", "b", "c"] {
+        let path = dir.path().join(format!("imgs/{id}.png"));
+        image::RgbImage::new(16, 16).save(path).unwrap();
+    }
+    fs::write(dir.path().join("landmarks.csv"), table).unwrap();
+    dir
+}
+
+#[test]
+fn landmarks_are_read_by_column_name_in_shares_of_the_picture() {
+    let table = String::from_utf8(table_to_bytes([("b.jpg", &landmarks(16.0))])).unwrap();
+    let spaced = table.replace(',', ", ");
+    let dir = folder_with_landmarks(spaced.as_bytes());
+    let dataset = Dataset::open(dir.path()).unwrap();
+    let faces = dataset.split(Split::Train);
+    assert_eq!((faces[0].landmarks, faces[2].landmarks), (None, None));
+    let points = *faces[1].landmarks.unwrap().points();
+    for (at, [x, y]) in points.into_iter().enumerate() {
+        let (expected_x, expected_y) = (0.1 + 0.012 * at as f32, 0.9 - 0.01 * at as f32);
+        assert!(
+            (x - expected_x).abs() < 1e-3 && (y - expected_y).abs() < 1e-3,
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn bad_landmarks_are_named_with_their_line_and_leave_the_face() {
+    let sound = landmarks(16.0);
+    let mut outside = sound;
+    outside[5] = [24.5, 3.0];
+    let table = String::from_utf8(table_to_bytes([("a", &sound), ("b", &sound), ("c", &outside)])).unwrap();
+    let first = table.lines().nth(1).unwrap();
+    let place = ":4: landmark 5 is at (24.5, 3), far outside a picture of 16 x 16 pixels";
+    for (bad, word) in [("NaN", "NaN"), ("inf", "inf"), ("", ""), ("left", "left")] {
+        let broken = first.replacen(",1.60,", &format!(",{bad},"), 1);
+        let dir = folder_with_landmarks(table.replace(first, &broken).as_bytes());
+        let message = Dataset::open(dir.path()).unwrap_err().to_string();
+        let expected = format!("landmarks.csv:2: column `x_0` holds `{word}`, not a number");
+        assert!(
+            message.contains("has 2 problem(s)") && message.ends_with(&expected),
+            "{message}"
+        );
+        let dataset = Dataset::open_with(dir.path(), OpenOptions { skip_bad: true }).unwrap();
+        let faces = dataset.split(Split::Train);
+        let known: Vec<_> = faces.iter().map(|face| face.landmarks.is_some()).collect();
+        assert_eq!(known, [false, true, false]);
+        assert_eq!(dataset.problems().len(), 2);
+        let message = dataset.problems()[1].to_string();
+        assert!(message.ends_with(place), "{message}");
+    }
+}
+
+#[test]
+fn a_table_of_landmarks_that_is_none_is_refused() {
+    let sound = landmarks(16.0);
+    let table = String::from_utf8(table_to_bytes([("a", &sound), ("b", &sound)])).unwrap();
+    let message = |table: &str| {
+        let dir = folder_with_landmarks(table.as_bytes());
+        let skip = OpenOptions { skip_bad: true };
+        Dataset::open_with(dir.path(), skip).unwrap_err().with_sources()
+    };
+    let missing = message(&table.replacen("y_67", "Y_67", 1));
+    assert!(
+        missing.contains("has no column `y_67`; it has: file, x_0"),
+        "{missing}"
+    );
+    let cut = message(&table[..table.trim_end().rfind(',').unwrap()]);
+    assert!(cut.contains("landmarks.csv") && cut.contains("line: 3"), "{cut}");
+    let twice = message(&table.replace("\nb,", "\na.png,"));
+    assert!(
+        twice.ends_with("landmarks.csv:3: `a.png` has landmarks already"),
+        "{twice}"
+    );
+}
+
+#[test]
+fn landmarks_of_another_crop_size_are_refused() {
+    for side in [64.0, 8.0] {
+        let points = landmarks(side);
+        let dir = folder_with_landmarks(&table_to_bytes([
+            ("a", &points),
+            ("b", &points),
+            ("c", &landmarks(16.0)),
+        ]));
+        let skip = OpenOptions { skip_bad: true };
+        let message = Dataset::open_with(dir.path(), skip).unwrap_err().to_string();
+        assert!(
+            message.contains("landmarks.csv: the landmarks of 2 of 3 faces do not fit their pictures"),
+            "{message}"
+        );
+    }
 }

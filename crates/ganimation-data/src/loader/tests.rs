@@ -15,6 +15,7 @@ fn faces(dir: &std::path::Path, count: u8) -> Vec<Face> {
             id: i.to_string(),
             path,
             intensities: Intensities::new([f32::from(i) / 10.0; AU_COUNT]),
+            landmarks: None,
         }
     };
     (0..count).map(face).collect()

@@ -10,6 +10,7 @@ fn faces(count: usize, intensity: impl Fn(usize) -> [f32; AU_COUNT]) -> Arc<[Fac
             id: i.to_string(),
             path: PathBuf::new(),
             intensities: Intensities::new(intensity(i)),
+            landmarks: None,
         })
         .collect()
 }

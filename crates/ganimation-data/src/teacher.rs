@@ -1,0 +1,137 @@
+//! What a face should look like in motion, by its landmarks: a field that moves its pixels, and where paint is needed.
+
+mod mask;
+mod spline;
+
+use crate::au::{AU_COUNT, MAX_INTENSITY};
+use crate::landmarks::{LANDMARK_COUNT, Landmarks};
+use crate::prior::MotionPrior;
+
+use spline::Spline;
+
+/// Height and width of a lesson's field.
+pub const FIELD_SIDE: usize = 32;
+
+/// How much further each unit moves landmarks than the prior says, in the order of labels.
+///
+/// The intensities that the prior is learned from are noisy, most for rare units, which makes slopes too small. Larger
+/// gains for AU12 were seen to make caricatures.
+pub const GAINS: [f32; AU_COUNT] = [
+    2.0, 1.5, 2.0, 3.0, 1.3, 2.0, 2.0, 1.3, 1.0, 1.6, 1.6, 1.6, 1.8, 2.0, 1.1, 2.0, 1.4,
+];
+
+/// The jaw's outline lies on the neck's edge: it follows the chin by this share only.
+const JAW_SHARE: f32 = 0.6;
+
+/// Points of the jaw.
+const JAW: std::ops::Range<usize> = 0..17;
+
+/// Upper and lower points of the inner lips and of the lids, which may meet and not cross.
+const MEETING: [(usize, usize); 7] = [
+    (61, 67),
+    (62, 66),
+    (63, 65), // lips
+    (37, 41),
+    (38, 40), // one eye
+    (43, 47),
+    (44, 46), // the other
+];
+
+/// What one face is taught for one order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// Where each pixel comes from, as the place read minus the place itself: `[2, 32, 32]`, x then y, in shares of the
+    /// side, at the centres of a grid of 32 x 32 cells.
+    pub field: Vec<f32>,
+    /// Where motion uncovers what the picture does not show, mouth or eyes: `[mask_side, mask_side]`, 0 to 1.
+    pub mask: Vec<f32>,
+    /// Where the landmarks go.
+    pub moved: Landmarks,
+}
+
+/// Makes lessons from landmarks.
+///
+/// Landmarks move by the prior, turned and scaled to the face; a thin-plate spline through them and through fixed points
+/// on the border gives the motion of all pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Teacher {
+    prior: MotionPrior,
+    gains: [f32; AU_COUNT],
+    spline: Spline,
+}
+
+impl Teacher {
+    /// A teacher with the gain of each unit, in the order of labels; [`GAINS`] is a good start.
+    pub fn new(prior: MotionPrior, gains: [f32; AU_COUNT]) -> Self {
+        Self {
+            prior,
+            gains,
+            spline: Spline::new(),
+        }
+    }
+
+    /// How landmarks move.
+    pub const fn prior(&self) -> &MotionPrior {
+        &self.prior
+    }
+
+    /// The gain of each unit, in the order of labels.
+    pub const fn gains(&self) -> &[f32; AU_COUNT] {
+        &self.gains
+    }
+
+    /// The lesson of a face that is to change its action units by `order`, intensity / 5, and may be negative.
+    ///
+    /// With a `mask_side` of 0 there is no mask.
+    pub fn lesson(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT], mask_side: usize) -> Lesson {
+        let moved = self.moved(landmarks, order);
+        let moved_points = moved.points().iter();
+        let back = moved_points
+            .zip(landmarks.points())
+            .map(|(to, from)| [from[0] - to[0], from[1] - to[1]]);
+        let mut moves = [[0.0; 2]; LANDMARK_COUNT];
+        for (moves, back) in moves.iter_mut().zip(back) {
+            *moves = back;
+        }
+        Lesson {
+            field: self.spline.field(moved.points(), &moves),
+            mask: mask::uncovered(landmarks, &moved, mask_side),
+            moved,
+        }
+    }
+
+    /// Where landmarks go by an order.
+    fn moved(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT]) -> Landmarks {
+        let turn = self.prior.turn(landmarks);
+        let mut moves = [[0.0_f32; 2]; LANDMARK_COUNT];
+        let units = self.prior.displacement().iter().zip(order).zip(&self.gains);
+        for ((displacement, &order), &gain) in units {
+            if order != 0.0 {
+                for (moves, displacement) in moves.iter_mut().zip(displacement) {
+                    for (moves, displacement) in moves.iter_mut().zip(displacement) {
+                        *moves += order * MAX_INTENSITY * gain * displacement;
+                    }
+                }
+            }
+        }
+        let mut points = *landmarks.points();
+        for (at, (point, moves)) in points.iter_mut().zip(moves).enumerate() {
+            let share = if JAW.contains(&at) { JAW_SHARE } else { 1.0 };
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "shares of a side, of which f32 resolves a millionth"
+            )]
+            let moves = turn.apply(moves.map(f64::from)).map(|value| value as f32 * share);
+            *point = [point[0] + moves[0], point[1] + moves[1]];
+        }
+        for (upper, lower) in MEETING {
+            let crossed = (points[upper][1] - points[lower][1]).max(0.0) / 2.0;
+            points[upper][1] -= crossed;
+            points[lower][1] += crossed;
+        }
+        Landmarks::new(points)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Where motion uncovers what a picture does not show.
+
+use crate::landmarks::Landmarks;
+
+/// An opening of the face: its outline, and pairs of an upper and a lower point.
+struct Opening {
+    outline: std::ops::Range<usize>,
+    pairs: &'static [(usize, usize)],
+}
+
+const OPENINGS: [Opening; 3] = [
+    Opening {
+        outline: 60..68,
+        pairs: &[(61, 67), (62, 66), (63, 65)],
+    },
+    Opening {
+        outline: 36..42,
+        pairs: &[(37, 41), (38, 40)],
+    },
+    Opening {
+        outline: 42..48,
+        pairs: &[(43, 47), (44, 46)],
+    },
+];
+
+/// Gaps that grow by less, in shares of the side, count as still.
+const STILL: f32 = 0.006;
+
+/// Gaps below this are measured as if they were it.
+const NARROW: f32 = 0.01;
+
+/// An opening that grows by this share of its new size is wholly new.
+const WHOLE: f32 = 1.0 / 1.5;
+
+/// Lines sampled in each row of the mask.
+const LINES: usize = 4;
+
+/// The mask of the openings that grow: how much of each pixel they cover, times how much of the opening is new.
+///
+/// # Shapes
+/// - returns `[side, side]`, 0 to 1
+pub(super) fn uncovered(before: &Landmarks, after: &Landmarks, side: usize) -> Vec<f32> {
+    let mut mask = vec![0.0; side * side];
+    for Opening { outline, pairs } in OPENINGS {
+        let gap = |landmarks: &Landmarks| {
+            let heights = pairs
+                .iter()
+                .map(|&(upper, lower)| landmarks.points()[lower][1] - landmarks.points()[upper][1]);
+            heights.sum::<f32>() / pairs.len() as f32
+        };
+        let (closed, open) = (gap(before).max(0.0), gap(after));
+        if open - closed > STILL {
+            let new = (open - closed) / open.max(NARROW);
+            draw(&after.points()[outline], (new / WHOLE).min(1.0), side, &mut mask);
+        }
+    }
+    mask
+}
+
+/// Draws a polygon with points in shares of the side: of each row some lines, of which the part in each pixel is exact.
+fn draw(polygon: &[[f32; 2]], value: f32, side: usize, mask: &mut [f32]) {
+    let scale = side as f32;
+    let mut crossings = Vec::with_capacity(polygon.len());
+    for (row, pixels) in mask.chunks_exact_mut(side.max(1)).enumerate() {
+        for line in 0..LINES {
+            let y = row as f32 + (line as f32 + 0.5) / LINES as f32;
+            crossings.clear();
+            let next = polygon.iter().cycle().skip(1);
+            for (&[from_x, from_y], &[to_x, to_y]) in polygon.iter().zip(next) {
+                let (from_y, to_y) = (from_y * scale, to_y * scale);
+                if (from_y <= y) != (to_y <= y) {
+                    let along = (y - from_y) / (to_y - from_y);
+                    crossings.push((from_x + along * (to_x - from_x)) * scale);
+                }
+            }
+            crossings.sort_unstable_by(f32::total_cmp);
+            for &[left, right] in crossings.as_chunks::<2>().0 {
+                cover(pixels, left, right, value / LINES as f32);
+            }
+        }
+    }
+}
+
+/// Adds to each pixel the share of it that lies between `left` and `right`.
+fn cover(pixels: &mut [f32], left: f32, right: f32, value: f32) {
+    let (left, right) = (left.max(0.0), right.min(pixels.len() as f32));
+    #[allow(clippy::cast_possible_truncation, reason = "between 0 and the mask's side")]
+    #[allow(clippy::cast_sign_loss, reason = "between 0 and the mask's side")]
+    let first = left as usize;
+    for (at, pixel) in pixels.iter_mut().enumerate().skip(first) {
+        let (start, end) = (at as f32, (at + 1) as f32);
+        if start >= right {
+            break;
+        }
+        *pixel += value * (right.min(end) - left.max(start)).max(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_polygon_covers_its_area() {
+        let mut mask = vec![0.0; 20 * 20];
+        draw(&[[0.2, 0.21], [0.81, 0.3], [0.5, 0.77]], 0.5, 20, &mut mask);
+        let area = ((0.81 - 0.2) * (0.77 - 0.21) - (0.5 - 0.2) * (0.3 - 0.21)) / 2.0;
+        let covered = mask.iter().sum::<f32>() / 400.0;
+        assert!((covered - 0.5 * area).abs() < 5e-4, "{covered} {area}");
+        assert!(mask.iter().all(|value| (0.0..=0.5 + 1e-6).contains(value)));
+        assert!(
+            mask.iter().any(|&value| value == 0.5) || mask.iter().any(|value| (value - 0.5).abs() < 1e-6)
+        );
+    }
+
+    #[test]
+    fn what_lies_outside_the_picture_is_cut_off() {
+        let mut mask = vec![0.0; 8 * 8];
+        draw(
+            &[[-0.5, -0.5], [1.5, -0.5], [1.5, 1.5], [-0.5, 1.5]],
+            1.0,
+            8,
+            &mut mask,
+        );
+        assert!(mask.iter().all(|value| (value - 1.0).abs() < 1e-6));
+        draw(&[[2.0, 0.2], [3.0, 0.2], [3.0, 0.5]], 1.0, 8, &mut mask);
+        assert!(mask.iter().all(|value| (value - 1.0).abs() < 1e-6));
+        draw(&[[0.1, 0.1], [0.2, 0.1], [0.2, 0.5]], 1.0, 0, &mut []);
+    }
+}

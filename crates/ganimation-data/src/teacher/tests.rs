@@ -1,0 +1,122 @@
+//! Tests of lessons against those of the script in `tests/data/lessons.py`.
+
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize)]
+struct Reference {
+    mean: Vec<f32>,
+    displacement: Vec<f32>,
+    gains: Vec<f32>,
+    mask_side: usize,
+    lessons: Vec<ReferenceLesson>,
+}
+
+#[derive(Deserialize)]
+struct ReferenceLesson {
+    landmarks: Vec<f32>,
+    order: Vec<f32>,
+    field: Vec<f32>,
+    mask: Vec<f32>,
+    moved: Vec<f32>,
+}
+
+fn points(values: &[f32]) -> [[f32; 2]; LANDMARK_COUNT] {
+    values.as_chunks::<2>().0.try_into().unwrap()
+}
+
+fn reference() -> (Teacher, Reference) {
+    let reference: Reference = serde_json::from_str(include_str!("../../tests/data/lessons.json")).unwrap();
+    let units: Vec<_> = reference
+        .displacement
+        .chunks(2 * LANDMARK_COUNT)
+        .map(points)
+        .collect();
+    let mean = Landmarks::new(points(&reference.mean));
+    let prior = MotionPrior::new(units.try_into().unwrap(), mean);
+    let gains = reference.gains.as_slice().try_into().unwrap();
+    (Teacher::new(prior, gains), reference)
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn lessons_are_those_of_the_reference() {
+    let (teacher, reference) = reference();
+    for (at, expected) in reference.lessons.iter().enumerate() {
+        let landmarks = Landmarks::new(points(&expected.landmarks));
+        let order = expected.order.as_slice().try_into().unwrap();
+        let lesson = teacher.lesson(&landmarks, &order, reference.mask_side);
+        let moved = largest_difference(lesson.moved.points().as_flattened(), &expected.moved);
+        assert!(moved < 1e-5, "{at}: landmarks differ by {moved}");
+        let field = largest_difference(&lesson.field, &expected.field);
+        assert!(field < 1e-4, "{at}: fields differ by {field}");
+        let differences = lesson.mask.iter().zip(&expected.mask).map(|(a, b)| (a - b).abs());
+        let mask = differences.sum::<f32>() / expected.mask.len() as f32;
+        assert!(mask < 0.02, "{at}: masks differ by {mask} on average");
+        let areas = [&lesson.mask, &expected.mask].map(|mask| mask.iter().sum::<f32>());
+        eprintln!("{at}: moved {moved:.1e}, field {field:.1e}, mask {mask:.1e}, areas {areas:?}");
+        // Pillow draws outlines too, so its polygons are larger by half of their sub-pixels all round.
+        assert!(
+            areas[0] <= areas[1] + 1e-6 && areas[0] >= 0.5 * areas[1],
+            "{at}: {areas:?}"
+        );
+    }
+}
+
+#[test]
+fn an_order_of_nothing_moves_and_paints_nothing() {
+    let (teacher, reference) = reference();
+    let landmarks = Landmarks::new(points(&reference.lessons[0].landmarks));
+    let lesson = teacher.lesson(&landmarks, &[0.0; AU_COUNT], 16);
+    assert!(lesson.field.iter().chain(&lesson.mask).all(|&value| value == 0.0));
+    assert_eq!(
+        (lesson.field.len(), lesson.mask.len(), lesson.moved),
+        (2 * 32 * 32, 256, landmarks)
+    );
+    let unmasked = teacher.lesson(&landmarks, &[0.1; AU_COUNT], 0);
+    assert!(unmasked.mask.is_empty() && unmasked.field.iter().any(|&value| value != 0.0));
+}
+
+#[test]
+fn a_mirrored_face_learns_the_mirrored_lesson() {
+    let (teacher, reference) = reference();
+    let lesson = &reference.lessons[0];
+    // Symmetric displacements are needed for this, and the mean of the reference is symmetric up to its rounding.
+    let landmarks = Landmarks::new(points(&lesson.landmarks));
+    let order = lesson.order.as_slice().try_into().unwrap();
+    let straight = teacher.lesson(&landmarks, &order, 32);
+    let mirrored = teacher.lesson(&landmarks.mirrored(), &order, 32);
+    for row in 0..FIELD_SIDE {
+        for column in 0..FIELD_SIDE {
+            let (here, there) = (
+                row * FIELD_SIDE + column,
+                row * FIELD_SIDE + FIELD_SIDE - 1 - column,
+            );
+            let down = FIELD_SIDE * FIELD_SIDE;
+            assert!((straight.field[here] + mirrored.field[there]).abs() < 1e-3);
+            assert!((straight.field[down + here] - mirrored.field[down + there]).abs() < 1e-3);
+            assert!((straight.mask[here] - mirrored.mask[there]).abs() < 0.05);
+        }
+    }
+}
+
+/// Prints how long a lesson takes: `cargo test --release -- --ignored --nocapture lesson_takes`.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_lesson_takes() {
+    let (teacher, reference) = reference();
+    let landmarks = Landmarks::new(points(&reference.lessons[0].landmarks));
+    let order = reference.lessons[0].order.as_slice().try_into().unwrap();
+    for mask_side in [0, 64] {
+        let start = std::time::Instant::now();
+        for _ in 0..1_000 {
+            std::hint::black_box(teacher.lesson(&landmarks, std::hint::black_box(&order), mask_side));
+        }
+        eprintln!("mask {mask_side}: {:?} a lesson", start.elapsed() / 1_000);
+    }
+}
