@@ -5,12 +5,14 @@
 //!     GANIMATION_SIMD=avx2 cargo bench --bench kernels     # without AVX-512
 
 use burn::tensor::activation::relu;
-use burn::tensor::module::{batch_norm_train, conv_transpose2d as stock_transposed, conv2d as stock_conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::module::{
+    batch_norm_train, conv_transpose2d as stock_transposed, conv2d as stock_conv2d, interpolate,
+};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use ganimation_kernels::{conv_transpose2d, conv2d, instance_norm_relu};
+use ganimation_kernels::{conv_transpose2d, conv2d, instance_norm_relu, warp};
 
 fn main() {
     divan::main();
@@ -173,6 +175,34 @@ macro_rules! benches {
             }
         }
     };
+}
+
+/// A picture and a field that moves it by up to a tenth of its side, forward, and forward and back.
+#[divan::bench(args = [[16, 128], [1, 2000]], sample_count = 20, sample_size = 1)]
+fn warp_forward(bencher: Bencher<'_, '_>, [batch, side]: [usize; 2]) {
+    let device = Device::flex();
+    let (x, field) = (
+        noise([batch, 3, side, side], &device),
+        field(batch, side, &device),
+    );
+    bencher.bench_local(|| warp(x.clone(), field.clone()));
+}
+
+#[divan::bench(args = [[16, 128]], sample_count = 20, sample_size = 1)]
+fn warp_forward_and_back(bencher: Bencher<'_, '_>, [batch, side]: [usize; 2]) {
+    let device = Device::flex().autodiff();
+    let [x, field] = [
+        noise([batch, 3, side, side], &device),
+        field(batch, side, &device),
+    ];
+    let [x, field] = [x, field].map(Tensor::require_grad);
+    bencher.bench_local(|| warp(x.clone(), field.clone()).sum().backward());
+}
+
+fn field(batch: usize, side: usize, device: &Device) -> Tensor<4> {
+    let coarse = noise([batch, 2, 8, 8], device) * 0.1;
+    let options = InterpolateOptions::new(InterpolateMode::Bilinear).with_output_size([side; 2]);
+    interpolate(coarse, options)
 }
 
 benches!(ours, Side::Ours);

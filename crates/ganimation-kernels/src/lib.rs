@@ -14,6 +14,7 @@
 //! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator but the heads |
 //! | [`instance_norm_add`] | the end of a residual block |
 //! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |
+//! | [`warp`] | the edit's motion |
 //! | [`adam_step`] | the optimiser |
 //! | [`PreparedWeights`] | what inference need not compute again |
 
@@ -26,6 +27,7 @@ mod memory;
 mod norm;
 mod planes;
 mod prepare;
+mod warp;
 
 pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
@@ -34,3 +36,4 @@ pub use memory::keep_freed_memory;
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
 pub use planes::conv2d_with_planes;
 pub use prepare::PreparedWeights;
+pub use warp::warp;

@@ -14,9 +14,9 @@ use burn::backend::{
 use super::{
     Kept, Kernels, activation, adam, border, conv,
     geometry::Geometry,
-    image::dims,
+    image::{Images, dims},
     norm::{self, After, Statistics},
-    of_grid, of_image,
+    of_grid, of_image, warp,
 };
 use crate::adam::AdamStep;
 
@@ -114,6 +114,26 @@ impl<const N: usize> Backward<Flex, N> for Normalization {
             if let Some(node) = node {
                 grads.register::<Flex>(node.id, gradient);
             }
+        }
+    }
+}
+
+/// A warp; its parents are the image and the field.
+#[derive(Debug)]
+struct Warp;
+
+impl Backward<Flex, 2> for Warp {
+    type State = (Images, Images);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = Images::new(&grads.consume::<Flex>(&ops.node));
+        let (x, field) = ops.state;
+        let [x_node, field_node] = ops.parents;
+        if let Some(node) = x_node {
+            grads.register::<Flex>(node.id, warp::image_gradient(&field, &grad).into_tensor());
+        }
+        if let Some(node) = field_node {
+            grads.register::<Flex>(node.id, warp::field_gradient(&x, &field, &grad).into_tensor());
         }
     }
 }
@@ -296,6 +316,16 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
                 };
                 prep.finish(state, out)
             }
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn warp(x: FloatTensor<Self>, field: FloatTensor<Self>) -> FloatTensor<Self> {
+        let parents = [x.node(), field.node()];
+        let [x, field] = [x, field].map(|tensor| Images::new(tensor.primitive()));
+        let out = warp::forward(&x, &field).into_tensor();
+        match Warp.prepare::<C>(parents).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x, field), out),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }

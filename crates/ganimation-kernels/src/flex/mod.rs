@@ -18,6 +18,7 @@ mod product;
 mod rows;
 mod scratch;
 mod simd;
+mod warp;
 mod weights;
 mod window;
 mod winograd;
@@ -33,7 +34,7 @@ pub(crate) use norm::After;
 pub(crate) use prepared::Entry;
 
 use geometry::Geometry;
-use image::dims;
+use image::{Images, dims};
 
 use crate::adam::{AdamStep, Moments};
 
@@ -92,6 +93,8 @@ pub(crate) trait Kernels: Backend {
         skip: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self>;
+
+    fn warp(x: FloatTensor<Self>, field: FloatTensor<Self>) -> FloatTensor<Self>;
 
     fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self>;
 
@@ -170,6 +173,10 @@ impl Kernels for Flex {
         epsilon: f64,
     ) -> FloatTensor<Self> {
         norm::forward(&x, &weight, &bias, Some(&skip), epsilon, After::Nothing).0
+    }
+
+    fn warp(x: FloatTensor<Self>, field: FloatTensor<Self>) -> FloatTensor<Self> {
+        warp::forward(&Images::new(&x), &Images::new(&field)).into_tensor()
     }
 
     fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -280,6 +287,11 @@ pub(crate) fn instance_norm_add<const D: usize>(
         skip.into_dispatch(),
         epsilon,
     ))
+}
+
+/// [`crate::warp`] on Flex.
+pub(crate) fn warp(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::warp(x.into_dispatch(), field.into_dispatch()))
 }
 
 /// `[batch, channels, height, width]` plus, at every pixel, the value of its kind in `[batch, channels, kinds, kinds]`:

@@ -4,3 +4,4 @@ mod adam;
 mod conv;
 mod norm;
 mod numbers;
+mod warp;

@@ -1,0 +1,309 @@
+//! Pictures whose pixels move along a field, and the gradients.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{conv::nearest, filled::filled, image::Images};
+
+/// Pixels that a thread takes at a time, in whole rows.
+const CHUNK: usize = 1 << 12;
+/// The fewest rows in a band of the image's gradient: neighbouring bands both look at the rows that reach the two.
+const BAND: usize = 8;
+
+/// Along one axis, the two pixels that a place lies between.
+#[derive(Debug, Clone, Copy)]
+struct Between {
+    first: usize,
+    /// The one after the first, or the first again at the border.
+    second: usize,
+    /// How far the place is from the first to the second, in `[0, 1)`; NaN where the field is.
+    share: f32,
+    /// Whether the place moves with the field: it was not beyond the border.
+    free: bool,
+}
+
+/// One axis of a picture.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    /// The last pixel.
+    last: usize,
+    /// Pixels for a field of 1.
+    scale: f32,
+}
+
+impl Axis {
+    fn new(size: usize) -> Self {
+        Self {
+            last: size.saturating_sub(1),
+            scale: nearest(size as f64),
+        }
+    }
+
+    #[inline(always)]
+    fn place(self, pixel: usize, field: f32) -> Between {
+        let last = self.last as f32;
+        let place = pixel as f32 + self.scale * field;
+        let inside = place.clamp(0.0, last); // NaN stays NaN
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "rounds down what is in 0..=last; NaN becomes 0"
+        )]
+        let first = (inside as usize).min(self.last);
+        Between {
+            first,
+            second: (first + 1).min(self.last),
+            share: inside - first as f32,
+            free: (0.0..=last).contains(&place),
+        }
+    }
+}
+
+/// The size of every picture of a batch.
+#[derive(Debug, Clone, Copy)]
+struct Picture {
+    width: usize,
+    height: usize,
+}
+
+impl Picture {
+    fn of(images: &Images) -> Self {
+        Self {
+            width: images.width,
+            height: images.height,
+        }
+    }
+
+    /// A picture's values, in a batch with `channels` a pixel.
+    fn cut(self, values: &[f32], channels: usize, image: usize) -> &[f32] {
+        let length = self.height * self.width * channels;
+        &values[image * length..][..length]
+    }
+
+    /// Calls `body` with every column of a row and with where `field`, that of the picture, has the pixel read: across
+    /// and down.
+    #[inline(always)]
+    fn each_place(self, field: &[f32], row: usize, mut body: impl FnMut(usize, Between, Between)) {
+        let (across, down) = (Axis::new(self.width), Axis::new(self.height));
+        let field = &field[row * self.width * 2..][..self.width * 2];
+        for (column, &[right, below]) in field.as_chunks::<2>().0.iter().enumerate() {
+            body(column, across.place(column, right), down.place(row, below));
+        }
+    }
+
+    /// The four pixels around a place, `[row, column]` by first and second.
+    #[inline(always)]
+    fn corners(self, picture: &[f32], channels: usize, across: Between, down: Between) -> [[&[f32]; 2]; 2] {
+        [down.first, down.second].map(|row| {
+            [across.first, across.second]
+                .map(|column| &picture[(row * self.width + column) * channels..][..channels])
+        })
+    }
+
+    /// Bands of at most `rows` rows, none of which holds rows of two pictures: which picture, and which of its rows.
+    fn bands(self, batch: usize, rows: usize) -> Vec<(usize, Range<usize>)> {
+        (0..batch)
+            .flat_map(|image| {
+                let starts = (0..self.height).step_by(rows);
+                starts.map(move |start| (image, start..(start + rows).min(self.height)))
+            })
+            .collect()
+    }
+
+    /// Rows of about [`CHUNK`] pixels.
+    fn rows(self) -> usize {
+        (CHUNK / self.width.max(1)).max(1)
+    }
+}
+
+/// Floats in each of the bands of a picture with `row` floats a row.
+fn lengths(bands: &[(usize, Range<usize>)], row: usize) -> Vec<usize> {
+    bands.iter().map(|(_, rows)| rows.len() * row).collect()
+}
+
+/// Reads `x`, `[batch, channels, height, width]`, where `field`, `[batch, 2, height, width]`, says.
+pub(super) fn forward(x: &Images, field: &Images) -> Images {
+    let picture = Picture::of(x);
+    let bands = picture.bands(x.batch, picture.rows());
+    let row_length = x.width * x.channels;
+    let out = filled(&lengths(&bands, row_length), |index, out| {
+        let (image, rows) = bands[index].clone();
+        let values = picture.cut(x.values(), x.channels, image);
+        let field = picture.cut(field.values(), 2, image);
+        for (row, out) in rows.zip(out.chunks_exact_mut(row_length.max(1))) {
+            // A constant number of channels lets the compiler unroll their loop.
+            match x.channels {
+                1 => read_row(picture, values, 1, field, row, out),
+                3 => read_row(picture, values, 3, field, row, out),
+                channels => read_row(picture, values, channels, field, row, out),
+            }
+        }
+    });
+    Images::from_values(out, x.shape())
+}
+
+#[inline(always)]
+fn read_row(picture: Picture, values: &[f32], channels: usize, field: &[f32], row: usize, out: &mut [f32]) {
+    picture.each_place(field, row, |column, across, down| {
+        let [[a, b], [c, d]] = picture.corners(values, channels, across, down);
+        let out = &mut out[column * channels..][..channels];
+        for channel in 0..channels {
+            let above = a[channel] + across.share * (b[channel] - a[channel]);
+            let below = c[channel] + across.share * (d[channel] - c[channel]);
+            out[channel] = above + down.share * (below - above);
+        }
+    });
+}
+
+/// The gradient of the field from `grad`, that of the output.
+pub(super) fn field_gradient(x: &Images, field: &Images, grad: &Images) -> Images {
+    let picture = Picture::of(x);
+    let bands = picture.bands(x.batch, picture.rows());
+    let gradient = filled(&lengths(&bands, x.width * 2), |index, out| {
+        let (image, rows) = bands[index].clone();
+        let [values, grad] = [x, grad].map(|images| picture.cut(images.values(), x.channels, image));
+        let field = picture.cut(field.values(), 2, image);
+        for (row, out) in rows.zip(out.chunks_exact_mut((x.width * 2).max(1))) {
+            match x.channels {
+                1 => slope_row(picture, [values, grad], 1, field, row, out),
+                3 => slope_row(picture, [values, grad], 3, field, row, out),
+                channels => slope_row(picture, [values, grad], channels, field, row, out),
+            }
+        }
+    });
+    Images::from_values(gradient, field.shape())
+}
+
+#[inline(always)]
+fn slope_row(
+    picture: Picture,
+    [values, grad]: [&[f32]; 2],
+    channels: usize,
+    field: &[f32],
+    row: usize,
+    out: &mut [f32],
+) {
+    let scales = [picture.width, picture.height].map(|size| Axis::new(size).scale);
+    let grad = &grad[row * picture.width * channels..];
+    picture.each_place(field, row, |column, across, down| {
+        let [[a, b], [c, d]] = picture.corners(values, channels, across, down);
+        let grad = &grad[column * channels..][..channels];
+        let mut sums = [0.0; 2];
+        for channel in 0..channels {
+            let [a, b, c, d] = [a, b, c, d].map(|corner| corner[channel]);
+            let [right, below] = [(b - a, d - c, down), (c - a, d - b, across)]
+                .map(|(first, second, other)| first + other.share * (second - first));
+            sums[0] += grad[channel] * right;
+            sums[1] += grad[channel] * below;
+        }
+        for (axis, between) in [across, down].into_iter().enumerate() {
+            out[column * 2 + axis] = if between.free {
+                sums[axis] * scales[axis]
+            } else {
+                0.0
+            };
+        }
+    });
+}
+
+/// The gradient of the image from `grad`, that of the output.
+///
+/// A band of its rows is a thread's. What a pixel gets is summed in the order of the output's pixels, so the bits do not
+/// depend on the bands or on the number of threads.
+pub(super) fn image_gradient(field: &Images, grad: &Images) -> Images {
+    let picture = Picture::of(grad);
+    let (batch, channels, height) = (grad.batch, grad.channels, grad.height);
+    let wanted = (4 * rayon::current_num_threads()).div_ceil(batch.max(1));
+    let bands = picture.bands(batch, height.div_ceil(wanted).max(BAND));
+    // The first and the last row that each row of the output reads.
+    let reach: Vec<[usize; 2]> = (0..batch * height)
+        .into_par_iter()
+        .with_min_len(picture.rows())
+        .map(|index| {
+            let mut reach = [height, 0];
+            let field = picture.cut(field.values(), 2, index / height);
+            picture.each_place(field, index % height, |_, _, down| {
+                reach = [reach[0].min(down.first), reach[1].max(down.second)];
+            });
+            reach
+        })
+        .collect();
+    let gradient = filled(&lengths(&bands, grad.width * channels), |index, out| {
+        let (image, rows) = bands[index].clone();
+        let field = picture.cut(field.values(), 2, image);
+        let grad = picture.cut(grad.values(), channels, image);
+        for (row, [low, high]) in reach[image * height..][..height].iter().enumerate() {
+            if *high < rows.start || rows.end <= *low {
+                continue;
+            }
+            match channels {
+                1 => spread_row(picture, grad, 1, field, row, rows.clone(), out),
+                3 => spread_row(picture, grad, 3, field, row, rows.clone(), out),
+                _ => spread_row(picture, grad, channels, field, row, rows.clone(), out),
+            }
+        }
+    });
+    Images::from_values(gradient, grad.shape())
+}
+
+/// Adds the gradient of a row of the output to those `rows` of the image that `out` holds.
+#[inline(always)]
+fn spread_row(
+    picture: Picture,
+    grad: &[f32],
+    channels: usize,
+    field: &[f32],
+    row: usize,
+    rows: Range<usize>,
+    out: &mut [f32],
+) {
+    let grad = &grad[row * picture.width * channels..];
+    picture.each_place(field, row, |column, across, down| {
+        let grad = &grad[column * channels..][..channels];
+        for (target, share) in [(down.first, 1.0 - down.share), (down.second, down.share)] {
+            if !rows.contains(&target) {
+                continue;
+            }
+            let start = (target - rows.start) * picture.width;
+            for (column, share) in [
+                (across.first, share * (1.0 - across.share)),
+                (across.second, share * across.share),
+            ] {
+                let out = &mut out[(start + column) * channels..][..channels];
+                for (out, grad) in out.iter_mut().zip(grad) {
+                    *out += share * grad;
+                }
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_of_the_image_has_the_same_bits_with_any_number_of_threads() {
+        let shape = [1, 3, 61, 37];
+        let wave = |count: usize, step: f32| (0..count).map(|index| (index as f32 * step).sin()).collect();
+        let grad = Images::from_values(wave(3 * 61 * 37, 0.7), shape);
+        let field: Vec<f32> = wave(2 * 61 * 37, 0.37);
+        let field = field.into_iter().map(|value| 0.4 * value).collect();
+        let field = Images::from_values(field, [1, 2, 61, 37]);
+        let [one, three] = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| image_gradient(&field, &grad))
+        });
+        let bits = |images: &Images| {
+            images
+                .values()
+                .iter()
+                .map(|value| value.to_bits())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(bits(&one), bits(&three));
+    }
+}

@@ -1,0 +1,54 @@
+//! Pictures whose pixels move along a field.
+
+use burn::tensor::{
+    Int, Tensor,
+    ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode},
+};
+
+/// Reads every pixel of `x` from another place, which `field` gives relative to the pixel.
+///
+/// `y[b, c, i, j] = x[b, c, i + height · field[b, 1, i, j], j + width · field[b, 0, i, j]]`, bilinearly. Places beyond the
+/// border read the border. This is PyTorch's `grid_sample` with `padding_mode="border"` and `align_corners=False`, where
+/// the grid is the identity plus twice the field. A field of zeros gives `x`, exactly so where a kernel runs.
+///
+/// Differentiable in both. The field's gradient is 0 along an axis on which the place lies beyond the border.
+///
+/// A field that is NaN or infinite somewhere does no harm elsewhere, and nothing beyond `x` is read. The kernels give NaN
+/// for NaN and read the border for infinity; other backends give NaN or the value of some pixel.
+///
+/// # Shapes
+/// - `x` and the result: `[batch, channels, height, width]`, unbounded
+/// - `field`: `[batch, 2, height, width]`, in shares of the picture's width (channel 0, to the right) and height
+///   (channel 1, down)
+///
+/// # Panics
+/// If batch, height or width of `x` and `field` differ, or `field` does not have 2 channels.
+pub fn warp(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    assert_eq!(
+        field.dims(),
+        [batch, 2, height, width],
+        "warp: the field's shape for {batch} images of {height} x {width}"
+    );
+    #[cfg(feature = "flex")]
+    if crate::flex::runs(&x) {
+        return crate::flex::warp(x, field);
+    }
+    composite(x, field)
+}
+
+fn composite(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    // Where the pixels' centres are: -1 and 1 are the picture's edges.
+    let centers = |size: usize| {
+        let pixels = Tensor::<1, Int>::arange(0..size as i64, &x.device()).float();
+        (pixels.cast(x.dtype()) * 2.0 + 1.0) / size as f64 - 1.0
+    };
+    let columns = centers(width).reshape([1, 1, 1, width]);
+    let rows = centers(height).reshape([1, 1, height, 1]);
+    let identity = [columns, rows].map(|axis| axis.expand([batch, 1, height, width]));
+    let grid = Tensor::cat(identity.into(), 1) + field * 2.0;
+    let options =
+        GridSampleOptions::new(InterpolateMode::Bilinear).with_padding_mode(GridSamplePaddingMode::Border);
+    x.grid_sample_2d(grid.permute([0, 2, 3, 1]), options)
+}
