@@ -69,6 +69,9 @@ pub struct GeneratorConfig {
     /// of the resolution.
     #[config(default = 1)]
     pub space_to_depth: usize,
+    /// Side of the kernels of the first layer and of the heads, odd.
+    #[config(default = 7)]
+    pub edge_kernel: usize,
     /// Whether it moves the input's pixels, not only paints.
     #[config(default = false)]
     pub motion: bool,
@@ -79,12 +82,15 @@ pub struct GeneratorConfig {
 
 impl GeneratorConfig {
     /// The network that moves pixels and paints only what motion uncovers; `channels` as 24 or 32.
+    ///
+    /// At half the resolution its edge kernels of 3 see what the paper's 7 see, at a fifth of the cost.
     pub fn motion(channels: usize) -> Self {
         Self::new()
             .with_channels(channels)
             .with_conditioning(Conditioning::Norms)
             .with_orders(Orders::Relative)
             .with_space_to_depth(2)
+            .with_edge_kernel(3)
             .with_motion(true)
             .with_shading(true)
     }
@@ -114,14 +120,15 @@ impl GeneratorConfig {
             Conditioning::Norms => 0,
         };
 
-        let mut main = vec![conv([3 * folded + planes, c], 7, [1, 3]), layer(c), relu()];
+        let (edge, padding) = (self.edge_kernel, self.edge_kernel / 2);
+        let mut main = vec![conv([3 * folded + planes, c], edge, [1, padding]), layer(c), relu()];
         main.extend([conv([c, 2 * c], 4, [2, 1]), layer(2 * c), relu()]);
         main.extend([conv([2 * c, 4 * c], 4, [2, 1]), layer(4 * c), relu()]);
         main.extend((0..self.blocks).map(|_| Layer::Residual(ResidualBlock::new(4 * c, norm, device))));
         main.extend([up([4 * c, 2 * c]), layer(2 * c), relu()]);
         main.extend([up([2 * c, c]), layer(c), relu()]);
 
-        let head = |outputs| Conv2d::new([c, outputs], 7, [1, 3], device);
+        let head = |outputs| Conv2d::new([c, outputs], edge, [1, padding], device);
         let subpixels = |channels| head(channels * folded).with_equal_subpixels(self.space_to_depth);
         let attention = subpixels(1);
         Generator {
@@ -234,7 +241,8 @@ impl Generator {
             };
             Tensor::cat(heads().map(bias).collect(), 0)
         });
-        let outputs = ganimation_kernels::conv2d(features, weight, bias, 1, 3);
+        let padding = weight.dims()[2] / 2;
+        let outputs = ganimation_kernels::conv2d(features, weight, bias, 1, padding);
         let mut first = 0;
         let mut take = |channels: usize| {
             first += channels;

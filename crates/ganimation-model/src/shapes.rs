@@ -36,7 +36,12 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
     };
     let image = 3 * folded;
     let least = if of_norms.is_some() { image } else { image + 1 };
-    let [channels, inputs] = first_layer(shapes, |c, inputs| vec![c.max(1), inputs.max(least), 7, 7])?;
+    let edge = match shapes.get("main.0.weight").map(Vec::as_slice) {
+        Some([_, _, edge, _]) if edge % 2 == 1 && *edge <= 7 => *edge,
+        _ => 7,
+    };
+    let expected = |c: usize, inputs: usize| vec![c.max(1), inputs.max(least), edge, edge];
+    let [channels, inputs] = first_layer(shapes, expected)?;
     let block = |index: usize, conv: u32| format!("main.{}.main.{conv}.weight", 9 + index);
     let blocks = (0..)
         .take_while(|&index| shapes.contains_key(&block(index, 0)))
@@ -50,7 +55,7 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
     }
     let aus = match of_norms {
         Some(aus) => {
-            expect_shape(shapes, "main.0.weight", &[channels, image, 7, 7])?;
+            expect_shape(shapes, "main.0.weight", &[channels, image, edge, edge])?;
             expect_shape(shapes, "main.1.orders.weight", &[2 * channels, aus])?;
             aus
         }
@@ -66,6 +71,7 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
         },
         orders: Orders::Absolute,
         space_to_depth: if folded == 4 { 2 } else { 1 },
+        edge_kernel: edge,
         motion: shapes.contains_key("motion_reg.0.weight"),
         shading: shapes.contains_key("shading_reg.0.weight"),
     })
@@ -144,7 +150,7 @@ mod tests {
         for config in [
             sized(GeneratorConfig::new()),
             sized(GeneratorConfig::new()).with_space_to_depth(2),
-            sized(GeneratorConfig::motion(2)).with_shading(false),
+            sized(GeneratorConfig::motion(2)).with_shading(false).with_edge_kernel(5),
             sized(GeneratorConfig::motion(2)),
         ] {
             let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();

@@ -1,12 +1,14 @@
 //! One stretch of a run: the loop over batches, and what is written between its steps.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ganimation_data::{Dataset, Loader, LoaderConfig, Split, save_image};
+use ganimation_data::teacher::Teacher;
+use ganimation_data::{Dataset, Face, LessonConfig, Loader, LoaderConfig, MotionPrior, Split, save_image};
 
-use crate::config::TrainConfig;
+use crate::config::{Network, TrainConfig};
 use crate::events::Events;
 use crate::history::{VALIDATION, WARNINGS};
 use crate::lines::Lines;
@@ -73,6 +75,7 @@ impl<'a> Session<'a> {
                 faces.to_vec(),
                 LoaderConfig {
                     skip_bad: dataset.skips_bad(),
+                    lessons: lessons(&config, faces)?,
                     ..loader_config(&config)
                 },
                 step,
@@ -279,6 +282,19 @@ fn scalars_of_validation(line: &Validation) -> [(&'static str, f64); 9] {
     ]
 }
 
+/// The motion network's lessons, which follow from how the training faces' landmarks move.
+fn lessons(config: &TrainConfig, faces: &[Face]) -> Result<Option<LessonConfig>> {
+    if config.network == Network::Paper {
+        return Ok(None);
+    }
+    let known = faces.iter().filter_map(|face| Some((face.landmarks.as_ref()?, &face.intensities)));
+    let prior = MotionPrior::fit(known)?;
+    Ok(Some(LessonConfig {
+        teacher: Arc::new(Teacher::new(prior, config.motion.gains)),
+        taught_steps: config.motion.taught_steps,
+    }))
+}
+
 fn loader_config(config: &TrainConfig) -> LoaderConfig {
     LoaderConfig {
         batch_size: config.batch_size,
@@ -293,5 +309,6 @@ fn loader_config(config: &TrainConfig) -> LoaderConfig {
         cache: config.cache,
         balance: config.balance,
         skip_bad: false, // the dataset knows
+        lessons: None,   // the faces teach them
     }
 }

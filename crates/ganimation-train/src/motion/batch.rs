@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
-use ganimation_data::{Batch, FIELD_SIDE, Lessons, Pairs};
+use ganimation_data::teacher::FIELD_SIDE;
+use ganimation_data::{Batch, Lessons, Pairs};
 use ganimation_model::enlarge;
 
 /// Faces, what they are asked to do, and what the teacher says to it.
