@@ -49,7 +49,7 @@ impl Axis {
             clippy::cast_possible_truncation,
             reason = "rounds down what is in 0..=last; NaN becomes 0"
         )]
-        let first = (inside as usize).min(self.last);
+        let first = (inside as u32 as usize).min(self.last);
         Between {
             first,
             second: (first + 1).min(self.last),
@@ -80,24 +80,26 @@ impl Picture {
         &values[image * length..][..length]
     }
 
-    /// Calls `body` with every column of a row and with where `field`, that of the picture, has the pixel read: across
-    /// and down.
+    /// Where `field`, that of the picture, has the pixels of a row read: across and down.
     #[inline(always)]
-    fn each_place(self, field: &[f32], row: usize, mut body: impl FnMut(usize, Between, Between)) {
+    fn places(self, field: &[f32], row: usize) -> impl Iterator<Item = [Between; 2]> {
         let (across, down) = (Axis::new(self.width), Axis::new(self.height));
         let field = &field[row * self.width * 2..][..self.width * 2];
-        for (column, &[right, below]) in field.as_chunks::<2>().0.iter().enumerate() {
-            body(column, across.place(column, right), down.place(row, below));
-        }
+        let field = field.as_chunks::<2>().0.iter().enumerate();
+        field.map(move |(column, &[right, below])| [across.place(column, right), down.place(row, below)])
     }
 
-    /// The four pixels around a place, `[row, column]` by first and second.
+    /// The four pixels around a place: of its first row, then of its second.
     #[inline(always)]
-    fn corners(self, picture: &[f32], channels: usize, across: Between, down: Between) -> [[&[f32]; 2]; 2] {
-        [down.first, down.second].map(|row| {
-            [across.first, across.second]
-                .map(|column| &picture[(row * self.width + column) * channels..][..channels])
-        })
+    fn corners(self, picture: &[f32], channels: usize, [across, down]: [Between; 2]) -> [&[f32]; 4] {
+        let pixel =
+            |row: usize, column: usize| &picture[(row * self.width + column) * channels..][..channels];
+        [
+            pixel(down.first, across.first),
+            pixel(down.first, across.second),
+            pixel(down.second, across.first),
+            pixel(down.second, across.second),
+        ]
     }
 
     /// Bands of at most `rows` rows, none of which holds rows of two pictures: which picture, and which of its rows.
@@ -144,15 +146,18 @@ pub(super) fn forward(x: &Images, field: &Images) -> Images {
 
 #[inline(always)]
 fn read_row(picture: Picture, values: &[f32], channels: usize, field: &[f32], row: usize, out: &mut [f32]) {
-    picture.each_place(field, row, |column, across, down| {
-        let [[a, b], [c, d]] = picture.corners(values, channels, across, down);
-        let out = &mut out[column * channels..][..channels];
+    for (place, out) in picture
+        .places(field, row)
+        .zip(out.chunks_exact_mut(channels.max(1)))
+    {
+        let [a, b, c, d] = picture.corners(values, channels, place);
+        let [across, down] = place;
         for channel in 0..channels {
             let above = a[channel] + across.share * (b[channel] - a[channel]);
             let below = c[channel] + across.share * (d[channel] - c[channel]);
             out[channel] = above + down.share * (below - above);
         }
-    });
+    }
 }
 
 /// The gradient of the field from `grad`, that of the output.
@@ -183,27 +188,23 @@ fn slope_row(
     row: usize,
     out: &mut [f32],
 ) {
-    let scales = [picture.width, picture.height].map(|size| Axis::new(size).scale);
-    let grad = &grad[row * picture.width * channels..];
-    picture.each_place(field, row, |column, across, down| {
-        let [[a, b], [c, d]] = picture.corners(values, channels, across, down);
-        let grad = &grad[column * channels..][..channels];
-        let mut sums = [0.0; 2];
+    let [width, height] = [picture.width, picture.height].map(|size| Axis::new(size).scale);
+    let grad = grad[row * picture.width * channels..].chunks_exact(channels.max(1));
+    let pixels = picture.places(field, row).zip(grad);
+    for ((place, grad), out) in pixels.zip(out.as_chunks_mut::<2>().0) {
+        let [a, b, c, d] = picture.corners(values, channels, place);
+        let [across, down] = place;
+        let [mut right, mut below] = [0.0; 2];
         for channel in 0..channels {
-            let [a, b, c, d] = [a, b, c, d].map(|corner| corner[channel]);
-            let [right, below] = [(b - a, d - c, down), (c - a, d - b, across)]
-                .map(|(first, second, other)| first + other.share * (second - first));
-            sums[0] += grad[channel] * right;
-            sums[1] += grad[channel] * below;
+            let (a, b, c, d) = (a[channel], b[channel], c[channel], d[channel]);
+            right += grad[channel] * ((b - a) + down.share * ((d - c) - (b - a)));
+            below += grad[channel] * ((c - a) + across.share * ((d - b) - (c - a)));
         }
-        for (axis, between) in [across, down].into_iter().enumerate() {
-            out[column * 2 + axis] = if between.free {
-                sums[axis] * scales[axis]
-            } else {
-                0.0
-            };
-        }
-    });
+        *out = [
+            if across.free { right * width } else { 0.0 },
+            if down.free { below * height } else { 0.0 },
+        ];
+    }
 }
 
 /// The gradient of the image from `grad`, that of the output.
@@ -222,9 +223,9 @@ pub(super) fn image_gradient(field: &Images, grad: &Images) -> Images {
         .map(|index| {
             let mut reach = [height, 0];
             let field = picture.cut(field.values(), 2, index / height);
-            picture.each_place(field, index % height, |_, _, down| {
+            for [_, down] in picture.places(field, index % height) {
                 reach = [reach[0].min(down.first), reach[1].max(down.second)];
-            });
+            }
             reach
         })
         .collect();
@@ -257,9 +258,8 @@ fn spread_row(
     rows: Range<usize>,
     out: &mut [f32],
 ) {
-    let grad = &grad[row * picture.width * channels..];
-    picture.each_place(field, row, |column, across, down| {
-        let grad = &grad[column * channels..][..channels];
+    let grad = grad[row * picture.width * channels..].chunks_exact(channels.max(1));
+    for ([across, down], grad) in picture.places(field, row).zip(grad) {
         for (target, share) in [(down.first, 1.0 - down.share), (down.second, down.share)] {
             if !rows.contains(&target) {
                 continue;
@@ -275,7 +275,7 @@ fn spread_row(
                 }
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]
