@@ -293,7 +293,13 @@ fn views_are_read_as_what_they_show() {
         .expand([2, 2, 5, 7])
         * 0.3;
     let expected = defined(&values(&x), &values(&field), [2, 2, 5, 7]);
-    assert_close_values(&values(&warp(x, field)), &expected, DType::F32, "views");
+    let found = values(&warp(x.clone(), field.clone()));
+    assert_close_values(&found, &expected, DType::F32, "views");
+    // The same in other layouts, to the bit.
+    let planes = Tensor::from_data(x.to_data(), &device);
+    assert_eq!(values(&warp(planes, field.clone())), found);
+    let tracked = warp(x.autodiff().require_grad(), field.autodiff());
+    assert_eq!(values(&tracked), found);
 }
 
 #[test]
