@@ -123,7 +123,7 @@ impl<const N: usize> Backward<Flex, N> for Normalization {
 struct Warp;
 
 impl Backward<Flex, 2> for Warp {
-    type State = (Images, Images);
+    type State = (Images, FlexTensor);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = Images::new(&grads.consume::<Flex>(&ops.node));
@@ -322,7 +322,8 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
 
     fn warp(x: FloatTensor<Self>, field: FloatTensor<Self>) -> FloatTensor<Self> {
         let parents = [x.node(), field.node()];
-        let [x, field] = [x, field].map(|tensor| Images::new(tensor.primitive()));
+        let x = Images::new(x.primitive());
+        let field = warp::planes(field.primitive());
         let out = warp::forward(&x, &field).into_tensor();
         match Warp.prepare::<C>(parents).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((x, field), out),

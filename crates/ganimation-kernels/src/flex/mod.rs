@@ -34,7 +34,7 @@ pub(crate) use norm::After;
 pub(crate) use prepared::Entry;
 
 use geometry::Geometry;
-use image::{Images, dims};
+use image::dims;
 
 use crate::adam::{AdamStep, Moments};
 
@@ -176,7 +176,7 @@ impl Kernels for Flex {
     }
 
     fn warp(x: FloatTensor<Self>, field: FloatTensor<Self>) -> FloatTensor<Self> {
-        warp::forward(&Images::new(&x), &Images::new(&field)).into_tensor()
+        warp::forward_in_layout(&x, &warp::planes(&field))
     }
 
     fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self> {

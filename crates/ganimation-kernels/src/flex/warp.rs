@@ -2,9 +2,14 @@
 
 use std::ops::Range;
 
+use burn::{backend::flex::FlexTensor, tensor::Shape};
 use rayon::prelude::*;
 
-use super::{conv::nearest, filled::filled, image::Images};
+use super::{
+    conv::nearest,
+    filled::filled,
+    image::{Images, dims},
+};
 
 /// Pixels that a thread takes at a time, in whole rows.
 const CHUNK: usize = 1 << 12;
@@ -49,7 +54,7 @@ impl Axis {
             clippy::cast_possible_truncation,
             reason = "rounds down what is in 0..=last; NaN becomes 0"
         )]
-        let first = (inside as usize).min(self.last);
+        let first = (inside as u32 as usize).min(self.last);
         Between {
             first,
             second: (first + 1).min(self.last),
@@ -80,24 +85,33 @@ impl Picture {
         &values[image * length..][..length]
     }
 
-    /// Calls `body` with every column of a row and with where `field`, that of the picture, has the pixel read: across
-    /// and down.
-    #[inline(always)]
-    fn each_place(self, field: &[f32], row: usize, mut body: impl FnMut(usize, Between, Between)) {
-        let (across, down) = (Axis::new(self.width), Axis::new(self.height));
-        let field = &field[row * self.width * 2..][..self.width * 2];
-        for (column, &[right, below]) in field.as_chunks::<2>().0.iter().enumerate() {
-            body(column, across.place(column, right), down.place(row, below));
-        }
+    /// A picture's motion to the right and down, in the row-major `[batch, 2, height, width]` of [`planes`].
+    fn motion(self, field: &FlexTensor, image: usize) -> [&[f32]; 2] {
+        let plane = self.height * self.width;
+        let (right, down) = self.cut(field.storage(), 2, image).split_at(plane);
+        [right, down]
     }
 
-    /// The four pixels around a place, `[row, column]` by first and second.
+    /// Where the picture's motion has the pixels of a row read: across and down.
     #[inline(always)]
-    fn corners(self, picture: &[f32], channels: usize, across: Between, down: Between) -> [[&[f32]; 2]; 2] {
-        [down.first, down.second].map(|row| {
-            [across.first, across.second]
-                .map(|column| &picture[(row * self.width + column) * channels..][..channels])
-        })
+    fn places(self, motion: [&[f32]; 2], row: usize) -> impl Iterator<Item = [Between; 2]> {
+        let (across, down) = (Axis::new(self.width), Axis::new(self.height));
+        let [right, below] = motion.map(|plane| plane[row * self.width..][..self.width].iter());
+        let motion = right.zip(below).enumerate();
+        motion.map(move |(column, (right, below))| [across.place(column, *right), down.place(row, *below)])
+    }
+
+    /// The four pixels around a place: of its first row, then of its second.
+    #[inline(always)]
+    fn corners(self, picture: &[f32], channels: usize, [across, down]: [Between; 2]) -> [&[f32]; 4] {
+        let pixel =
+            |row: usize, column: usize| &picture[(row * self.width + column) * channels..][..channels];
+        [
+            pixel(down.first, across.first),
+            pixel(down.first, across.second),
+            pixel(down.second, across.first),
+            pixel(down.second, across.second),
+        ]
     }
 
     /// Bands of at most `rows` rows, none of which holds rows of two pictures: which picture, and which of its rows.
@@ -121,21 +135,45 @@ fn lengths(bands: &[(usize, Range<usize>)], row: usize) -> Vec<usize> {
     bands.iter().map(|(_, rows)| rows.len() * row).collect()
 }
 
-/// Reads `x`, `[batch, channels, height, width]`, where `field`, `[batch, 2, height, width]`, says.
-pub(super) fn forward(x: &Images, field: &Images) -> Images {
+/// A field in row-major order, as enlarging it leaves it.
+pub(super) fn planes(field: &FlexTensor) -> FlexTensor {
+    field.to_contiguous()
+}
+
+/// [`forward`] in the layout of `x`.
+///
+/// Planes become pictures of one channel. To find each place once a plane takes less time than to rearrange a large
+/// picture.
+pub(super) fn forward_in_layout(x: &FlexTensor, field: &FlexTensor) -> FlexTensor {
+    let shape = dims(x);
+    if !x.layout().is_contiguous() {
+        return forward(&Images::new(x), field).into_tensor();
+    }
+    let [batch, channels, height, width] = shape;
+    let planes = x.reshape(Shape::from([batch * channels, 1, height, width]));
+    let out = forward(&Images::new(&planes), field).into_tensor();
+    out.reshape(Shape::from(shape))
+}
+
+/// Reads `x`, `[batch, channels, height, width]`, where `field`, `[batch, 2, height, width]` from [`planes`], says.
+///
+/// A field serves as many consecutive pictures as there are for each.
+pub(super) fn forward(x: &Images, field: &FlexTensor) -> Images {
+    let [fields, ..] = dims::<4>(field);
+    let pictures = x.batch / fields.max(1);
     let picture = Picture::of(x);
     let bands = picture.bands(x.batch, picture.rows());
     let row_length = x.width * x.channels;
     let out = filled(&lengths(&bands, row_length), |index, out| {
         let (image, rows) = bands[index].clone();
         let values = picture.cut(x.values(), x.channels, image);
-        let field = picture.cut(field.values(), 2, image);
+        let motion = picture.motion(field, image / pictures);
         for (row, out) in rows.zip(out.chunks_exact_mut(row_length.max(1))) {
             // A constant number of channels lets the compiler unroll their loop.
             match x.channels {
-                1 => read_row(picture, values, 1, field, row, out),
-                3 => read_row(picture, values, 3, field, row, out),
-                channels => read_row(picture, values, channels, field, row, out),
+                1 => read_row(picture, values, 1, motion, row, out),
+                3 => read_row(picture, values, 3, motion, row, out),
+                channels => read_row(picture, values, channels, motion, row, out),
             }
         }
     });
@@ -143,35 +181,45 @@ pub(super) fn forward(x: &Images, field: &Images) -> Images {
 }
 
 #[inline(always)]
-fn read_row(picture: Picture, values: &[f32], channels: usize, field: &[f32], row: usize, out: &mut [f32]) {
-    picture.each_place(field, row, |column, across, down| {
-        let [[a, b], [c, d]] = picture.corners(values, channels, across, down);
-        let out = &mut out[column * channels..][..channels];
+fn read_row(
+    picture: Picture,
+    values: &[f32],
+    channels: usize,
+    motion: [&[f32]; 2],
+    row: usize,
+    out: &mut [f32],
+) {
+    for (place, out) in picture
+        .places(motion, row)
+        .zip(out.chunks_exact_mut(channels.max(1)))
+    {
+        let [a, b, c, d] = picture.corners(values, channels, place);
+        let [across, down] = place;
         for channel in 0..channels {
             let above = a[channel] + across.share * (b[channel] - a[channel]);
             let below = c[channel] + across.share * (d[channel] - c[channel]);
             out[channel] = above + down.share * (below - above);
         }
-    });
+    }
 }
 
 /// The gradient of the field from `grad`, that of the output.
-pub(super) fn field_gradient(x: &Images, field: &Images, grad: &Images) -> Images {
+pub(super) fn field_gradient(x: &Images, field: &FlexTensor, grad: &Images) -> Images {
     let picture = Picture::of(x);
     let bands = picture.bands(x.batch, picture.rows());
     let gradient = filled(&lengths(&bands, x.width * 2), |index, out| {
         let (image, rows) = bands[index].clone();
         let [values, grad] = [x, grad].map(|images| picture.cut(images.values(), x.channels, image));
-        let field = picture.cut(field.values(), 2, image);
+        let motion = picture.motion(field, image);
         for (row, out) in rows.zip(out.chunks_exact_mut((x.width * 2).max(1))) {
             match x.channels {
-                1 => slope_row(picture, [values, grad], 1, field, row, out),
-                3 => slope_row(picture, [values, grad], 3, field, row, out),
-                channels => slope_row(picture, [values, grad], channels, field, row, out),
+                1 => slope_row(picture, [values, grad], 1, motion, row, out),
+                3 => slope_row(picture, [values, grad], 3, motion, row, out),
+                channels => slope_row(picture, [values, grad], channels, motion, row, out),
             }
         }
     });
-    Images::from_values(gradient, field.shape())
+    Images::from_values(gradient, [x.batch, 2, x.height, x.width])
 }
 
 #[inline(always)]
@@ -179,38 +227,34 @@ fn slope_row(
     picture: Picture,
     [values, grad]: [&[f32]; 2],
     channels: usize,
-    field: &[f32],
+    motion: [&[f32]; 2],
     row: usize,
     out: &mut [f32],
 ) {
-    let scales = [picture.width, picture.height].map(|size| Axis::new(size).scale);
-    let grad = &grad[row * picture.width * channels..];
-    picture.each_place(field, row, |column, across, down| {
-        let [[a, b], [c, d]] = picture.corners(values, channels, across, down);
-        let grad = &grad[column * channels..][..channels];
-        let mut sums = [0.0; 2];
+    let [width, height] = [picture.width, picture.height].map(|size| Axis::new(size).scale);
+    let grad = grad[row * picture.width * channels..].chunks_exact(channels.max(1));
+    let pixels = picture.places(motion, row).zip(grad);
+    for ((place, grad), out) in pixels.zip(out.as_chunks_mut::<2>().0) {
+        let [a, b, c, d] = picture.corners(values, channels, place);
+        let [across, down] = place;
+        let [mut right, mut below] = [0.0; 2];
         for channel in 0..channels {
-            let [a, b, c, d] = [a, b, c, d].map(|corner| corner[channel]);
-            let [right, below] = [(b - a, d - c, down), (c - a, d - b, across)]
-                .map(|(first, second, other)| first + other.share * (second - first));
-            sums[0] += grad[channel] * right;
-            sums[1] += grad[channel] * below;
+            let (a, b, c, d) = (a[channel], b[channel], c[channel], d[channel]);
+            right += grad[channel] * ((b - a) + down.share * ((d - c) - (b - a)));
+            below += grad[channel] * ((c - a) + across.share * ((d - b) - (c - a)));
         }
-        for (axis, between) in [across, down].into_iter().enumerate() {
-            out[column * 2 + axis] = if between.free {
-                sums[axis] * scales[axis]
-            } else {
-                0.0
-            };
-        }
-    });
+        *out = [
+            if across.free { right * width } else { 0.0 },
+            if down.free { below * height } else { 0.0 },
+        ];
+    }
 }
 
 /// The gradient of the image from `grad`, that of the output.
 ///
 /// A band of its rows is a thread's. What a pixel gets is summed in the order of the output's pixels, so the bits do not
 /// depend on the bands or on the number of threads.
-pub(super) fn image_gradient(field: &Images, grad: &Images) -> Images {
+pub(super) fn image_gradient(field: &FlexTensor, grad: &Images) -> Images {
     let picture = Picture::of(grad);
     let (batch, channels, height) = (grad.batch, grad.channels, grad.height);
     let wanted = (4 * rayon::current_num_threads()).div_ceil(batch.max(1));
@@ -221,25 +265,25 @@ pub(super) fn image_gradient(field: &Images, grad: &Images) -> Images {
         .with_min_len(picture.rows())
         .map(|index| {
             let mut reach = [height, 0];
-            let field = picture.cut(field.values(), 2, index / height);
-            picture.each_place(field, index % height, |_, _, down| {
+            let motion = picture.motion(field, index / height);
+            for [_, down] in picture.places(motion, index % height) {
                 reach = [reach[0].min(down.first), reach[1].max(down.second)];
-            });
+            }
             reach
         })
         .collect();
     let gradient = filled(&lengths(&bands, grad.width * channels), |index, out| {
         let (image, rows) = bands[index].clone();
-        let field = picture.cut(field.values(), 2, image);
+        let motion = picture.motion(field, image);
         let grad = picture.cut(grad.values(), channels, image);
         for (row, [low, high]) in reach[image * height..][..height].iter().enumerate() {
             if *high < rows.start || rows.end <= *low {
                 continue;
             }
             match channels {
-                1 => spread_row(picture, grad, 1, field, row, rows.clone(), out),
-                3 => spread_row(picture, grad, 3, field, row, rows.clone(), out),
-                _ => spread_row(picture, grad, channels, field, row, rows.clone(), out),
+                1 => spread_row(picture, grad, 1, motion, row, rows.clone(), out),
+                3 => spread_row(picture, grad, 3, motion, row, rows.clone(), out),
+                _ => spread_row(picture, grad, channels, motion, row, rows.clone(), out),
             }
         }
     });
@@ -252,14 +296,13 @@ fn spread_row(
     picture: Picture,
     grad: &[f32],
     channels: usize,
-    field: &[f32],
+    motion: [&[f32]; 2],
     row: usize,
     rows: Range<usize>,
     out: &mut [f32],
 ) {
-    let grad = &grad[row * picture.width * channels..];
-    picture.each_place(field, row, |column, across, down| {
-        let grad = &grad[column * channels..][..channels];
+    let grad = grad[row * picture.width * channels..].chunks_exact(channels.max(1));
+    for ([across, down], grad) in picture.places(motion, row).zip(grad) {
         for (target, share) in [(down.first, 1.0 - down.share), (down.second, down.share)] {
             if !rows.contains(&target) {
                 continue;
@@ -275,12 +318,13 @@ fn spread_row(
                 }
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flex::image::tensor;
 
     #[test]
     fn the_gradient_of_the_image_has_the_same_bits_with_any_number_of_threads() {
@@ -289,7 +333,7 @@ mod tests {
         let grad = Images::from_values(wave(3 * 61 * 37, 0.7), shape);
         let field: Vec<f32> = wave(2 * 61 * 37, 0.37);
         let field = field.into_iter().map(|value| 0.4 * value).collect();
-        let field = Images::from_values(field, [1, 2, 61, 37]);
+        let field = tensor(field, &[1, 2, 61, 37]);
         let [one, three] = [1, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)

@@ -1,6 +1,6 @@
 //! Seeded tensors and comparisons that the tests share.
 
-use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Gradients, Shape, Tensor, TensorData};
 
 /// A small generator of numbers, the same on every machine.
 pub(crate) struct Numbers(u64);
@@ -48,6 +48,12 @@ impl Numbers {
 /// The tensor's values, as `f64`.
 pub(crate) fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
     tensor.to_data().iter::<f64>().collect()
+}
+
+/// A tensor's gradient, which must be there.
+pub(crate) fn gradient<const D: usize>(tensor: &Tensor<D>, gradients: &Gradients) -> Tensor<D> {
+    let gradient = tensor.grad(gradients);
+    gradient.unwrap_or_else(|| panic!("a tensor {:?} without a gradient", tensor.dims()))
 }
 
 /// Panics where two tensors differ by more than rounding: 1e-4 in `f32`, 1e-10 in `f64`, relative to the largest value.

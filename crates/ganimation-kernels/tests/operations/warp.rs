@@ -1,6 +1,6 @@
 //! The warp against its definition, Burn's grid sampling and PyTorch's.
 
-use crate::numbers::{Numbers, assert_close, assert_close_values, values};
+use crate::numbers::{Numbers, assert_close, assert_close_values, gradient, values};
 use burn::tensor::{
     DType, Device, Shape, Tensor, TensorData,
     ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode},
@@ -27,6 +27,7 @@ fn defined(x: &[f64], field: &[f64], [batch, channels, height, width]: [usize; 4
     for image in 0..batch {
         for channel in 0..channels {
             let value = |row: f64, column: f64| {
+                #[allow(clippy::cast_possible_truncation, reason = "whole numbers within the picture")]
                 let (row, column) = (row as usize, column as usize);
                 x[((image * channels + channel) * height + row) * width + column]
             };
@@ -179,7 +180,7 @@ fn gradients(x: &Tensor<4>, field: &Tensor<4>, slope: &Tensor<4>, dtype: DType) 
     let [x, field] = [x, field].map(|tensor| tensor.clone().cast(dtype).autodiff().require_grad());
     let slope = slope.clone().cast(dtype).autodiff();
     let gradients = (warp(x.clone(), field.clone()) * slope).sum().backward();
-    [x, field].map(|tensor| tensor.grad(&gradients).unwrap())
+    [x, field].map(|tensor| gradient(&tensor, &gradients))
 }
 
 #[test]
@@ -292,7 +293,13 @@ fn views_are_read_as_what_they_show() {
         .expand([2, 2, 5, 7])
         * 0.3;
     let expected = defined(&values(&x), &values(&field), [2, 2, 5, 7]);
-    assert_close_values(&values(&warp(x, field)), &expected, DType::F32, "views");
+    let found = values(&warp(x.clone(), field.clone()));
+    assert_close_values(&found, &expected, DType::F32, "views");
+    // The same in other layouts, to the bit.
+    let planes = Tensor::from_data(x.to_data(), &device);
+    assert_eq!(values(&warp(planes, field.clone())), found);
+    let tracked = warp(x.autodiff().require_grad(), field.autodiff());
+    assert_eq!(values(&tracked), found);
 }
 
 #[test]
@@ -319,8 +326,11 @@ fn a_field_that_is_not_finite_harms_its_own_pixel_alone() {
 fn nothing_of_nothing_is_nothing() {
     let device = Device::flex();
     for shape in [[0, 3, 4, 5], [2, 0, 4, 5], [2, 3, 4, 0], [2, 3, 0, 5]] {
+        let x = Tensor::<4>::zeros(shape, &device);
         let field = Tensor::zeros([shape[0], 2, shape[2], shape[3]], &device);
-        assert_eq!(warp(Tensor::zeros(shape, &device), field).dims(), shape);
+        assert_eq!(warp(x.clone(), field.clone()).dims(), shape);
+        let [image, motion] = gradients(&x, &field, &x, DType::F32);
+        assert_eq!((image.dims(), motion.dims()), (x.dims(), field.dims()));
     }
 }
 
