@@ -283,5 +283,6 @@ fn loader_config(config: &TrainConfig) -> LoaderConfig {
         cache: config.cache,
         balance: config.balance,
         skip_bad: false, // the dataset knows
+        lessons: None,
     }
 }
