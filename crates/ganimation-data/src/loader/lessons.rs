@@ -274,7 +274,8 @@ impl LessonPlan {
             0.0..0.1 => {}
             0.1..0.6 => {
                 for _ in 0..random.random_range(1..=4) {
-                    let unit = random.random_range(0..AU_COUNT as u32) as usize;
+                    let unit = random.random_range(0..AU_COUNT as u64);
+                    let unit = usize::try_from(unit).unwrap_or_default();
                     let off = random.random::<f32>() < 0.35;
                     let value = random.random::<f32>() * self.most[unit];
                     target[unit] = if off { 0.0 } else { value };

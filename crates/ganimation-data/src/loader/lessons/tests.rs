@@ -49,8 +49,8 @@ fn teacher() -> Arc<Teacher> {
         } else {
             0.002
         };
-        for lower in 65..68 {
-            displacement[lower][1] = move_by;
+        for lower in &mut displacement[65..] {
+            lower[1] = move_by;
         }
         displacement[48] = [-0.004, 0.0];
         displacement[54] = [0.004, 0.0];
@@ -64,7 +64,7 @@ fn faces(dir: &std::path::Path, count: u8) -> Vec<Face> {
     let face = |i: u8| {
         let path = dir.join(format!("{i}.png"));
         let halves = |x| 3 * i + u8::from(x >= 8);
-        RgbImage::from_fn(SIZE as u32, SIZE as u32, |x, _| Rgb([halves(x); 3]))
+        RgbImage::from_fn(16, 16, |x, _| Rgb([halves(x); 3]))
             .save(&path)
             .unwrap();
         let mut intensities = Intensities::new([f32::from(i) / 10.0; AU_COUNT]);
