@@ -45,7 +45,7 @@ pub use face::{FaceBox, FaceDetector, crop};
 pub use files::{lock_folder, remove_scratch, write_whole};
 pub use film::{FilmFormat, FilmOptions, FilmWriter, gif_bytes, write_gif};
 pub use landmarks::Landmarks;
-pub use loader::{Batch, Loader, LoaderConfig};
+pub use loader::{Batch, LessonConfig, Lessons, Loader, LoaderConfig, Pairs};
 pub use parallel::available_workers;
 pub use picture::{decode_photo, photo_from_bytes};
 pub use prior::MotionPrior;

@@ -1,7 +1,5 @@
 //! How landmarks move with each action unit, learned from labelled faces.
 
-use std::ops::Range;
-
 use nalgebra::DMatrix;
 
 use crate::au::{AU_COUNT, Intensities};
@@ -228,50 +226,53 @@ fn single(value: f64) -> f32 {
     value as f32
 }
 
-/// Ranges of landmarks.
-type Part = &'static [Range<usize>];
+/// A set of landmarks, a bit each.
+type Part = u128;
 
-const JAW: Part = &[3..14];
-const BROWS: Part = &[17..27];
-const INNER_BROWS: Part = &[20..24];
-const NOSE_ROOT: Part = &[27..28];
-const NOSE: Part = &[27..36];
-const NOSTRILS: Part = &[31..36];
-const EYES: Part = &[36..48];
+/// The landmarks from `first` to `last`.
+const fn part(first: u32, last: u32) -> Part {
+    (2 << last) - (1 << first)
+}
+
+const JAW: Part = part(3, 13);
+const BROWS: Part = part(17, 26);
+const INNER_BROWS: Part = part(20, 23);
+const NOSE_ROOT: Part = part(27, 27);
+const NOSE: Part = part(27, 35);
+const NOSTRILS: Part = part(31, 35);
+const EYES: Part = part(36, 47);
 /// Between the corners of the eyes.
-const UPPER_LIDS: Part = &[37..39, 43..45];
+const UPPER_LIDS: Part = part(37, 38) | part(43, 44);
 /// With the corners of the eyes.
-const LOWER_LIDS: Part = &[36..37, 39..43, 45..48];
-const MOUTH: Part = &[48..68];
+const LOWER_LIDS: Part = part(36, 36) | part(39, 42) | part(45, 47);
+const MOUTH: Part = part(48, 67);
 /// Its outer and its inner edge.
-const UPPER_LIP: Part = &[48..55, 60..65];
+const UPPER_LIP: Part = part(48, 54) | part(60, 64);
 
 /// What the muscles of each unit reach, in the order of labels.
-const REACH: [&[Part]; AU_COUNT] = [
-    &[BROWS, UPPER_LIDS],            // AU01
-    &[BROWS, UPPER_LIDS],            // AU02
-    &[BROWS, UPPER_LIDS, NOSE_ROOT], // AU04
-    &[EYES],                         // AU05
-    &[EYES],                         // AU06
-    &[EYES],                         // AU07
-    &[NOSE, INNER_BROWS, UPPER_LIP], // AU09
-    &[MOUTH, NOSTRILS],              // AU10
-    &[MOUTH, JAW, LOWER_LIDS],       // AU12
-    &[MOUTH],                        // AU14
-    &[MOUTH, JAW],                   // AU15
-    &[MOUTH, JAW],                   // AU17
-    &[MOUTH, JAW],                   // AU20
-    &[MOUTH],                        // AU23
-    &[MOUTH, JAW],                   // AU25
-    &[MOUTH, JAW],                   // AU26
-    &[EYES],                         // AU45
+const REACH: [Part; AU_COUNT] = [
+    BROWS | UPPER_LIDS,             // AU01
+    BROWS | UPPER_LIDS,             // AU02
+    BROWS | UPPER_LIDS | NOSE_ROOT, // AU04
+    EYES,                           // AU05
+    EYES,                           // AU06
+    EYES,                           // AU07
+    NOSE | INNER_BROWS | UPPER_LIP, // AU09
+    MOUTH | NOSTRILS,               // AU10
+    MOUTH | JAW | LOWER_LIDS,       // AU12
+    MOUTH,                          // AU14
+    MOUTH | JAW,                    // AU15
+    MOUTH | JAW,                    // AU17
+    MOUTH | JAW,                    // AU20
+    MOUTH,                          // AU23
+    MOUTH | JAW,                    // AU25
+    MOUTH | JAW,                    // AU26
+    EYES,                           // AU45
 ];
 
 /// The landmarks that a unit moves.
 fn reach(unit: usize) -> impl Iterator<Item = usize> {
-    REACH[unit]
-        .iter()
-        .flat_map(|&part| part.iter().cloned().flatten())
+    (0..LANDMARK_COUNT).filter(move |point| REACH[unit] >> point & 1 == 1)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub const FIELD_SIDE: usize = 32;
 /// The intensities that the prior is learned from are noisy, most for rare units, which makes slopes too small. Larger
 /// gains for AU12 were seen to make caricatures.
 pub const GAINS: [f32; AU_COUNT] = [
-    2.0, 1.5, 2.0, 3.0, 1.3, 2.0, 2.0, 1.3, 1.0, 1.6, 1.6, 1.6, 1.8, 2.0, 1.1, 2.0, 1.4,
+    2.2, 1.7, 2.2, 3.2, 1.4, 2.2, 2.4, 1.5, 1.1, 1.8, 1.8, 1.7, 2.0, 2.0, 1.3, 2.0, 1.4,
 ];
 
 /// The jaw's outline lies on the neck's edge: it follows the chin by this share only.
@@ -45,6 +45,8 @@ pub struct Lesson {
     pub field: Vec<f32>,
     /// Where motion uncovers what the picture does not show, mouth or eyes: `[mask_side, mask_side]`, 0 to 1.
     pub mask: Vec<f32>,
+    /// Where a mouth closes, whose lips must cover what was between them: as `mask`.
+    pub seam: Vec<f32>,
     /// Where the landmarks go.
     pub moved: Landmarks,
 }
@@ -96,6 +98,7 @@ impl Teacher {
         Lesson {
             field: self.spline.field(moved.points(), &moves),
             mask: mask::uncovered(landmarks, &moved, mask_side),
+            seam: mask::covered(landmarks, &moved, mask_side),
             moved,
         }
     }

@@ -1,6 +1,9 @@
 //! Settings of the loader.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
+use crate::teacher::Teacher;
 
 /// How batches are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +39,18 @@ pub struct LoaderConfig {
     /// nothing. Faces and targets are then drawn by weight, with replacement, and an epoch is only a
     /// number of batches.
     pub balance: f32,
+    /// Make lessons for the motion network. Only faces with landmarks are drawn then, and `target_noise`,
+    /// `clamp_targets`, `target_edits` and `balance` do not matter: lessons have weights and targets of their own.
+    pub lessons: Option<LessonConfig>,
+}
+
+/// How lessons are made; see [`Lessons`](crate::Lessons).
+#[derive(Clone, Debug, PartialEq)]
+pub struct LessonConfig {
+    /// What moves the landmarks.
+    pub teacher: Arc<Teacher>,
+    /// Steps of the taught stage, in which half of a batch are reverse pairs.
+    pub taught_steps: u64,
 }
 
 impl Default for LoaderConfig {
@@ -53,6 +68,7 @@ impl Default for LoaderConfig {
             cache: true,
             skip_bad: false,
             balance: 0.0,
+            lessons: None,
         }
     }
 }
@@ -70,6 +86,13 @@ impl LoaderConfig {
         at_least_one("batch_size", self.batch_size)?;
         at_least_one("image_size", self.image_size)?;
         at_least_one("workers", self.workers)?;
+        if self.lessons.is_some() && self.batch_size < 2 {
+            return Err(Error::LoaderSetting {
+                setting: "batch_size",
+                found: 1.0,
+                expected: "at least 2 with lessons, half of which are reverse pairs",
+            });
+        }
         let between = |setting, value: f32| match value {
             0.0..=1.0 => Ok(()),
             _ => Err(Error::LoaderSetting {

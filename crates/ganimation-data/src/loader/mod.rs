@@ -5,6 +5,7 @@
 //! uninterrupted one would, whatever the number of workers.
 
 mod config;
+mod lessons;
 mod pictures;
 mod plan;
 
@@ -18,7 +19,9 @@ use crate::au::AU_COUNT;
 use crate::dataset::Face;
 use crate::error::{Error, Result};
 
-pub use config::LoaderConfig;
+pub use config::{LessonConfig, LoaderConfig};
+use lessons::LessonPlan;
+pub use lessons::{Lessons, Pairs};
 use pictures::Pictures;
 use plan::{Order, Plan};
 
@@ -35,8 +38,10 @@ pub struct Batch {
     pub size: usize,
     /// What the faces do: `[batch, 17]`, OpenFace intensity / 5.
     pub aus: Vec<f32>,
-    /// What they are asked to do: `[batch, 17]`, OpenFace intensity / 5, with noise.
+    /// What they are asked to do: `[batch, 17]`, OpenFace intensity / 5, with noise; lessons have none.
     pub target_aus: Vec<f32>,
+    /// What the motion network is taught with these faces, with [`LoaderConfig::lessons`].
+    pub lessons: Option<Lessons>,
 }
 
 /// An endless iterator of training batches: epoch after epoch, each shuffled anew, short last batches
@@ -73,7 +78,8 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::TooFewFaces`] if the faces do not fill a batch, [`Error::LoaderSetting`] if a setting
-    /// makes no sense, [`Error::LoaderThread`] if the system has no thread left.
+    /// makes no sense, [`Error::NoLandmarks`] if lessons are wanted and too few faces have landmarks,
+    /// [`Error::LoaderThread`] if the system has no thread left.
     pub fn new(faces: impl Into<Arc<[Face]>>, config: LoaderConfig, first_step: u64) -> Result<Self> {
         config.check()?;
         let faces = faces.into();
@@ -84,8 +90,12 @@ impl Loader {
             });
         }
         let pictures = Arc::new(Pictures::new(Arc::clone(&faces), config.image_size, config.cache));
+        let lessons = LessonPlan::new(&faces, &config)?.map(Arc::new);
         let plan = Arc::new(Plan::new(faces, &config));
-        let batches_per_epoch = plan.batches_per_epoch();
+        let batches_per_epoch = match &lessons {
+            Some(lessons) => lessons.batches_per_epoch(),
+            None => plan.batches_per_epoch(),
+        };
         let capacity = config.queue.div_ceil(config.workers);
         let mut loader = Self {
             queues: Vec::new(),
@@ -98,11 +108,21 @@ impl Loader {
         };
         for worker in 0..config.workers {
             let (sender, queue) = sync_channel(capacity);
-            let (plan, pictures) = (Arc::clone(&plan), Arc::clone(&pictures));
+            let (plan, lessons, pictures) = (Arc::clone(&plan), lessons.clone(), Arc::clone(&pictures));
             let steps = (first_step + worker as u64..).step_by(config.workers);
             let thread = thread::Builder::new()
                 .name(format!("faces-{worker}"))
-                .spawn(move || work(&plan, &pictures, steps, &sender))
+                .spawn(move || match lessons {
+                    Some(lessons) => work(|step| lessons.batch(&pictures, step), steps, &sender),
+                    None => {
+                        let mut order = Order::default();
+                        work(
+                            |step| assemble(&plan, &pictures, step, &mut order),
+                            steps,
+                            &sender,
+                        );
+                    }
+                })
                 .map_err(|source| Error::LoaderThread { source })?; // dropping the loader ends those before
             loader.queues.push(queue);
             loader.workers.push(thread);
@@ -161,14 +181,12 @@ impl Drop for Loader {
 }
 
 fn work(
-    plan: &Plan,
-    pictures: &Pictures,
+    mut make: impl FnMut(u64) -> Result<Batch>,
     steps: impl Iterator<Item = u64>,
     sender: &SyncSender<Result<Batch>>,
 ) {
-    let mut order = Order::default();
     for step in steps {
-        let batch = assemble(plan, pictures, step, &mut order);
+        let batch = make(step);
         let failed = batch.is_err();
         if sender.send(batch).is_err() || failed {
             return;
@@ -205,6 +223,7 @@ fn assemble(plan: &Plan, pictures: &Pictures, step: u64, order: &mut Order) -> R
         size,
         aus,
         target_aus,
+        lessons: None,
     })
 }
 

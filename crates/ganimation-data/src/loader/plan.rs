@@ -29,17 +29,21 @@ pub(super) struct Sample {
 
 /// What random numbers are for; each purpose has its own stream.
 #[derive(Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
     /// The shuffle of an epoch.
     Epoch = 0,
     /// Draws, flips and targets of a step.
     Step = 1,
     /// Faces that stand in for those that cannot be read.
     StandIn = 2,
+    /// Lessons of a step.
+    Lesson = 3,
+    /// Reverse pairs of a step.
+    Pair = 4,
 }
 
 /// The random stream of one purpose and one index: no state is carried from step to step.
-fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
+pub(super) fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
@@ -187,7 +191,7 @@ fn edited(mut aus: [f32; AU_COUNT], random: &mut ChaCha8Rng) -> [f32; AU_COUNT] 
 }
 
 /// Draws a place by its weight.
-fn draw(running: &[f64], random: &mut ChaCha8Rng) -> usize {
+pub(super) fn draw(running: &[f64], random: &mut ChaCha8Rng) -> usize {
     let total = running.last().copied().unwrap_or_default();
     let at = random.random::<f64>() * total;
     running.partition_point(|&sum| sum <= at).min(running.len() - 1)
@@ -206,14 +210,16 @@ fn running_weights(faces: &[Face], balance: f64) -> Vec<f64> {
             .fold(1.0, f64::max)
             .min(MAX_WEIGHT)
     };
-    let mut sum = 0.0;
-    faces
-        .iter()
-        .map(|face| {
-            sum += weight(face);
-            sum
-        })
-        .collect()
+    running(faces.iter().map(weight))
+}
+
+/// Running sums of weights, as [`draw`] takes them.
+pub(super) fn running(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let sums = weights.scan(0.0, |sum, weight| {
+        *sum += weight;
+        Some(*sum)
+    });
+    sums.collect()
 }
 
 #[cfg(test)]

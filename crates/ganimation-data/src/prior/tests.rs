@@ -25,7 +25,7 @@ fn shape() -> Points {
 fn made_up() -> [Points; AU_COUNT] {
     let mut made_up = [[[0.0; 2]; LANDMARK_COUNT]; AU_COUNT];
     for (unit, displacement) in made_up.iter_mut().enumerate() {
-        let point = REACH[unit][0][0].start + 2;
+        let point = reach(unit).nth(2).unwrap();
         let aside = if MIRROR[point] == point { 0.0 } else { 1.0 };
         let (x, y) = (aside * (0.002 + 0.0005 * unit as f64), 0.01 - 0.001 * unit as f64);
         displacement[point] = [x, y];

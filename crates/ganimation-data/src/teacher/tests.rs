@@ -105,6 +105,20 @@ fn a_mirrored_face_learns_the_mirrored_lesson() {
     }
 }
 
+#[test]
+fn a_seam_is_where_a_mouth_closes_and_nowhere_else() {
+    let (teacher, reference) = reference();
+    let shut = Landmarks::new(points(&reference.mean));
+    let mut parted = [0.0; AU_COUNT];
+    parted[crate::ActionUnit::LipsPart.index()] = 0.6;
+    let opened = teacher.lesson(&shut, &parted, 64);
+    assert!(opened.mask.iter().sum::<f32>() > 10.0 && opened.seam.iter().all(|&value| value == 0.0));
+    let closed = teacher.lesson(&opened.moved, &parted.map(|value| -value), 64);
+    assert!(closed.mask.iter().all(|&value| value == 0.0));
+    let covered = closed.seam.iter().sum::<f32>();
+    assert!(covered > 10.0 && covered < 400.0, "{covered} of 4,096");
+}
+
 /// Prints how long a lesson takes: `cargo test --release -- --ignored --nocapture lesson_takes`.
 #[test]
 #[ignore = "a measurement"]

@@ -1,0 +1,391 @@
+//! Batches for the motion network: faces with a teacher's lessons, and reverse pairs.
+
+use std::sync::Arc;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+use super::pictures::Pictures;
+use super::plan::{Purpose, draw, running, stream};
+use super::{Batch, LoaderConfig};
+use crate::au::{AU_COUNT, ActionUnit};
+use crate::dataset::Face;
+use crate::error::{Error, Result};
+use crate::landmarks::Landmarks;
+use crate::teacher::Teacher;
+
+/// What the motion network is taught with the faces of one batch.
+///
+/// In the taught stage, `batch_size / 2` faces come with as many reverse pairs; later, all faces come, with
+/// `batch_size / 2` pairs at even steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lessons {
+    /// The teacher's motion for `target_aus - aus`: `[batch, 2, 32, 32]`, the place read minus the place itself, x then y,
+    /// in shares of the side.
+    pub field: Vec<f32>,
+    /// Where that motion uncovers what the picture does not show: `[batch, 1, size / 2, size / 2]`, 0 to 1.
+    pub mask: Vec<f32>,
+    /// Where a mouth closes, whose lips must cover what was between them: as `mask`.
+    pub seam: Vec<f32>,
+    /// Reverse pairs, at the steps that have them.
+    pub pairs: Option<Pairs>,
+}
+
+/// Real faces that show something, and the way back to them from less.
+///
+/// The input of such a pair is the picture read through `lead`; the target is the picture itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pairs {
+    /// The real faces: `[count, height, width, RGB]`.
+    pub pixels: Vec<u8>,
+    /// Number of pairs.
+    pub count: usize,
+    /// What the real faces do: `[count, 17]`, OpenFace intensity / 5.
+    pub aus: Vec<f32>,
+    /// What they are led back to: `[count, 17]`, OpenFace intensity / 5.
+    pub led_aus: Vec<f32>,
+    /// The motion that leads them back: `[count, 2, 32, 32]`, as [`Lessons::field`].
+    pub lead: Vec<f32>,
+    /// The teacher's motion from there for `aus - led_aus`: `[count, 2, 32, 32]`, as [`Lessons::field`].
+    pub field: Vec<f32>,
+    /// Where that motion uncovers what the input does not show: `[count, 1, size / 2, size / 2]`, 0 to 1.
+    pub mask: Vec<f32>,
+    /// Where that motion closes a mouth: as [`Lessons::seam`].
+    pub seam: Vec<f32>,
+}
+
+/// Above this, intensity / 5, a unit counts for how rare a face is.
+const RARE_ABOVE: f32 = 0.2;
+
+/// The same for reverse pairs.
+const EXPRESSIVE_ABOVE: f32 = 0.25;
+
+/// So many faces are tried for one place of a batch.
+const ATTEMPTS: u64 = 100;
+
+/// A face that can be taught.
+struct Known {
+    /// Its place among all faces.
+    face: usize,
+    aus: [f32; AU_COUNT],
+    landmarks: Landmarks,
+}
+
+/// The recipe of all batches with lessons.
+pub(super) struct LessonPlan {
+    known: Vec<Known>,
+    /// Running sums of their weights.
+    weights: Vec<f64>,
+    /// Places of those that show something, in `known`.
+    expressive: Vec<usize>,
+    /// Running sums of their weights.
+    expressive_weights: Vec<f64>,
+    /// The most that an edited target asks of each unit.
+    most: [f32; AU_COUNT],
+    teacher: Arc<Teacher>,
+    taught_steps: u64,
+    batch_size: usize,
+    seed: u64,
+    flip: bool,
+    skip_bad: bool,
+}
+
+/// One face of a batch with what it is asked to do or led back to.
+struct Drawn<'a> {
+    known: &'a Known,
+    flip: bool,
+    landmarks: Landmarks,
+    aus: [f32; AU_COUNT],
+}
+
+impl LessonPlan {
+    /// The plan of lessons, if they are wanted.
+    ///
+    /// # Errors
+    /// [`Error::NoLandmarks`] if the faces with landmarks do not fill a batch.
+    pub(super) fn new(faces: &[Face], config: &LoaderConfig) -> Result<Option<Self>> {
+        let Some(lessons) = &config.lessons else {
+            return Ok(None);
+        };
+        let known: Vec<_> = faces
+            .iter()
+            .enumerate()
+            .filter_map(|(at, face)| {
+                Some(Known {
+                    face: at,
+                    aus: face.intensities.normalized(),
+                    landmarks: face.landmarks?,
+                })
+            })
+            .collect();
+        if known.len() < config.batch_size {
+            return Err(Error::NoLandmarks {
+                found: known.len(),
+                needed: config.batch_size,
+            });
+        }
+        let (shown, strong) = (shares(&known, RARE_ABOVE), shares(&known, EXPRESSIVE_ABOVE));
+        let rarity = |known: &Known, above: f32, shares: &[f64; AU_COUNT], soft: f64| {
+            let units = known.aus.iter().zip(shares).filter(|(value, _)| **value > above);
+            units.map(|(_, share)| 1.0 / (share + soft)).sum::<f64>()
+        };
+        let weight = |known: &Known| (rarity(known, RARE_ABOVE, &shown, 0.01) + 3.0).sqrt();
+        let mut expressive: Vec<_> = (0..known.len())
+            .filter(|&at| is_expressive(&known[at].aus))
+            .collect();
+        if expressive.is_empty() {
+            expressive = (0..known.len()).collect();
+        }
+        let expressive_weight =
+            |&at: &usize| rarity(&known[at], EXPRESSIVE_ABOVE, &strong, 0.02).sqrt() + 0.5;
+        Ok(Some(Self {
+            weights: running(known.iter().map(weight)),
+            expressive_weights: running(expressive.iter().map(expressive_weight)),
+            expressive,
+            most: most(&known),
+            known,
+            teacher: Arc::clone(&lessons.teacher),
+            taught_steps: lessons.taught_steps,
+            batch_size: config.batch_size,
+            seed: config.seed,
+            flip: config.flip,
+            skip_bad: config.skip_bad,
+        }))
+    }
+
+    pub(super) fn batches_per_epoch(&self) -> u64 {
+        (self.known.len() / self.batch_size) as u64
+    }
+
+    /// How many faces and how many pairs a step has.
+    fn counts(&self, step: u64) -> (usize, usize) {
+        let half = self.batch_size / 2;
+        match step < self.taught_steps {
+            true => (half, half),
+            false if step.is_multiple_of(2) => (self.batch_size, half),
+            false => (self.batch_size, 0),
+        }
+    }
+
+    /// The batch of a step.
+    ///
+    /// # Errors
+    /// As decoding, and [`Error::TooManyBad`].
+    pub(super) fn batch(&self, pictures: &Pictures, step: u64) -> Result<Batch> {
+        let size = pictures.size();
+        let (count, pairs) = self.counts(step);
+        let mut pixels = vec![0; count * size * size * 3];
+        let (mut aus, mut target_aus) = (Vec::new(), Vec::new());
+        let (mut field, mut mask, mut seam) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, pixels) in (0..).zip(pixels.chunks_exact_mut(size * size * 3)) {
+            let face = self.put(pictures, pixels, |attempt| self.forward(step, place, attempt))?;
+            let order = difference(&face.aus, &face.known.aus);
+            let lesson = self.teacher.lesson(&face.landmarks, &order, size / 2);
+            aus.extend(face.known.aus);
+            target_aus.extend(face.aus);
+            field.extend(lesson.field);
+            mask.extend(lesson.mask);
+            seam.extend(lesson.seam);
+        }
+        let pairs = (pairs > 0)
+            .then(|| self.pairs(pictures, step, pairs))
+            .transpose()?;
+        Ok(Batch {
+            step,
+            pixels,
+            batch: count,
+            size,
+            aus,
+            target_aus,
+            lessons: Some(Lessons {
+                field,
+                mask,
+                seam,
+                pairs,
+            }),
+        })
+    }
+
+    fn pairs(&self, pictures: &Pictures, step: u64, count: usize) -> Result<Pairs> {
+        let size = pictures.size();
+        let mut pairs = Pairs {
+            pixels: vec![0; count * size * size * 3],
+            count,
+            aus: Vec::new(),
+            led_aus: Vec::new(),
+            lead: Vec::new(),
+            field: Vec::new(),
+            mask: Vec::new(),
+            seam: Vec::new(),
+        };
+        for (place, pixels) in (0..).zip(pairs.pixels.chunks_exact_mut(size * size * 3)) {
+            let face = self.put(pictures, pixels, |attempt| self.pair(step, place, attempt))?;
+            let lead = self
+                .teacher
+                .lesson(&face.landmarks, &difference(&face.aus, &face.known.aus), 0);
+            let order = difference(&face.known.aus, &face.aus);
+            let back = self.teacher.lesson(&lead.moved, &order, size / 2);
+            pairs.aus.extend(face.known.aus);
+            pairs.led_aus.extend(face.aus);
+            pairs.lead.extend(lead.field);
+            pairs.field.extend(back.field);
+            pairs.mask.extend(back.mask);
+            pairs.seam.extend(back.seam);
+        }
+        Ok(pairs)
+    }
+
+    /// Puts the first face that can be read of those drawn into `pixels`.
+    fn put<'a>(
+        &self,
+        pictures: &Pictures,
+        pixels: &mut [u8],
+        draw: impl Fn(u64) -> Drawn<'a>,
+    ) -> Result<Drawn<'a>> {
+        let mut attempt = 0;
+        loop {
+            let drawn = draw(attempt);
+            let Err(error) = pictures.put(drawn.known.face, drawn.flip, pixels) else {
+                return Ok(drawn);
+            };
+            attempt += 1;
+            if !self.skip_bad || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            pictures.leave_out(drawn.known.face, error)?;
+        }
+    }
+
+    /// The random stream of one place of a batch, after so many faces that could not be read.
+    fn stream(&self, purpose: Purpose, step: u64, place: u64, attempt: u64) -> ChaCha8Rng {
+        let mut random = stream(self.seed, purpose, step);
+        random.set_stream(place | attempt << 32);
+        random
+    }
+
+    /// A face and what it is asked to do.
+    fn forward(&self, step: u64, place: u64, attempt: u64) -> Drawn<'_> {
+        let mut random = self.stream(Purpose::Lesson, step, place, attempt);
+        let known = &self.known[draw(&self.weights, &mut random)];
+        let other = &self.known[draw(&self.weights, &mut random)];
+        let flip = self.flip & random.random::<bool>();
+        let aus = self.target(&known.aus, &other.aus, &mut random);
+        drawn(known, flip, aus)
+    }
+
+    /// A tenth of the faces are asked to stay, half of them to change up to 4 of their units, 15 % to take half of
+    /// another's, and the rest to take all of them.
+    fn target(
+        &self,
+        own: &[f32; AU_COUNT],
+        other: &[f32; AU_COUNT],
+        random: &mut impl Rng,
+    ) -> [f32; AU_COUNT] {
+        let mut target = *own;
+        match random.random::<f32>() {
+            0.0..0.1 => {}
+            0.1..0.6 => {
+                for _ in 0..random.random_range(1..=4) {
+                    let unit = random.random_range(0..AU_COUNT as u64);
+                    let unit = usize::try_from(unit).unwrap_or_default();
+                    let off = random.random::<f32>() < 0.35;
+                    let value = random.random::<f32>() * self.most[unit];
+                    target[unit] = if off { 0.0 } else { value };
+                }
+            }
+            0.6..0.75 => {
+                for (target, other) in target.iter_mut().zip(other) {
+                    *target = if random.random() { *other } else { *target };
+                }
+            }
+            _ => target = *other,
+        }
+        target
+    }
+
+    /// A face that shows something, and what it is led back to: its mouth is shut, its smile often lessened, and sometimes
+    /// all it does.
+    fn pair(&self, step: u64, place: u64, attempt: u64) -> Drawn<'_> {
+        const SHUT: [ActionUnit; 2] = [ActionUnit::LipsPart, ActionUnit::JawDrop];
+        const SMILE: [ActionUnit; 3] = [
+            ActionUnit::LipCornerPuller,
+            ActionUnit::CheekRaiser,
+            ActionUnit::UpperLipRaiser,
+        ];
+        let mut random = self.stream(Purpose::Pair, step, place, attempt);
+        let known = &self.known[self.expressive[draw(&self.expressive_weights, &mut random)]];
+        let flip = self.flip & random.random::<bool>();
+        let mut aus = known.aus;
+        for unit in SHUT {
+            aus[unit.index()] = 0.0;
+        }
+        if random.random::<f32>() < 0.7 {
+            let share = random.random::<f32>() * 0.6;
+            for unit in SMILE {
+                aus[unit.index()] *= share;
+            }
+        }
+        if random.random::<f32>() < 0.4 {
+            let share: f32 = random.random();
+            aus = aus.map(|value| value * share);
+        }
+        drawn(known, flip, aus)
+    }
+}
+
+fn drawn(known: &Known, flip: bool, aus: [f32; AU_COUNT]) -> Drawn<'_> {
+    let landmarks = if flip {
+        known.landmarks.mirrored()
+    } else {
+        known.landmarks
+    };
+    Drawn {
+        known,
+        flip,
+        landmarks,
+        aus,
+    }
+}
+
+fn difference(to: &[f32; AU_COUNT], from: &[f32; AU_COUNT]) -> [f32; AU_COUNT] {
+    let mut difference = *to;
+    for (difference, from) in difference.iter_mut().zip(from) {
+        *difference -= from;
+    }
+    difference
+}
+
+/// The share of faces that show each unit.
+fn shares(known: &[Known], above: f32) -> [f64; AU_COUNT] {
+    std::array::from_fn(|unit| {
+        let count = known.iter().filter(|known| known.aus[unit] > above).count();
+        count as f64 / known.len() as f64
+    })
+}
+
+/// Whether a face's lips part, it smiles, shuts its eyes, or moves its brows.
+fn is_expressive(aus: &[f32; AU_COUNT]) -> bool {
+    let shows = |unit: ActionUnit| aus[unit.index()];
+    shows(ActionUnit::LipsPart) > 0.25
+        || shows(ActionUnit::LipCornerPuller) > 0.4
+        || shows(ActionUnit::Blink) > 0.25
+        || shows(ActionUnit::InnerBrowRaiser) + shows(ActionUnit::OuterBrowRaiser) > 0.5
+        || shows(ActionUnit::BrowLowerer) > 0.4
+}
+
+/// What one face of 500 exceeds in each unit, and at least 0.4.
+fn most(known: &[Known]) -> [f32; AU_COUNT] {
+    const LEAST: f32 = 0.4;
+    std::array::from_fn(|unit| {
+        let mut values: Vec<f32> = known.iter().map(|known| known.aus[unit]).collect();
+        values.sort_unstable_by(f32::total_cmp);
+        // Between the two nearest, as PyTorch and NumPy have it: at 0.998 of the way from the first to the last.
+        let last = values.len() - 1;
+        let (at, rest) = (last * 998 / 1_000, last * 998 % 1_000);
+        let (low, high) = (values[at], values[(at + 1).min(last)]);
+        (low + (high - low) * rest as f32 / 1_000.0).max(LEAST)
+    })
+}
+
+#[cfg(test)]
+mod tests;
