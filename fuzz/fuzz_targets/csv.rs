@@ -1,9 +1,10 @@
-//! Tables of OpenFace and of labels: no input panics, and what is read survives writing.
+//! Tables of OpenFace, of labels and of landmarks: no input panics, and what is read survives writing.
 #![no_main]
 
 use std::path::Path;
 
 use ganimation_data::labels::{table_from_bytes, table_to_bytes};
+use ganimation_data::landmarks;
 use ganimation_data::openface::{most_confident, readings_from_bytes};
 use libfuzzer_sys::fuzz_target;
 
@@ -17,5 +18,9 @@ fuzz_target!(|bytes: &[u8]| {
         let again = table_from_bytes(path, &table_to_bytes(&labels));
         let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
         assert!(again.keys().eq(labels.keys()), "{labels:?} came back as {again:?}");
+    }
+    if let Ok(faces) = landmarks::table_from_bytes(path, bytes) {
+        let values = faces.values().flat_map(|points| points.as_flattened());
+        assert!(values.into_iter().all(|value| value.is_finite()));
     }
 });

@@ -13,6 +13,7 @@
 
 mod chart;
 mod findings;
+mod landmarks;
 mod pictures;
 mod units;
 
@@ -29,6 +30,7 @@ use crate::parallel::available_workers;
 
 pub use chart::draw;
 pub use findings::{Finding, Severity};
+pub use landmarks::{Example, LandmarkCount};
 pub(crate) use pictures::is_grey;
 pub use pictures::{PictureSize, Pictures, Unreadable};
 pub use units::{BINS, Unit};
@@ -71,7 +73,7 @@ pub struct Report {
     pub batches_per_epoch: usize,
     /// Bytes that all faces to train on take in memory once decoded.
     pub cache_bytes: u64,
-    /// Why listed faces are not sound.
+    /// Why listed faces, or their landmarks, are not sound.
     pub problems: Vec<String>,
     /// Ids with a picture that stand in no list.
     pub unlisted_pictures: Vec<String>,
@@ -79,6 +81,8 @@ pub struct Report {
     pub unlisted_labels: Vec<String>,
     /// What the pictures of the sound faces are like.
     pub pictures: Pictures,
+    /// What the landmarks of the sound faces are like.
+    pub landmarks: LandmarkCount,
     /// What the labels of the sound faces say of each action unit, in label order.
     pub units: Vec<Unit>,
 }
@@ -110,6 +114,7 @@ pub fn examine(
         unlisted_pictures: dataset.unlisted_pictures().to_vec(),
         unlisted_labels: dataset.unlisted_labels().to_vec(),
         pictures,
+        landmarks: landmarks::count(&faces, train.len()),
         units: units::count(&faces),
     };
     report.findings = findings::find(&report, examination);

@@ -1,7 +1,8 @@
 //! The 68 landmarks of a face, and the table of a dataset folder that holds them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::iter;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::stem;
@@ -20,6 +21,9 @@ pub(crate) const MARGIN: f64 = 0.5;
 
 /// If all points of a face lie above and left of this share of the side, they were measured on a smaller crop.
 const TOO_SMALL: f64 = 0.55;
+
+/// Eyes nearer to each other than this share of the side are none of a face that fills its crop.
+const NARROW: f32 = 0.1;
 
 /// Which landmark each one is in the mirror.
 pub(crate) const MIRROR: [usize; LANDMARK_COUNT] = [
@@ -50,6 +54,27 @@ impl Landmarks {
         &self.0
     }
 
+    /// Whether this is the shape of an upright face: its right eye left of its left one in the picture, with brows above
+    /// the eyes, and the mouth below nose and eyes.
+    pub fn plausible(&self) -> bool {
+        let centre = |points: Range<usize>| {
+            let count = points.len() as f32;
+            let sum = self.0[points]
+                .iter()
+                .fold([0.0; 2], |sum, point| [sum[0] + point[0], sum[1] + point[1]]);
+            sum.map(|value| value / count)
+        };
+        let [right_eye, left_eye, mouth] = [centre(36..42), centre(42..48), centre(48..68)];
+        let apart = left_eye[0] - right_eye[0];
+        let eyes = (right_eye[1] + left_eye[1]) / 2.0;
+        let (brows, nose) = (centre(17..27)[1], centre(31..36)[1]);
+        (NARROW..1.0).contains(&apart)
+            && brows < eyes
+            && eyes < nose
+            && nose < mouth[1]
+            && mouth[1] - eyes > apart / 3.0
+    }
+
     /// The landmarks of the mirrored picture.
     pub fn mirrored(&self) -> Self {
         Self(MIRROR.map(|other| [1.0 - self.0[other][0], self.0[other][1]]))
@@ -73,6 +98,22 @@ pub fn table_to_bytes<'a>(
         let _ = table.write_record(&record);
     }
     table.into_inner().unwrap_or_default()
+}
+
+/// Reads the bytes of a table with the columns `file,x_0,…,x_67,y_0,…,y_67` in any order: points `[x, y]` by file name without
+/// extension, in pixels. Other columns are ignored; errors name the table as `path`.
+///
+/// # Errors
+/// [`Error::Csv`] if it is no table, [`Error::MissingColumn`], [`Error::NotANumber`] and [`Error::RepeatedLandmarks`] if its
+/// contents are not landmarks.
+pub fn table_from_bytes(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, [[f64; 2]; LANDMARK_COUNT]>> {
+    let mut entries: Vec<_> = LandmarkTable::from_bytes(path, bytes)?
+        .entries
+        .into_iter()
+        .collect();
+    entries.sort_by_key(|(_, entry)| entry.line); // so that the first error is the first in the file
+    let rows = entries.into_iter().map(|(id, entry)| Ok((id, entry.points?)));
+    rows.collect()
 }
 
 /// The names of the columns of one axis.
@@ -269,11 +310,25 @@ mod tests {
     fn a_written_table_is_read_back() {
         let pixels = points().map(|point| point.map(|share| f64::from(share) * 128.0));
         let bytes = table_to_bytes([("a.jpg", &pixels)]);
-        let table = LandmarkTable::from_bytes(Path::new(LANDMARKS_FILE), &bytes).unwrap();
-        let read = table.entries["a"].points.as_ref().unwrap();
-        for (read, written) in read.as_flattened().iter().zip(pixels.as_flattened()) {
+        let table = table_from_bytes(Path::new(LANDMARKS_FILE), &bytes).unwrap();
+        for (read, written) in table["a"].as_flattened().iter().zip(pixels.as_flattened()) {
             assert!((read - written).abs() <= 0.005 + 1e-9);
         }
-        assert_eq!(table.entries["a"].line, 2);
+    }
+
+    #[test]
+    fn a_face_is_plausible_upright_and_in_order() {
+        let mut face = [[0.5, 0.7]; LANDMARK_COUNT];
+        face[17..27].fill([0.5, 0.3]);
+        face[36..42].fill([0.3, 0.4]);
+        face[42..48].fill([0.7, 0.4]);
+        face[48..].fill([0.5, 0.85]);
+        assert!(Landmarks::new(face).plausible() && Landmarks::new(face).mirrored().plausible());
+        let upside_down = Landmarks::new(face.map(|[x, y]| [1.0 - x, 1.0 - y]));
+        let swapped = Landmarks::new(face.map(|[x, y]| [1.0 - x, y]));
+        let tiny = Landmarks::new(face.map(|[x, y]| [x * 0.2, y * 0.2]));
+        assert!(!upside_down.plausible() && !swapped.plausible() && !tiny.plausible());
+        let nowhere = Landmarks::new([[0.5; 2]; LANDMARK_COUNT]);
+        assert!(!nowhere.plausible());
     }
 }

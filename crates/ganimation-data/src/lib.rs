@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | a dataset folder | labelled faces | [`Dataset`] |
 //! | faces | training batches, decoded ahead | [`Loader`] |
+//! | landmarks and action units | how faces move, as lessons for a network | [`MotionPrior`], [`Teacher`] |
 //! | a photo | face crops like the training's | [`decode_photo`], [`FaceDetector`], [`crop`] |
 //! | pixels | tensors and back | [`pixels`] |
 //! | pickles, tables of OpenFace | labels | [`pickle`], [`labels`], [`openface`] |

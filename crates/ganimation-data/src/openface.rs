@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::au::{AU_COUNT, Intensities};
 use crate::error::Result;
 use crate::files::{MAX_FILE_BYTES, read_bounded};
-use crate::labels::{Row, Table};
-use crate::landmarks::columns;
+use crate::labels::Table;
+use crate::landmarks::{LANDMARK_COUNT, columns, row_points};
 
 /// What OpenFace saw of one face in one image or frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Reading {
     pub intensities: Intensities,
     /// Where the face is, if the table has its landmarks.
     pub place: Option<Place>,
+    /// Its 68 landmarks `[x, y]` (`x_0` to `y_67`) in pixels of the photo, if the table has them.
+    pub landmarks: Option<Box<[[f32; 2]; LANDMARK_COUNT]>>,
     /// Where the head is (`pose_Tx`, `pose_Ty`, `pose_Tz`), if the table says so: to the right, down and away from the
     /// camera, in millimetres.
     pub head: Option<[f64; 3]>,
@@ -83,6 +85,7 @@ pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
             success,
             intensities: Intensities::default(),
             place: None,
+            landmarks: None,
             head: None,
         };
         // What stands in the row of a lost face means nothing, and need not be numbers.
@@ -95,7 +98,17 @@ pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
                 *value = intensity;
             }
             reading.intensities = Intensities::new(intensities);
-            reading.place = place(&row, across.as_deref(), down.as_deref());
+            if let (Some(across), Some(down)) = (&across, &down)
+                && let Ok(points) = row_points(&row, across, down)
+            {
+                reading.place = Some(Place::around(&points));
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    reason = "a tenth of a pixel of a large photo fits f32"
+                )]
+                let points = points.map(|point| point.map(|value| value as f32));
+                reading.landmarks = Some(Box::new(points));
+            }
             reading.head = head.as_deref().and_then(|columns| {
                 let [x, y, z] = columns else { return None };
                 Some([row.finite(*x).ok()?, row.finite(*y).ok()?, row.finite(*z).ok()?])
@@ -106,22 +119,21 @@ pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
     Ok(readings)
 }
 
-fn place(row: &Row<'_>, across: Option<&[usize]>, down: Option<&[usize]>) -> Option<Place> {
-    let range = |columns: &[usize]| {
-        columns
-            .iter()
-            .try_fold((f64::MAX, f64::MIN), |(low, high), &column| {
-                let at = row.finite(column).ok()?;
-                Some((low.min(at), high.max(at)))
-            })
-    };
-    let ((left, right), (top, bottom)) = (range(across?)?, range(down?)?);
-    Some(Place {
-        left,
-        top,
-        right,
-        bottom,
-    })
+impl Place {
+    fn around(points: &[[f64; 2]; LANDMARK_COUNT]) -> Self {
+        let none = Self {
+            left: f64::MAX,
+            top: f64::MAX,
+            right: f64::MIN,
+            bottom: f64::MIN,
+        };
+        points.iter().fold(none, |place, &[x, y]| Self {
+            left: place.left.min(x),
+            top: place.top.min(y),
+            right: place.right.max(x),
+            bottom: place.bottom.max(y),
+        })
+    }
 }
 
 /// The face that OpenFace trusts most, if it found any.
@@ -252,7 +264,10 @@ mod tests {
             (placed.place, placed.head),
             (Some(expected), Some([-40.5, 3.0, 600.0]))
         );
-        assert_eq!(read(&table(columns("X", "Y"))).unwrap()[0].place, None);
+        let landmarks = placed.landmarks.as_ref().unwrap();
+        assert_eq!((landmarks[0], landmarks[67]), ([100.0, 40.0], [167.0, 174.0]));
+        let in_space = &read(&table(columns("X", "Y"))).unwrap()[0];
+        assert_eq!((in_space.place, &in_space.landmarks), (None, &None));
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl Error {
 
 fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
     use ganimation_data::Error as Data;
+    use ganimation_data::landmarks::LANDMARKS_FILE;
     match error {
         Data::UnknownActionUnit { .. } => Some("for example 12=3, AU12=3 or lip-corner-puller=3"),
         Data::Picture { .. } => Some("jpg, png and webp pictures can be read"),
@@ -112,10 +113,20 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::Ffmpeg { .. } => Some("try another format: gif, png, mp4, mov, mkv or webm"),
         Data::TooFewFaces { .. } => Some("lower --batch-size"),
         Data::FileTooLarge { .. } => Some("is this the right file?"),
+        Data::Csv { path, .. } | Data::NotANumber { path, .. } | Data::MissingColumn { path, .. }
+            if path.ends_with(LANDMARKS_FILE) =>
+        {
+            Some(
+                "landmarks.csv has the columns file, x_0 to x_67 and y_0 to y_67, in pixels of the pictures in imgs/",
+            )
+        }
         Data::Csv { .. } | Data::NotANumber { .. } | Data::MissingColumn { .. } => {
             Some("OpenFace's tables are separated by commas and have AU01_r to AU45_r: run it with -aus")
         }
-        Data::RepeatedLabel { .. } => Some("keep one of them"),
+        Data::RepeatedLabel { .. } | Data::RepeatedLandmarks { .. } => Some("keep one of them"),
+        Data::NoLandmarks { .. } | Data::LandmarksOfOtherSize { .. } => {
+            Some("`ganimation doctor` counts landmarks and draws some of them")
+        }
         Data::Busy { .. } => Some("wait until it ends or stop it, or write elsewhere"),
         Data::OtherSettings { .. } => Some("go on with the same settings, or choose another -o"),
         Data::SameName { .. } => Some("rename one of them"),

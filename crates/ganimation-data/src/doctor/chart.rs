@@ -1,9 +1,10 @@
 //! The report as a picture: a histogram for each action unit, and how balanced they are.
 
+use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
 use super::units::BINS;
-use super::{Report, Unit};
+use super::{Example, Report, Unit};
 use crate::au::{ACTIVE, MAX_INTENSITY};
 use crate::sheet::draw_text;
 
@@ -27,17 +28,23 @@ const ABSENT: Rgb<u8> = Rgb([104, 120, 150]);
 /// Faces that do.
 const SHOWN: Rgb<u8> = Rgb([240, 160, 60]);
 
-/// Draws histograms of all action units and a chart of the shares of faces that show them.
+/// Draws histograms of all action units, a chart of the shares of faces that show them, and some faces with their
+/// landmarks, if they have any.
 ///
 /// Heights go with the square root of the number of faces, or the many faces at 0 would dwarf all others.
 pub fn draw(report: &Report) -> RgbImage {
-    let panels = u32::try_from(report.units.len()).unwrap_or(u32::MAX) + 1;
+    let charts = u32::try_from(report.units.len()).unwrap_or(u32::MAX) + 1;
+    let examples = &report.landmarks.examples;
+    let panels = charts + u32::try_from(examples.len()).unwrap_or(u32::MAX);
     let (width, height) = (COLUMNS * PANEL.0, panels.div_ceil(COLUMNS) * PANEL.1 + FOOT);
     let mut picture = RgbImage::from_pixel(width, height, GROUND);
     for (at, unit) in (0..).zip(&report.units) {
         histogram(&mut picture, corner(at), unit);
     }
-    balance(&mut picture, corner(panels - 1), &report.units);
+    balance(&mut picture, corner(charts - 1), &report.units);
+    for (at, example) in (charts..).zip(examples) {
+        face(&mut picture, corner(at), example);
+    }
     let foot = format!(
         "{} + {} faces. Intensity 0 to {MAX_INTENSITY} from left to right, bright: shown (above {ACTIVE}). \
          Heights: square root of the number of faces.",
@@ -82,6 +89,33 @@ fn balance(picture: &mut RgbImage, corner: (u32, u32), units: &[Unit]) {
     draw_text(picture, &format!("full height {:.1} %", most * 100.0), x, y + 12);
     let bars: Vec<_> = units.iter().map(|unit| (unit.shown / most).sqrt()).collect();
     draw_bars(picture, corner, &bars, |_| true);
+}
+
+/// A face with a dot on each landmark; those outside the picture are drawn beside it.
+fn face(picture: &mut RgbImage, (x, y): (u32, u32), example: &Example) {
+    const SIDE: u32 = PANEL.1 - 2 * MARGIN - CHARACTER - 4;
+    const DOT: i64 = 1;
+    draw_text(picture, &example.id, x, y);
+    let top = y + CHARACTER + 4;
+    let left = x + (PANEL.0 - 2 * MARGIN - SIDE) / 2;
+    let small = imageops::resize(&example.picture, SIDE, SIDE, FilterType::Triangle);
+    imageops::replace(picture, &small, left.into(), top.into());
+    for point in &example.points {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "landmarks lie within half a side of the picture"
+        )]
+        let [across, down] = point.map(|share| (share * SIDE as f32).round() as i64);
+        let corner = (i64::from(left) + across - DOT, i64::from(top) + down - DOT);
+        let inside = |at: i64, first: u32, side: u32| {
+            let at = u32::try_from(at).ok()?;
+            (first..first + side - 2 * MARGIN).contains(&at).then_some(at)
+        };
+        let corner = (inside(corner.0, x, PANEL.0), inside(corner.1, y, PANEL.1));
+        if let (Some(x), Some(y)) = corner {
+            fill(picture, (x, y), (2, 2), SHOWN);
+        }
+    }
 }
 
 /// Draws bars of heights 0 to 1 over an axis in a panel.

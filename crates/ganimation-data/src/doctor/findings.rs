@@ -50,6 +50,7 @@ pub(super) fn find(report: &Report, examination: &Examination) -> Vec<Finding> {
     soundness(report, examination, &mut add);
     looks(report, examination, &mut add);
     labels(report, &mut add);
+    landmarks(report, &mut add);
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
@@ -174,6 +175,35 @@ fn looks(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severit
                 format!("{count} {what} stand in no list, such as `{first}`"),
             );
         }
+    }
+}
+
+/// What the landmarks are like, which the motion network alone needs.
+fn landmarks(report: &Report, add: &mut dyn FnMut(Severity, String)) {
+    let (landmarks, faces) = (&report.landmarks, report.train + report.test);
+    if landmarks.known == 0 {
+        add(
+            Severity::Note,
+            "no face has landmarks (landmarks.csv), without which the motion network cannot be trained"
+                .to_owned(),
+        );
+    } else if landmarks.known < faces {
+        add(
+            Severity::Note,
+            format!(
+                "{} face(s) have no landmarks: the motion network is not trained on them",
+                faces - landmarks.known
+            ),
+        );
+    }
+    if let Some(first) = landmarks.implausible.first() {
+        add(
+            Severity::Warning,
+            format!(
+                "{} face(s) have landmarks that are not those of an upright face, such as `{first}`",
+                landmarks.implausible.len()
+            ),
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use image::{Rgb, RgbImage};
 use super::*;
 use crate::au::ActionUnit;
 use crate::labels::table_to_bytes;
+use crate::landmarks::{self, LANDMARK_COUNT};
 use crate::pickle::Labels;
 
 /// A folder of nine coloured faces to train on and one held out; what is done to it makes the case.
@@ -172,6 +173,58 @@ fn labels_out_of_range_and_labels_already_divided_are_told() {
     )
     .unwrap();
     finds(&report(&dir), Severity::Warning, "no intensity is above 1");
+}
+
+/// Landmarks of an upright face, in pixels of a picture of 8.
+fn upright() -> [[f64; 2]; LANDMARK_COUNT] {
+    let mut points = [[4.0, 5.0]; LANDMARK_COUNT];
+    points[17..27].fill([4.0, 2.0]);
+    points[36..42].fill([2.0, 3.0]);
+    points[42..48].fill([6.0, 3.0]);
+    points[48..].fill([4.0, 7.0]);
+    points
+}
+
+#[test]
+fn landmarks_are_counted_doubted_and_drawn() {
+    let without = report(&folder());
+    finds(&without, Severity::Note, "no face has landmarks (landmarks.csv)");
+    assert_eq!(without.landmarks, LandmarkCount::default());
+
+    let dir = folder();
+    let (sound, mut far) = (upright(), upright());
+    let upside_down = sound.map(|[x, y]| [x, 8.0 - y]);
+    far[3] = [-4.5, 2.0];
+    let rows = [
+        ("0.png", &sound),
+        ("1.png", &upside_down),
+        ("4", &far),
+        ("9", &sound),
+    ];
+    fs::write(dir.path().join("landmarks.csv"), landmarks::table_to_bytes(rows)).unwrap();
+    let report = report(&dir);
+    assert!(!report.fit);
+    finds(
+        &report,
+        Severity::Error,
+        "landmark 3 is at (-4.5, 2), far outside a picture of 8 x 8 pixels",
+    );
+    finds(&report, Severity::Note, "7 face(s) have no landmarks");
+    finds(
+        &report,
+        Severity::Warning,
+        "1 face(s) have landmarks that are not those of an upright face, such as `1`",
+    );
+    assert_eq!((report.landmarks.known, report.landmarks.train), (3, 2));
+    let picture = draw(&report);
+    assert_eq!(
+        picture.dimensions(),
+        (1_500, 4 * 170 + 24),
+        "a row more, of three faces"
+    );
+    let row = image::imageops::crop_imm(&picture, 0, 3 * 170, 1_500, 170).to_image();
+    let dots = row.pixels().filter(|pixel| pixel.0 == [240, 160, 60]).count();
+    assert!((3 * 4 * 5..3 * 4 * 6).contains(&dots), "{dots} pixels of dots");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::doctor::is_grey;
 use crate::error::{Error, Result};
 use crate::face::{FaceBox, FaceDetector, crop};
 use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
+use crate::landmarks::{LANDMARK_COUNT, MARGIN};
 use crate::openface::{Reading, read_openface};
 use crate::picture::{MAX_MEGAPIXELS, whole_from_bytes};
 
@@ -46,6 +47,9 @@ impl Cutter<'_> {
             grey,
             enlarged: matched.face.size < self.config.size,
             guessed: matched.guessed,
+            landmarks: matched
+                .landmarks
+                .and_then(|points| in_crop(&points, matched.face, self.config.size)),
         })
     }
 
@@ -93,7 +97,29 @@ fn matched(face: FaceBox, intensities: crate::au::Intensities) -> Match {
         face,
         intensities,
         guessed: false,
+        landmarks: None,
     }
+}
+
+/// Landmarks in pixels of a face's crop, to hundredths; none if one lies so far outside that the dataset would refuse it.
+fn in_crop(points: &[[f32; 2]; LANDMARK_COUNT], face: FaceBox, size: u32) -> Option<Vec<[f32; 2]>> {
+    let (corner, scale) = (
+        [f64::from(face.x), f64::from(face.y)],
+        f64::from(size) / f64::from(face.size),
+    );
+    let inside = -MARGIN..=1.0 + MARGIN;
+    let moved = points.iter().map(|point| {
+        let [x, y] = [0, 1].map(|axis| (f64::from(point[axis]) - corner[axis]) * scale);
+        let near = [x, y]
+            .iter()
+            .all(|value| inside.contains(&(value / f64::from(size))));
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a place in a crop, to hundredths of a pixel"
+        )]
+        near.then(|| [x, y].map(|value| ((value * 100.0).round() / 100.0) as f32))
+    });
+    moved.collect()
 }
 
 /// Where the face of an id is.

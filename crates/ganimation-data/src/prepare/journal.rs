@@ -17,6 +17,9 @@ use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
 /// The journal's name in the dataset folder.
 const NAME: &str = "prepare.jsonl";
 
+/// Of the journal: 2 since it holds landmarks.
+const VERSION: u32 = 2;
+
 /// The first line: what every face of the folder has in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Settings {
@@ -62,6 +65,14 @@ impl<'a> Journal<'a> {
             let before = lines
                 .next()
                 .and_then(|line| serde_json::from_slice::<Settings>(line).ok());
+            // Before landmarks were kept: what was done then is done again.
+            let old = before
+                .as_ref()
+                .is_some_and(|before| before.version < settings.version);
+            let before = before.map(|before| Settings {
+                version: settings.version,
+                ..before
+            });
             if let Some(before) = before.filter(|before| *before != settings) {
                 let text = |settings: &Settings| serde_json::to_string(settings).unwrap_or_default();
                 return Err(Error::OtherSettings {
@@ -71,6 +82,7 @@ impl<'a> Journal<'a> {
                 });
             }
             let entries = lines.filter_map(|line| serde_json::from_slice::<Entry>(line).ok());
+            let entries = entries.filter(|_| !old);
             known.extend(entries.map(|entry| (entry.id.clone(), entry)));
         }
         // Rewritten, so that the next line begins on a line of its own.
@@ -129,7 +141,7 @@ impl<'a> Journal<'a> {
 impl Settings {
     fn of(config: &PrepareConfig, source: Source<'_>) -> Self {
         Self {
-            version: 1,
+            version: VERSION,
             size: config.size,
             format: format!("{:?}", config.format).to_lowercase(),
             labels: match source {

@@ -3,6 +3,7 @@
 use super::outcome::{Drop, Reason};
 use crate::au::Intensities;
 use crate::face::FaceBox;
+use crate::landmarks::LANDMARK_COUNT;
 use crate::openface::{Place, Reading};
 
 /// Landmarks and the detector's box overlap at least so much (intersection over union) if they are of one face. On portraits
@@ -16,6 +17,8 @@ pub(super) struct Match {
     pub(super) intensities: Intensities,
     /// Whether there was nothing to tell which of several faces it is.
     pub(super) guessed: bool,
+    /// Points `[x, y]` in pixels of the photo.
+    pub(super) landmarks: Option<[[f32; 2]; LANDMARK_COUNT]>,
 }
 
 /// The face that OpenFace trusts most among those that the detector finds too, in a photo of `width` x `height` pixels.
@@ -43,6 +46,7 @@ pub(super) fn choose(
                 face,
                 intensities: reading.intensities,
                 guessed,
+                landmarks: reading.landmarks.as_deref().copied(),
             })
         };
         let matched = match (reading.place, reading.head) {
@@ -110,6 +114,7 @@ mod tests {
             success: true,
             intensities: Intensities::new([smile; AU_COUNT]),
             place: None,
+            landmarks: None,
             head: None,
         }
     }

@@ -18,6 +18,9 @@ pub enum Outcome {
         enlarged: bool,
         /// The photo shows several faces and the table does not say where its face is: the surest was taken.
         guessed: bool,
+        /// Its 68 landmarks `[x, y]` in pixels of the dataset's picture, if the table has them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        landmarks: Option<Vec<[f32; 2]>>,
     },
     /// It is left out.
     Dropped(Drop),

@@ -12,7 +12,10 @@ use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::labels::table_to_bytes;
+use crate::landmarks::{self, LANDMARK_COUNT, LANDMARKS_FILE};
 use crate::pickle::{Labels, write_labels};
+
+type Points = [[f32; 2]; LANDMARK_COUNT];
 
 /// What came of a preparation; `report.json` in the dataset folder.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +32,8 @@ pub struct PrepareReport {
     pub enlarged: usize,
     /// Faces among them whose label may be another's: the photo shows several, and the table does not say where its face is.
     pub guessed: usize,
+    /// Faces among them with landmarks, which the motion network needs.
+    pub landmarks: usize,
     /// Photos left out, by reason.
     pub dropped: BTreeMap<Reason, usize>,
     /// Each photo left out, and why.
@@ -49,11 +54,12 @@ pub(super) fn finish(
         grey: 0,
         enlarged: 0,
         guessed: 0,
+        landmarks: 0,
         dropped: BTreeMap::new(),
         dropped_photos: BTreeMap::new(),
     };
     let mut labels = Labels::new();
-    let mut faces = Vec::new();
+    let (mut faces, mut known) = (Vec::new(), Vec::new());
     for (photo, outcome) in photos.iter().zip(outcomes) {
         match outcome {
             Outcome::Face {
@@ -61,12 +67,20 @@ pub(super) fn finish(
                 grey,
                 enlarged,
                 guessed,
+                landmarks,
             } => {
                 labels.insert(photo.id.clone(), intensities.map(decimal).to_vec());
                 faces.push(photo.id.as_str());
                 report.grey += usize::from(*grey);
                 report.enlarged += usize::from(*enlarged);
                 report.guessed += usize::from(*guessed);
+                // As many as are written: a journal may have been edited.
+                if let Some(points) = landmarks
+                    .as_deref()
+                    .and_then(|points| <&Points>::try_from(points).ok())
+                {
+                    known.push((photo.id.as_str(), points.map(|point| point.map(decimal))));
+                }
             }
             Outcome::Dropped(dropped) => {
                 *report.dropped.entry(dropped.reason).or_default() += 1;
@@ -89,6 +103,7 @@ pub(super) fn finish(
     };
     report.test = held_out.iter().filter(|held| **held).count();
     report.train = faces.len() - report.test;
+    report.landmarks = known.len();
 
     let list = |test: bool| {
         let chosen = faces.iter().zip(&held_out).filter(|(_, held)| **held == test);
@@ -111,6 +126,10 @@ pub(super) fn finish(
     )?;
     write_labels(config.output.join("aus_openface.pkl"), &labels)?;
     write_whole(&config.output.join("aus_openface.csv"), &table_to_bytes(&labels))?;
+    if !known.is_empty() {
+        let table = landmarks::table_to_bytes(known.iter().map(|(id, points)| (*id, points)));
+        write_whole(&config.output.join(LANDMARKS_FILE), &table)?;
+    }
     let mut json = serde_json::to_vec_pretty(&report).unwrap_or_default(); // plain structures cannot fail
     json.push(b'\n');
     write_whole(&config.output.join("report.json"), &json)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::au::{AU_COUNT, ActionUnit};
-use crate::{Dataset, Split, decode_photo};
+use crate::{Dataset, FaceBox, Split, decode_photo};
 
 const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
 
@@ -117,6 +117,71 @@ fn photos_and_tables_become_a_dataset_that_opens() {
         tables.contains("\nb,0.25,0.25,0.25,0.25,0.25,0.25,0.25,0.25,1.27,"),
         "{tables}"
     );
+}
+
+/// A table with landmarks around the face that the detector finds in [`desk`]'s portrait, or anywhere else.
+fn table_with_landmarks(face: FaceBox) -> String {
+    let table = table(0.98, 1.0);
+    let (header, row) = table.split_once('\n').unwrap();
+    let names = crate::landmarks::columns("x").chain(crate::landmarks::columns("y"));
+    let names: String = names.map(|name| format!(", {name}")).collect();
+    let side = f64::from(face.size);
+    let place =
+        |corner: i32, at: usize| format!(", {:.1}", f64::from(corner) + side * (0.1 + 0.012 * at as f64));
+    let values: String = [face.x, face.y]
+        .into_iter()
+        .flat_map(|corner| (0..68).map(move |at| place(corner, at)))
+        .collect();
+    format!("{header}{names}\n{}{values}\n", row.trim_end())
+}
+
+#[test]
+fn landmarks_move_with_the_crop_and_outlive_a_kill() {
+    let desk = desk();
+    let photos = desk.path().join("photos");
+    let photo = decode_photo(photos.join("a.jpg")).unwrap();
+    let face = FaceDetector::new().unwrap().detect(&photo)[0];
+    for name in ["a", "b"] {
+        let path = photos.join(format!("processed/{name}.csv"));
+        fs::write(path, table_with_landmarks(face)).unwrap();
+    }
+    let config = config(&desk);
+    let report = finished(run(&config, Source::Tables(None)));
+    assert_eq!((report.train + report.test, report.landmarks), (3, 2));
+    let dataset = Dataset::open(&config.output).unwrap();
+    let faces = [Split::Train, Split::Test]
+        .map(|split| dataset.split(split))
+        .concat();
+    for face in faces {
+        let Some(landmarks) = face.landmarks else {
+            assert_eq!(face.id, "c");
+            continue;
+        };
+        for (at, [x, y]) in landmarks.points().iter().enumerate() {
+            let expected = 0.1 + 0.012 * at as f32;
+            // A tenth of a pixel of the table, in a face of some 90 pixels.
+            assert!(
+                (x - expected).abs() < 2e-3 && (y - expected).abs() < 2e-3,
+                "{at}: {x}, {y}"
+            );
+        }
+    }
+
+    let expected = contents(&config.output);
+    fs::remove_file(config.output.join("landmarks.csv")).unwrap();
+    fs::remove_file(config.output.join("imgs/b.jpg")).unwrap();
+    finished(run(&config, Source::Tables(None)));
+    assert_eq!(contents(&config.output), expected);
+
+    // A journal from before landmarks were kept: all is done again.
+    let journal = config.output.join("prepare.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    let old = lines.replacen(r#""version":2"#, r#""version":1"#, 1);
+    let (kept, _) = old.split_once(r#","landmarks":"#).unwrap();
+    assert_ne!(old, lines);
+    fs::write(&journal, format!("{kept}}}}}}}\n")).unwrap();
+    finished(run(&config, Source::Tables(None)));
+    assert_eq!(contents(&config.output), expected);
 }
 
 #[test]

@@ -88,6 +88,13 @@ write("labels_decimal_comma.csv", LABELS + "a.jpg" + ",0" * 16 + ',"1,5"\n')
 write("labels_face_twice.csv", LABELS + ("a.jpg" + ",0" * 17 + "\n") * 2)
 write("labels_one_value_too_many.csv", LABELS + "a.jpg" + ",0" * 18 + "\n")
 
+# Tables of landmarks.
+LANDMARKS = "file," + ",".join(f"{axis}_{i}" for axis in "xy" for i in range(68)) + "\n"
+write("landmarks_face_twice.csv", LANDMARKS + "a" + ",1" * 136 + "\na.jpg" + ",2" * 136 + "\n")
+write("landmarks_nan.csv", LANDMARKS + "a" + ",1" * 136 + "\nb" + ",1" * 135 + ",NaN\n")
+write("landmarks_in_space.csv", LANDMARKS.replace("x", "X").replace("y", "Y") + "a" + ",1" * 136 + "\n")
+write("landmarks_one_value_missing.csv", LANDMARKS + "a" + ",1" * 135 + "\n")
+
 # Lists of ids.
 write("ids_latin1.csv", "a.jpg\ncaf\xe9.jpg\n".encode("latin1"))
 write("ids_utf16.csv", "a.jpg\n".encode("utf-16"))

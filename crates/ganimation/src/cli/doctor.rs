@@ -125,6 +125,7 @@ fn tell(report: &Report, asked: &Doctor) -> Result<()> {
         report.problems.len(),
         report.unlisted_pictures.len()
     ))?;
+    say(format_args!("landmarks {}", report.landmarks.known))?;
     say("")?;
     say("unit                      shown    mean     max   0 to 5")?;
     for unit in &report.units {

@@ -185,6 +185,10 @@ impl Prepare {
             (report.grey, "have no colour"),
             (report.enlarged, "were smaller and had to be enlarged"),
             (
+                faces - report.landmarks,
+                "have no landmarks (x_0 to y_67 in OpenFace's tables), which the motion network needs",
+            ),
+            (
                 report.guessed,
                 "are a guess among several faces: the tables have no landmarks",
             ),
