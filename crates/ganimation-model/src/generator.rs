@@ -105,12 +105,15 @@ impl GeneratorConfig {
     }
 
     /// Draws fresh weights on `device`: convolutions from N(0, 0.02), norms at scale 1 and shift 0. Heads of sub-pixels
-    /// begin with equal sub-pixels, attention beside motion begins shut, shading at 0.
+    /// begin with equal sub-pixels. Beside motion, up-convolutions begin without a grid, attention shut, shading at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv =
             |channels, kernel, placement| Layer::Conv(Conv2d::new(channels, kernel, placement, device));
-        let up = |channels| Layer::ConvTranspose(ConvTranspose2d::new(channels, 4, [2, 1], device));
+        let up = |channels| {
+            let up = ConvTranspose2d::new(channels, 4, [2, 1], device);
+            Layer::ConvTranspose(if self.motion { up.with_equal_phases() } else { up })
+        };
         let plain = |channels| InstanceNorm::new(channels, device);
         let norm = |channels| match self.conditioning {
             Conditioning::Planes => plain(channels),
