@@ -10,7 +10,7 @@ use ganimation_model::{AuReader, Edit, Generator};
 use image::{GrayImage, RgbImage};
 
 use crate::compose::paint;
-use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, whole};
+use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, stay_grey, whole};
 use crate::{Error, Expression, Result};
 
 /// The weights that come with this crate.
@@ -310,6 +310,7 @@ impl Animator {
             })
         });
         let faces = faces.collect();
+        stay_grey(&photo.photo, &mut painted);
         Frame {
             photo: painted,
             faces,

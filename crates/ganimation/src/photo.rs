@@ -1,8 +1,8 @@
 //! A photo, the faces in it, and which of them count.
 
 use ganimation_data::{FaceBox, Intensities};
-use image::RgbImage;
 use image::imageops::{self, FilterType};
+use image::{Pixel, Rgb, RgbImage};
 
 use crate::{Error, Result};
 
@@ -212,6 +212,23 @@ fn scaled(face: FaceBox, scale: f64) -> FaceBox {
     }
 }
 
+/// Levels by which the channels of a grey photo may differ: compression adds a little colour.
+const GREY: u8 = 3;
+
+/// Takes the colour out of what was painted into a grey photo.
+pub(crate) fn stay_grey(photo: &RgbImage, painted: &mut RgbImage) {
+    let is_grey =
+        |&Rgb([red, green, blue]): &Rgb<u8>| red.max(green).max(blue) - red.min(green).min(blue) <= GREY;
+    if !photo.pixels().all(is_grey) {
+        return;
+    }
+    for (pixel, before) in painted.pixels_mut().zip(photo.pixels()) {
+        if pixel != before {
+            *pixel = pixel.to_luma().to_rgb();
+        }
+    }
+}
+
 /// The centred square that holds the whole picture.
 pub(crate) fn whole(photo: &RgbImage) -> FaceBox {
     let (width, height) = photo.dimensions();
@@ -267,6 +284,30 @@ mod tests {
         assert_eq!(photo.clone().with_largest(1).faces().len(), 1);
         assert_eq!(photo.with_face(2).unwrap().faces()[0].bounds().x, 400);
         assert!(photo.with_face(0).is_err() && photo.with_face(3).is_err());
+    }
+
+    #[test]
+    fn what_is_painted_into_a_grey_photo_is_grey_and_into_another_is_not() {
+        let grey = RgbImage::from_pixel(2, 1, Rgb([90, 91, 90]));
+        let painted = RgbImage::from_raw(2, 1, vec![90, 91, 90, 200, 100, 0]).unwrap();
+        let mut stayed = painted.clone();
+        stay_grey(&grey, &mut stayed);
+        assert_eq!(
+            stayed.get_pixel(0, 0),
+            grey.get_pixel(0, 0),
+            "what was not painted stays"
+        );
+        let Rgb([red, green, blue]) = *stayed.get_pixel(1, 0);
+        assert!(
+            red == green && green == blue && (90..140).contains(&red),
+            "{red} {green} {blue}"
+        );
+        let mut other = painted.clone();
+        stay_grey(
+            &RgbImage::from_raw(2, 1, vec![90, 90, 90, 120, 100, 90]).unwrap(),
+            &mut other,
+        );
+        assert_eq!(other, painted);
     }
 
     #[test]
