@@ -8,7 +8,7 @@ use burn::nn::{LeakyRelu, LeakyReluConfig, Relu};
 use burn::tensor::{Device, Tensor};
 use ganimation_kernels::PreparedWeights;
 
-use crate::convolution::{Conv2d, ConvTranspose2d};
+use crate::convolution::{Conv2d, ConvTranspose2d, EnlargingConv2d};
 use crate::instance_norm::InstanceNorm;
 
 /// One entry of a `Sequential`.
@@ -16,6 +16,7 @@ use crate::instance_norm::InstanceNorm;
 pub(crate) enum Layer {
     Conv(Conv2d),
     ConvTranspose(ConvTranspose2d),
+    Enlarge(EnlargingConv2d),
     InstanceNorm(InstanceNorm),
     Relu(Relu),
     LeakyRelu(LeakyRelu),
@@ -31,6 +32,7 @@ impl Layer {
         match self {
             Self::Conv(layer) => layer.forward(x),
             Self::ConvTranspose(layer) => layer.forward(x),
+            Self::Enlarge(layer) => layer.forward(x),
             Self::InstanceNorm(layer) => layer.forward(x, orders),
             Self::Relu(layer) => layer.forward(x),
             Self::LeakyRelu(layer) => ganimation_kernels::leaky_relu(x, layer.negative_slope),
@@ -45,6 +47,7 @@ pub(crate) fn prepare(layers: &[Layer], prepared: &mut PreparedWeights) {
         match layer {
             Layer::Conv(layer) => layer.prepare(prepared),
             Layer::ConvTranspose(layer) => layer.prepare(prepared),
+            Layer::Enlarge(layer) => layer.prepare(prepared),
             Layer::Residual(block) => prepare(&block.main, prepared),
             Layer::InstanceNorm(_) | Layer::Relu(_) | Layer::LeakyRelu(_) => {}
         }
@@ -94,7 +97,9 @@ pub(crate) fn activations(layers: &[Layer], images: Tensor<4>) -> Vec<Tensor<4>>
 /// The gradient with respect to the input of `layers`, whose [`activations`] those are, from that of their output:
 /// `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … g))` with the LeakyReLUs' slopes `s` as constants. Differentiable in the weights and in `top`.
 pub(crate) fn input_gradient(layers: &[Layer], activations: Vec<Tensor<4>>, top: Tensor<4>) -> Tensor<4> {
-    let backwards = leaky_convolutions(layers).rev().zip(activations.into_iter().rev());
+    let backwards = leaky_convolutions(layers)
+        .rev()
+        .zip(activations.into_iter().rev());
     backwards.fold(top, |gradient, ((conv, slope), activation)| {
         conv.input_gradient(ganimation_kernels::scale_by_slope(activation, gradient, slope))
     })

@@ -43,12 +43,18 @@ impl Training {
     pub(crate) fn load(path: &Path, config: TrainConfig, step: u64, device: &Device) -> Result<Self> {
         let adam = config.adam_at(step.saturating_sub(1));
         Ok(match config.network {
-            Network::Paper => {
-                Self::Paper(checkpoint::load(path, Trainer::new(config, device), adam, device)?)
-            }
-            Network::Motion => {
-                Self::Motion(checkpoint::load(path, MotionTrainer::draw(config, device), adam, device)?)
-            }
+            Network::Paper => Self::Paper(checkpoint::load(
+                path,
+                Trainer::new(config, device),
+                adam,
+                device,
+            )?),
+            Network::Motion => Self::Motion(checkpoint::load(
+                path,
+                MotionTrainer::draw(config, device),
+                adam,
+                device,
+            )?),
         })
     }
 
