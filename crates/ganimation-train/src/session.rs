@@ -163,7 +163,8 @@ impl<'a> Session<'a> {
             ..
         } = &mut *self.run;
         match training.step(batch, device, team, *step, rate) {
-            StepReport::Paper(critic, generator) => {
+            StepReport::Paper(reports) => {
+                let (critic, generator) = *reports;
                 self.critic = Some(critic);
                 self.generator = generator.or(self.generator.take());
             }

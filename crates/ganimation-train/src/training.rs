@@ -18,24 +18,26 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub enum Training {
     /// The paper's network against its critic.
-    Paper(Trainer),
+    Paper(Box<Trainer>),
     /// The motion network, taught and then against a projection discriminator.
-    Motion(MotionTrainer),
+    Motion(Box<MotionTrainer>),
 }
 
 /// What one step measured.
 pub(crate) enum StepReport {
     /// A critic step and, every so often, one of the generator.
-    Paper(CriticReport, Option<GeneratorReport>),
-    Motion(MotionReport),
+    Paper(Box<(CriticReport, Option<GeneratorReport>)>),
+    Motion(Box<MotionReport>),
 }
 
 impl Training {
     /// Networks to begin with, as the settings say.
     pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Self> {
         Ok(match config.network {
-            Network::Paper => Self::Paper(checkpoint::begin(Trainer::new(config, device))?),
-            Network::Motion => Self::Motion(checkpoint::begin(MotionTrainer::draw(config, device))?),
+            Network::Paper => Self::Paper(Box::new(checkpoint::begin(Trainer::new(config, device))?)),
+            Network::Motion => {
+                Self::Motion(Box::new(checkpoint::begin(MotionTrainer::draw(config, device))?))
+            }
         })
     }
 
@@ -43,18 +45,18 @@ impl Training {
     pub(crate) fn load(path: &Path, config: TrainConfig, step: u64, device: &Device) -> Result<Self> {
         let adam = config.adam_at(step.saturating_sub(1));
         Ok(match config.network {
-            Network::Paper => Self::Paper(checkpoint::load(
+            Network::Paper => Self::Paper(Box::new(checkpoint::load(
                 path,
                 Trainer::new(config, device),
                 adam,
                 device,
-            )?),
-            Network::Motion => Self::Motion(checkpoint::load(
+            )?)),
+            Network::Motion => Self::Motion(Box::new(checkpoint::load(
                 path,
                 MotionTrainer::draw(config, device),
                 adam,
                 device,
-            )?),
+            )?)),
         })
     }
 
@@ -129,11 +131,13 @@ impl Training {
                     [] => trainer.generator_step(&batch, rate),
                     team => trainer.generator_step_on(team, &batch, rate),
                 });
-                StepReport::Paper(critic, generator)
+                StepReport::Paper(Box::new((critic, generator)))
             }
-            Self::Motion(trainer) => {
-                StepReport::Motion(trainer.step(&LessonBatch::new(batch, device), step, rate))
-            }
+            Self::Motion(trainer) => StepReport::Motion(Box::new(trainer.step(
+                &LessonBatch::new(batch, device),
+                step,
+                rate,
+            ))),
         }
     }
 }
