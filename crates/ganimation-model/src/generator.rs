@@ -121,7 +121,11 @@ impl GeneratorConfig {
         };
 
         let (edge, padding) = (self.edge_kernel, self.edge_kernel / 2);
-        let mut main = vec![conv([3 * folded + planes, c], edge, [1, padding]), layer(c), relu()];
+        let mut main = vec![
+            conv([3 * folded + planes, c], edge, [1, padding]),
+            layer(c),
+            relu(),
+        ];
         main.extend([conv([c, 2 * c], 4, [2, 1]), layer(2 * c), relu()]);
         main.extend([conv([2 * c, 4 * c], 4, [2, 1]), layer(4 * c), relu()]);
         main.extend((0..self.blocks).map(|_| Layer::Residual(ResidualBlock::new(4 * c, norm, device))));
@@ -139,7 +143,11 @@ impl GeneratorConfig {
                 false => attention,
             }],
             motion_reg: self.motion.then(|| head(2)).into_iter().collect(),
-            shading_reg: (self.shading.then(|| head(1).with_weights_of(0.0, device)).into_iter()).collect(),
+            shading_reg: (self
+                .shading
+                .then(|| head(1).with_weights_of(0.0, device))
+                .into_iter())
+            .collect(),
             space_to_depth: self.space_to_depth,
             planes: self.conditioning == Conditioning::Planes,
             relative: self.orders == Orders::Relative,

@@ -72,12 +72,7 @@ impl InstanceNorm {
     }
 
     /// [`Self::forward`], then the sum with `skip`.
-    pub(crate) fn forward_add(
-        &self,
-        x: Tensor<4>,
-        orders: Option<&Tensor<2>>,
-        skip: Tensor<4>,
-    ) -> Tensor<4> {
+    pub(crate) fn forward_add(&self, x: Tensor<4>, orders: Option<&Tensor<2>>, skip: Tensor<4>) -> Tensor<4> {
         match self.ordered(orders) {
             Some([weight, bias]) => ganimation_kernels::instance_norm_add(x, weight, bias, skip, EPSILON),
             None => {

@@ -94,7 +94,9 @@ pub(crate) fn activations(layers: &[Layer], images: Tensor<4>) -> Vec<Tensor<4>>
 /// The gradient with respect to the input of `layers`, whose [`activations`] those are, from that of their output:
 /// `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … g))` with the LeakyReLUs' slopes `s` as constants. Differentiable in the weights and in `top`.
 pub(crate) fn input_gradient(layers: &[Layer], activations: Vec<Tensor<4>>, top: Tensor<4>) -> Tensor<4> {
-    let backwards = leaky_convolutions(layers).rev().zip(activations.into_iter().rev());
+    let backwards = leaky_convolutions(layers)
+        .rev()
+        .zip(activations.into_iter().rev());
     backwards.fold(top, |gradient, ((conv, slope), activation)| {
         conv.input_gradient(ganimation_kernels::scale_by_slope(activation, gradient, slope))
     })

@@ -204,15 +204,24 @@ impl ProjectionDiscriminator {
         let activations = layer::activations(&frozen.whole, average(images.clone(), 2));
         let ones = Tensor::<4>::ones([batch, 1, 1, 1], (&images.device(), images.dtype()));
         let top = self.realness.input_gradient(ones)
-            + self.matching.input_gradient(key.clone().reshape([batch, count, 1, 1]));
+            + self
+                .matching
+                .input_gradient(key.clone().reshape([batch, count, 1, 1]));
         let whole = layer::input_gradient(&self.whole, activations, top);
 
-        let parts = [(&self.mouth, &frozen.mouth, MOUTH), (&self.eyes, &frozen.eyes, EYES)].map(
-            |(critic, frozen, place)| {
-                (critic, layer::activations(&frozen.main, part(images.clone(), place)), place)
-            },
-        );
-        let places = |activations: &[Tensor<4>]| activations.last().map_or(0, |map| map.dims()[2] * map.dims()[3]);
+        let parts = [
+            (&self.mouth, &frozen.mouth, MOUTH),
+            (&self.eyes, &frozen.eyes, EYES),
+        ]
+        .map(|(critic, frozen, place)| {
+            (
+                critic,
+                layer::activations(&frozen.main, part(images.clone(), place)),
+                place,
+            )
+        });
+        let places =
+            |activations: &[Tensor<4>]| activations.last().map_or(0, |map| map.dims()[2] * map.dims()[3]);
         let patches: usize = parts.iter().map(|(_, activations, _)| places(activations)).sum();
         let local = parts.map(|(critic, activations, place)| {
             let gradient = critic.input_gradient(activations, key.clone(), patches);
@@ -241,7 +250,11 @@ struct LocalCritic {
 impl LocalCritic {
     fn new(channels: usize, aus: usize, device: &Device) -> Self {
         let mut main = Vec::new();
-        for [input, output] in [[3, channels], [channels, 2 * channels], [2 * channels, 4 * channels]] {
+        for [input, output] in [
+            [3, channels],
+            [channels, 2 * channels],
+            [2 * channels, 4 * channels],
+        ] {
             main.extend(strided([input, output], device));
         }
         let head = |outputs, kernel, padding| {
@@ -268,7 +281,11 @@ impl LocalCritic {
     fn input_gradient(&self, activations: Vec<Tensor<4>>, key: Tensor<2>, patches: usize) -> Tensor<4> {
         let [batch, _, height, width] = activations.last().map_or([0; 4], Tensor::dims);
         let [_, count] = key.dims();
-        let share = Tensor::full([batch, 1, height, width], 1.0 / patches as f64, (&key.device(), key.dtype()));
+        let share = Tensor::full(
+            [batch, 1, height, width],
+            1.0 / patches as f64,
+            (&key.device(), key.dtype()),
+        );
         let of_mean = self.matching.input_gradient(key.reshape([batch, count, 1, 1]));
         let top = self.realness.input_gradient(share) + of_mean / (height * width) as f64;
         layer::input_gradient(&self.main, activations, top)
@@ -278,7 +295,12 @@ impl LocalCritic {
 /// The pixels of a part: top, bottom, left, right.
 fn bounds(part: [usize; 4], [height, width]: [usize; 2]) -> [usize; 4] {
     let [top, bottom, left, right] = part;
-    [top * height / 8, bottom * height / 8, left * width / 8, right * width / 8]
+    [
+        top * height / 8,
+        bottom * height / 8,
+        left * width / 8,
+        right * width / 8,
+    ]
 }
 
 /// A part of the face at full size.
@@ -295,7 +317,9 @@ mod tests {
     use super::*;
 
     fn small(device: &Device) -> ProjectionDiscriminator {
-        let config = ProjectionDiscriminatorConfig::new(64).with_channels(4).with_local_channels(3);
+        let config = ProjectionDiscriminatorConfig::new(64)
+            .with_channels(4)
+            .with_local_channels(3);
         let plain = config.init(&[0.1; AU_COUNT], device);
         // Biases away from zero put units on both sides of the LeakyReLU's kink.
         crate::map_parameters(plain, |name, values| match name.ends_with("bias") {
@@ -327,7 +351,13 @@ mod tests {
         let device = Device::flex();
         let (images, aus) = faces(&device);
         let discriminator = small(&device);
-        let score = |aus| -> f32 { discriminator.forward(images.clone(), aus).score.sum().into_scalar() };
+        let score = |aus| -> f32 {
+            discriminator
+                .forward(images.clone(), aus)
+                .score
+                .sum()
+                .into_scalar()
+        };
         let change = (score(aus.clone()) - score(aus + 0.5)).abs();
         assert!(change > 1e-3, "{change}");
     }
@@ -353,13 +383,22 @@ mod tests {
         let (images, aus) = faces(&device);
         let discriminator = small(&device);
         let penalty = |discriminator: &ProjectionDiscriminator| {
-            discriminator.input_gradient(images.clone(), aus.clone()).square().sum()
+            discriminator
+                .input_gradient(images.clone(), aus.clone())
+                .square()
+                .sum()
         };
         let mut gradients = penalty(&discriminator).backward();
         let gradients = crate::take_gradients(&discriminator, &mut gradients);
         // Along the gradient itself, weights being moved by a thousandth of their size.
         let slope = |part: &str| -> (f64, f64) {
-            let scale = |name: &str| if name.starts_with(part) && name.ends_with("weight") { 1e-3 } else { 0.0 };
+            let scale = |name: &str| {
+                if name.starts_with(part) && name.ends_with("weight") {
+                    1e-3
+                } else {
+                    0.0
+                }
+            };
             let moved = |sign: f64| -> f64 {
                 let moved = crate::map_parameters(discriminator.clone(), |name, values| {
                     values.clone() + values * (sign * scale(name))
@@ -393,7 +432,11 @@ mod tests {
         let mut gradients = discriminator.forward(images, aus).score.sum().backward();
         let trained = crate::take_gradients(&discriminator, &mut gradients);
         assert!(trained.contains_key("matching.weight") && !trained.contains_key("mean_aus"));
-        assert!(crate::state_dict(&discriminator).iter().any(|(name, _)| name == "mean_aus"));
+        assert!(
+            crate::state_dict(&discriminator)
+                .iter()
+                .any(|(name, _)| name == "mean_aus")
+        );
     }
 
     #[test]
@@ -402,10 +445,14 @@ mod tests {
             assert!(ProjectionDiscriminatorConfig::new(size).check().is_err());
         }
         for size in [64, 128, 192] {
-            let config = ProjectionDiscriminatorConfig::new(size).with_channels(2).with_local_channels(2);
+            let config = ProjectionDiscriminatorConfig::new(size)
+                .with_channels(2)
+                .with_local_channels(2);
             let device = Device::flex();
             let faces = Tensor::zeros([1, 3, size, size], &device);
-            let verdict = config.init(&[0.0; AU_COUNT], &device).forward(faces, Tensor::zeros([1, AU_COUNT], &device));
+            let verdict = config
+                .init(&[0.0; AU_COUNT], &device)
+                .forward(faces, Tensor::zeros([1, AU_COUNT], &device));
             assert_eq!(verdict.aus.dims(), [1, AU_COUNT]);
         }
     }

@@ -41,7 +41,11 @@ impl ReaderConfig {
         let mut main = Vec::from(down(3, c));
         for width in [c, 2 * c, 4 * c] {
             main.extend(down(width, 2 * width));
-            main.push(Layer::Residual(ResidualBlock::new(2 * width, |channels| InstanceNorm::new(channels, device), device)));
+            main.push(Layer::Residual(ResidualBlock::new(
+                2 * width,
+                |channels| InstanceNorm::new(channels, device),
+                device,
+            )));
         }
         Reader {
             main,

@@ -109,11 +109,15 @@ mod tests {
         assert_eq!(folded.dims(), [2, 12, 3, 2]);
         // PyTorch's order: channel, row within the block, column within the block.
         let at = |t: &Tensor<4>, [b, c, y, x]: [usize; 4]| -> f32 {
-            t.clone().slice([b..b + 1, c..c + 1, y..y + 1, x..x + 1]).into_scalar()
+            t.clone()
+                .slice([b..b + 1, c..c + 1, y..y + 1, x..x + 1])
+                .into_scalar()
         };
         assert_eq!(at(&folded, [1, 2 * 4 + 2 + 1, 2, 1]), at(&x, [1, 2, 5, 3]));
         assert_eq!(at(&folded, [0, 4 + 2, 1, 0]), at(&x, [0, 1, 3, 0]));
-        depth_to_space(folded, 2).into_data().assert_eq(&x.into_data(), true);
+        depth_to_space(folded, 2)
+            .into_data()
+            .assert_eq(&x.into_data(), true);
     }
 
     #[test]

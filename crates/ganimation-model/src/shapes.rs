@@ -150,7 +150,9 @@ mod tests {
         for config in [
             sized(GeneratorConfig::new()),
             sized(GeneratorConfig::new()).with_space_to_depth(2),
-            sized(GeneratorConfig::motion(2)).with_shading(false).with_edge_kernel(5),
+            sized(GeneratorConfig::motion(2))
+                .with_shading(false)
+                .with_edge_kernel(5),
             sized(GeneratorConfig::motion(2)),
         ] {
             let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();

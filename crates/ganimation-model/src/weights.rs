@@ -283,16 +283,16 @@ fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
         Orders::Relative => (FORMAT_VERSION, Some(("orders", RELATIVE.to_owned()))),
     };
     let entries = [
-            ("format_version", version.to_string()),
-            ("network", network.to_owned()),
-            ("image_size", metadata.image_size.to_string()),
-            ("channels", metadata.channels.to_string()),
-            ("blocks", metadata.blocks.to_string()),
-            ("action_units", numbers.join(" ")),
-            ("crop", metadata.crop.clone()),
-            ("training", metadata.training.clone()),
-            ("license", metadata.license.clone()),
-        ];
+        ("format_version", version.to_string()),
+        ("network", network.to_owned()),
+        ("image_size", metadata.image_size.to_string()),
+        ("channels", metadata.channels.to_string()),
+        ("blocks", metadata.blocks.to_string()),
+        ("action_units", numbers.join(" ")),
+        ("crop", metadata.crop.clone()),
+        ("training", metadata.training.clone()),
+        ("license", metadata.license.clone()),
+    ];
     let entries = entries.into_iter().chain(orders);
     entries.map(|(key, value)| (key.to_owned(), value)).collect()
 }

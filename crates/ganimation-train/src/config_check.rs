@@ -146,7 +146,12 @@ impl TrainConfig {
             "an even number: half of a taught batch are pairs",
         )?;
         let channels = self.motion.local_channels;
-        require((1..=1024).contains(&channels), "motion.local_channels", &channels, "1 to 1024")?;
+        require(
+            (1..=1024).contains(&channels),
+            "motion.local_channels",
+            &channels,
+            "1 to 1024",
+        )?;
         for (name, value) in [
             ("motion.matched.r1_every", matched.r1_every),
             ("motion.matched.cycle_every", matched.cycle_every),
@@ -191,10 +196,20 @@ impl TrainConfig {
             require((0.0..=1.0).contains(&value), name, &value, "0 to 1")?;
         }
         for gain in &self.motion.gains {
-            require((0.0..=10.0).contains(gain), "motion.gains", gain, "17 numbers, each 0 to 10")?;
+            require(
+                (0.0..=10.0).contains(gain),
+                "motion.gains",
+                gain,
+                "17 numbers, each 0 to 10",
+            )?;
         }
         let adam = &matched.adam;
-        require(adam.rate.is_finite() && adam.rate > 0.0, "motion.matched.adam.rate", &adam.rate, "above 0")?;
+        require(
+            adam.rate.is_finite() && adam.rate > 0.0,
+            "motion.matched.adam.rate",
+            &adam.rate,
+            "above 0",
+        )?;
         for (name, value) in [
             ("motion.matched.adam.beta_1", adam.beta_1),
             ("motion.matched.adam.beta_2", adam.beta_2),

@@ -128,7 +128,8 @@ impl Metrics {
     ) -> Result<Progress> {
         let reading = Instant::now();
         let read = |term, tensor: &Tensor<1>| read_finite(term, tensor, at.step);
-        let or_none = |term, tensor: &Option<Tensor<1>>| tensor.as_ref().map_or(Ok(0.0), |tensor| read(term, tensor));
+        let or_none =
+            |term, tensor: &Option<Tensor<1>>| tensor.as_ref().map_or(Ok(0.0), |tensor| read(term, tensor));
         let motion = motion.map(|motion| {
             Ok::<_, Error>(MotionProgress {
                 field: read("motion", &motion.field)?,

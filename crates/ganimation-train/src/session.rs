@@ -13,10 +13,10 @@ use crate::events::Events;
 use crate::history::{VALIDATION, WARNINGS};
 use crate::lines::Lines;
 use crate::metrics::{Metrics, Position, Progress, require_finite};
+use crate::motion::MotionReport;
 use crate::preview::{PREVIEWED, Preview};
 use crate::run::{Limits, Observer, Outcome, PREVIEWS, Run};
 use crate::shown::Shower;
-use crate::motion::MotionReport;
 use crate::trainer::{CriticReport, GeneratorReport};
 use crate::training::StepReport;
 use crate::validation::{HeldOut, Validation};
@@ -192,7 +192,9 @@ impl<'a> Session<'a> {
             waited: self.loader.waited(),
             stepped: self.stepped,
         };
-        let progress = self.metrics.measure(critic, generator, self.motion.as_ref(), &position)?;
+        let progress = self
+            .metrics
+            .measure(critic, generator, self.motion.as_ref(), &position)?;
         self.events.scalars(progress.step, scalars_of(&progress))?;
         self.observer.measured(&progress);
         let warnings = self.watchdog.measured(&progress);
@@ -287,7 +289,9 @@ fn lessons(config: &TrainConfig, faces: &[Face]) -> Result<Option<LessonConfig>>
     if config.network == Network::Paper {
         return Ok(None);
     }
-    let known = faces.iter().filter_map(|face| Some((face.landmarks.as_ref()?, &face.intensities)));
+    let known = faces
+        .iter()
+        .filter_map(|face| Some((face.landmarks.as_ref()?, &face.intensities)));
     let prior = MotionPrior::fit(known)?;
     Ok(Some(LessonConfig {
         teacher: Arc::new(Teacher::new(prior, config.motion.gains)),

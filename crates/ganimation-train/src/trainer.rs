@@ -155,7 +155,9 @@ impl Trainer {
     /// # Panics
     /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
     pub fn new(config: TrainConfig, device: &Device) -> Self {
-        Self::drawn(config, device, |config, device| config.discriminator().init(device))
+        Self::drawn(config, device, |config, device| {
+            config.discriminator().init(device)
+        })
     }
 
     /// One update of the discriminator at learning rate `rate`. `step` picks the penalty's random points.

@@ -18,12 +18,13 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub enum Training {
     /// The paper's network against its critic.
-    Paper(Trainer),
+    Paper(Box<Trainer>),
     /// The motion network, taught and then against a projection discriminator.
-    Motion(MotionTrainer),
+    Motion(Box<MotionTrainer>),
 }
 
 /// What one step measured.
+#[expect(clippy::large_enum_variant, reason = "one a step, taken apart at once")]
 pub(crate) enum StepReport {
     /// A critic step and, every so often, one of the generator.
     Paper(CriticReport, Option<GeneratorReport>),
@@ -34,8 +35,8 @@ impl Training {
     /// Networks to begin with, as the settings say.
     pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Self> {
         Ok(match config.network {
-            Network::Paper => Self::Paper(checkpoint::begin(Trainer::new(config, device))?),
-            Network::Motion => Self::Motion(checkpoint::begin(MotionTrainer::draw(config, device))?),
+            Network::Paper => Self::Paper(checkpoint::begin(Trainer::new(config, device))?.into()),
+            Network::Motion => Self::Motion(checkpoint::begin(MotionTrainer::draw(config, device))?.into()),
         })
     }
 
@@ -44,10 +45,12 @@ impl Training {
         let adam = config.adam_at(step.saturating_sub(1));
         Ok(match config.network {
             Network::Paper => {
-                Self::Paper(checkpoint::load(path, Trainer::new(config, device), adam, device)?)
+                let fresh = Trainer::new(config, device);
+                Self::Paper(checkpoint::load(path, fresh, adam, device)?.into())
             }
             Network::Motion => {
-                Self::Motion(checkpoint::load(path, MotionTrainer::draw(config, device), adam, device)?)
+                let fresh = MotionTrainer::draw(config, device);
+                Self::Motion(checkpoint::load(path, fresh, adam, device)?.into())
             }
         })
     }
@@ -126,7 +129,8 @@ impl Training {
                 StepReport::Paper(critic, generator)
             }
             Self::Motion(trainer) => {
-                StepReport::Motion(trainer.step(&LessonBatch::new(batch, device), step, rate))
+                let batch = LessonBatch::new(batch, device);
+                StepReport::Motion(trainer.step(&batch, step, rate))
             }
         }
     }

@@ -148,8 +148,8 @@ impl HeldOut {
 
 /// Either protocol's discriminator, outside autodiff.
 enum Critic {
-    Paper(Discriminator),
-    Motion(ProjectionDiscriminator),
+    Paper(Box<Discriminator>),
+    Motion(Box<ProjectionDiscriminator>),
 }
 
 /// What it says of a batch.
@@ -163,8 +163,8 @@ struct Judged {
 impl Critic {
     fn of(training: &Training) -> Self {
         match training {
-            Training::Paper(trainer) => Self::Paper(trainer.discriminator().valid()),
-            Training::Motion(trainer) => Self::Motion(trainer.discriminator().valid()),
+            Training::Paper(trainer) => Self::Paper(trainer.discriminator().valid().into()),
+            Training::Motion(trainer) => Self::Motion(trainer.discriminator().valid().into()),
         }
     }
 

@@ -269,7 +269,10 @@ impl Animator {
         let again = || photo.faces.iter().cycle().take(targets.len());
         let crops: Vec<_> = again().map(|face| &face.crop).collect();
         let shown: Vec<_> = again().map(PhotoFace::shown).collect();
-        let passes = crops.chunks(BATCH).zip(shown.chunks(BATCH)).zip(targets.chunks(BATCH));
+        let passes = crops
+            .chunks(BATCH)
+            .zip(shown.chunks(BATCH))
+            .zip(targets.chunks(BATCH));
         let edits = passes.flat_map(|((crops, shown), targets)| {
             let crops: Vec<_> = crops.iter().copied().cloned().collect();
             let faces = pixels::tensor_from_images(&crops, &self.device);

@@ -54,7 +54,12 @@ pub(super) fn uncovered(before: &Landmarks, after: &Landmarks, side: usize) -> V
         let (closed, open) = (opening.gap(before).max(0.0), opening.gap(after));
         if open - closed > STILL {
             let new = (open - closed) / open.max(NARROW);
-            draw(&after.points()[opening.outline], (new / WHOLE).min(1.0), side, &mut mask);
+            draw(
+                &after.points()[opening.outline],
+                (new / WHOLE).min(1.0),
+                side,
+                &mut mask,
+            );
         }
     }
     mask

@@ -51,7 +51,13 @@ impl LessonBatch {
     /// # Panics
     /// If it holds no lessons.
     pub(crate) fn new(batch: Batch, device: &Device) -> Self {
-        let Some(Lessons { field, mask, seam, pairs }) = batch.lessons else {
+        let Some(Lessons {
+            field,
+            mask,
+            seam,
+            pairs,
+        }) = batch.lessons
+        else {
             panic!("a batch of {} faces without lessons", batch.batch)
         };
         let on = Place {

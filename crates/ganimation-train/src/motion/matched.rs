@@ -84,7 +84,8 @@ impl MotionTrainer {
         let difference = (back.image - batch.images.clone().autodiff()).abs();
         let painted = back.attention.neg() + 1.0;
         let outside = (painted * (free.clone() * (weights.paint_inside - 1.0) + 1.0)).mean();
-        weighted_mean(difference, free, weights.cycle_inside) + outside * (weights.paint / weights.cycle.max(1.0))
+        weighted_mean(difference, free, weights.cycle_inside)
+            + outside * (weights.paint / weights.cycle.max(1.0))
     }
 
     /// Weighted and plain mean absolute difference of pairs from the real faces.
@@ -214,7 +215,11 @@ impl Staying {
         let price = free * (weights.paint_inside - 1.0) + 1.0;
         let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
         let asked = (batch.targets.clone() - batch.aus.clone()).abs().sum_dim(1);
-        let nothing = asked.lower_elem(NOTHING).float().reshape([-1, 1, 1, 1]).autodiff();
+        let nothing = asked
+            .lower_elem(NOTHING)
+            .float()
+            .reshape([-1, 1, 1, 1])
+            .autodiff();
         Self {
             motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
             outside: (painted * price).mean(),

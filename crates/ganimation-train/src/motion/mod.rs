@@ -37,7 +37,9 @@ impl MotionTrainer {
     /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
     pub fn draw(config: TrainConfig, device: &Device) -> Self {
         Self::drawn(config, device, |config, device| {
-            config.projection_discriminator().init(&config.motion.mean_aus, device)
+            config
+                .projection_discriminator()
+                .init(&config.motion.mean_aus, device)
         })
     }
 

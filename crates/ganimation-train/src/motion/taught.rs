@@ -49,7 +49,9 @@ impl MotionTrainer {
             seam.autodiff(),
             weights.mask_inside,
         );
-        let copy = (edit.color.narrow(0, 0, faces) - batch.images.clone().autodiff()).abs().mean();
+        let copy = (edit.color.narrow(0, 0, faces) - batch.images.clone().autodiff())
+            .abs()
+            .mean();
         let real = pairs.images.clone().autodiff();
         let from_real = (edit.image.narrow(0, faces, count) - real).abs();
         let inside = full(back.mask.clone()).autodiff();
@@ -67,7 +69,9 @@ impl MotionTrainer {
         let mut random = view_stream(self.config.seed, step);
         let seen = Tensor::cat(vec![batch.images.clone(), pairs.images.clone()], 0);
         let shown = Tensor::cat(vec![batch.aus.clone(), pairs.aus.clone()], 0);
-        let read = self.discriminator.read(view(seen, &config.views, &mut random).autodiff());
+        let read = self
+            .discriminator
+            .read(view(seen, &config.views, &mut random).autodiff());
         let of_aus = (read - shown.autodiff()).square().mean();
         self.update_discriminator(of_aus.clone() * weights.aus, rate);
 

@@ -8,8 +8,8 @@ use clap::Args;
 use ganimation::Result;
 use ganimation::device::{self, DeviceChoice};
 use ganimation_data::{ActionUnit, Dataset};
-use ganimation_model::{Orders, READER_SIZE};
 use ganimation_model::weights::{FloatFormat, Metadata, save_reader};
+use ganimation_model::{Orders, READER_SIZE};
 use ganimation_train::{ReaderScore, ReaderTraining, train_reader};
 
 use super::inputs::check_outputs;
