@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use ganimation_data::{Batch, Dataset, Split};
+use ganimation_data::Batch;
 use ganimation_model::Generator;
 
+use crate::Result;
 use crate::checkpoint;
 use crate::config::{Network, TrainConfig};
 use crate::metrics::require_finite_weights;
 use crate::motion::{LessonBatch, MotionReport, MotionTrainer};
 use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
-use crate::{Error, Result};
 
 /// The networks in training, by protocol.
 #[derive(Debug)]
@@ -93,16 +93,6 @@ impl Training {
             Self::Paper(trainer) => Some(trainer),
             Self::Motion(_) => None,
         }
-    }
-
-    /// Refuses a dataset that cannot teach the network.
-    pub(crate) fn check_data(&self, dataset: &Dataset) -> Result<()> {
-        let lessons = matches!(self, Self::Motion(_));
-        let known = |split| dataset.split(split).iter().any(|face| face.landmarks.is_some());
-        if lessons && !known(Split::Train) {
-            return Err(Error::NoLandmarks);
-        }
-        Ok(())
     }
 
     /// Takes step number `step`, the first being 0, on one device or on several.
