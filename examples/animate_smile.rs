@@ -31,14 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
 
-    // A felt smile raises the cheeks (AU06), tightens the lids (AU07), pulls the mouth's corners (AU12) and parts the
-    // lips (AU25).
-    // Intensities are OpenFace's, 0 to 5.
+    // A felt smile raises the cheeks (AU06), pulls the mouth's corners (AU12) and parts the lips (AU25). Intensities are
+    // OpenFace's, 0 to 5.
     let smile = Expression::new()
-        .with(ActionUnit::CheekRaiser, 3.0)?
-        .with(ActionUnit::LidTightener, 3.0)?
-        .with(ActionUnit::LipCornerPuller, 4.0)?
-        .with(ActionUnit::LipsPart, 3.0)?;
+        .with(ActionUnit::CheekRaiser, 2.5)?
+        .with(ActionUnit::LipCornerPuller, 3.5)?
+        .with(ActionUnit::LipsPart, 2.5)?;
     let film = Timeline::there_and_back(Expression::new(), smile, SECONDS, Ease::InOut);
     let expressions = film.frames(FRAMES as f32 / SECONDS);
     let frames: Vec<_> = animator.frames(&photo, &expressions).collect();
@@ -55,9 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps = [0, 2, 4, 7, 9, 12].map(|step| (format!("frame {}", step + 1), frames[step].clone()));
     save_image("out/animate_smile.png", &contact_sheet(&photo, &steps))?;
     println!("wrote out/animate_smile.gif, and out/animate_smile.png with, from top to bottom:");
-    println!("the result; the face; the attention A, where white keeps the input; the painted colours C");
+    println!("the result; the face; its motion as a grid; the attention A, where white keeps the moved face; the colours C");
     println!(
-        "(face = A * input + (1 - A) * C); {:.1} s in all",
+        "(face = A * moved + (1 - A) * C); {:.1} s in all",
         start.elapsed().as_secs_f64()
     );
     Ok(())

@@ -94,6 +94,30 @@ pub enum Error {
         found: String,
     },
 
+    /// A table of another program, which measures fewer action units.
+    #[error("{} is a table of {tool}, without {missing}", path.display())]
+    ForeignTable {
+        /// The file.
+        path: PathBuf,
+        /// The program.
+        tool: &'static str,
+        /// What is missing.
+        missing: String,
+    },
+
+    /// A cell of a table is on another scale than intensities are.
+    #[error("{}:{line}: column `{column}` holds {found}, far outside 0 to 5", path.display())]
+    OffScale {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The column's name.
+        column: String,
+        /// The value.
+        found: f64,
+    },
+
     /// A list or table is not UTF-8.
     #[error("{}:{line}: not UTF-8 text", path.display())]
     NotText {
@@ -388,8 +412,21 @@ pub enum Error {
         source: image::ImageError,
     },
 
+    /// A file that is known and that this crate does not read.
+    #[error("{} is {kind}, which cannot be read", path.display())]
+    ForeignPicture {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+
     /// A picture is larger than this crate is willing to decode.
-    #[error("picture {} is {width} x {height} pixels, more than {limit} megapixels", path.display())]
+    #[error(
+        "picture {} is {width} x {height} pixels ({} megapixels), more than {limit} megapixels",
+        path.display(),
+        (u64::from(*width) * u64::from(*height)).div_ceil(1_000_000)
+    )]
     PictureTooLarge {
         /// The file.
         path: PathBuf,
@@ -424,6 +461,13 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A frame rate that no film here has.
+    #[error("`{found}` is no frame rate of 1 to 60 frames a second")]
+    FrameRate {
+        /// The rate as it was given.
+        found: String,
+    },
+
     /// A film of which too many frames would wait in memory.
     #[error("{} is too long for a GIF: {frames} frames fill the memory it may take", path.display())]
     FilmTooLong {
@@ -447,6 +491,15 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
+    },
+
+    /// FFmpeg was built without any encoder that would do.
+    #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), wanted.join(", "))]
+    NoEncoder {
+        /// The file.
+        path: PathBuf,
+        /// The encoders that would do.
+        wanted: &'static [&'static str],
     },
 
     /// FFmpeg did not make a video.

@@ -23,8 +23,10 @@ const PYRAMID: f32 = 0.8;
 const STEP: u32 = 4;
 /// The detector's window: smaller photos are enlarged before they are searched.
 const WINDOW: u32 = 40;
-/// Photos with a longer side are searched in a smaller copy.
+/// Photos with a longer side are searched in a smaller copy, if they have more than [`MAX_SEARCHED_PIXELS`], too.
 const MAX_SEARCHED_SIDE: u32 = 1_600;
+/// Pixels of such a copy: a face of 60 pixels in a photo of 12 megapixels is found, and so is one of 70 in 24.
+const MAX_SEARCHED_PIXELS: f64 = 8e6;
 
 /// A square around a face, in pixels of the photo; it may overhang the photo's borders.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,20 +74,13 @@ impl FaceDetector {
 
     /// Finds the faces of a photo, largest first.
     ///
-    /// Faces under 60 pixels, or under a sixth of a small photo's shorter side, are left out.
+    /// Faces smaller than [`FaceDetector::smallest_face`] are left out.
     pub fn detect(&self, photo: &RgbImage) -> Vec<FaceBox> {
         let (width, height) = photo.dimensions();
-        let (shorter, longer) = (width.min(height), width.max(height));
-        if shorter < MIN_FACE_EVER {
+        if width.min(height) < MIN_FACE_EVER {
             return Vec::new();
         }
-        let min_face = (shorter / 6).clamp(MIN_FACE_EVER, MIN_FACE);
-        let scale = if longer > MAX_SEARCHED_SIDE {
-            f64::from(MAX_SEARCHED_SIDE) / f64::from(longer)
-        } else {
-            // The window must fit, and a face of the smallest size must fill it.
-            (f64::from(WINDOW) / f64::from(min_face)).max(1.0)
-        };
+        let (min_face, scale) = (min_face(width, height), scale(width, height));
         let searched = |side: u32| scaled(f64::from(side) * scale).unsigned_abs().max(WINDOW);
         let grey = imageops::grayscale(photo);
         let grey = match (searched(width), searched(height)) {
@@ -113,6 +108,32 @@ impl FaceDetector {
             .collect();
         faces.sort_by(|a, b| b.size.cmp(&a.size).then(b.score.total_cmp(&a.score)));
         faces
+    }
+}
+
+impl FaceDetector {
+    /// Width of the smallest faces that are found in photos of that size, in pixels: 60, less in small photos, and more in
+    /// photos of more than 18 megapixels.
+    pub fn smallest_face(width: u32, height: u32) -> u32 {
+        let window = scaled(f64::from(WINDOW) / scale(width, height)).unsigned_abs();
+        min_face(width, height).max(window.min(width.max(height)))
+    }
+}
+
+/// A sixth of a small photo's shorter side.
+fn min_face(width: u32, height: u32) -> u32 {
+    (width.min(height) / 6).clamp(MIN_FACE_EVER, MIN_FACE)
+}
+
+/// Size of the copy that is searched, as a share of the photo's.
+fn scale(width: u32, height: u32) -> f64 {
+    let longer = f64::from(width.max(height));
+    if longer > f64::from(MAX_SEARCHED_SIDE) {
+        let all = (MAX_SEARCHED_PIXELS / (f64::from(width) * f64::from(height))).sqrt();
+        all.max(f64::from(MAX_SEARCHED_SIDE) / longer).min(1.0)
+    } else {
+        // The window must fit, and a face of the smallest size must fill it.
+        (f64::from(WINDOW) / f64::from(min_face(width, height))).max(1.0)
     }
 }
 
@@ -196,6 +217,39 @@ mod tests {
             let slack = 12.0 * ratio;
             assert!((found.0 - expected.0 * ratio).abs() < slack, "{whole:?} {face:?}");
             assert!((found.1 - expected.1 * ratio).abs() < slack, "{whole:?} {face:?}");
+        }
+    }
+
+    #[test]
+    fn small_faces_of_a_large_photo_are_found() {
+        let mut photo = RgbImage::from_pixel(3_600, 2_400, Rgb([119; 3]));
+        let portrait = imageops::resize(&astronaut(), 340, 340, FilterType::Lanczos3);
+        let corners = [(40, 30), (3_250, 1_900), (1_700, 1_000), (2_200, 90)];
+        for (x, y) in corners {
+            imageops::replace(&mut photo, &portrait, x, y);
+        }
+        let found = FaceDetector::new().unwrap().detect(&photo);
+        for (x, y) in corners {
+            let inside = |face: &&FaceBox| {
+                let (across, down) = centre(face);
+                (across - x as f64 - 149.0).abs() < 20.0 && (down - y as f64 - 77.0).abs() < 20.0
+            };
+            let face = found.iter().find(inside);
+            assert!(face.is_some_and(|face| face.size < 100), "{x} {y}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_face_grows_with_photos_beyond_the_limit() {
+        for (size, expected) in [
+            ((512, 600), 60),
+            ((150, 400), 25),
+            ((1_600, 1_200), 60),
+            ((4_000, 3_000), 60),
+            ((6_000, 4_000), 69),
+            ((12_000, 10_000), 155),
+        ] {
+            assert_eq!(FaceDetector::smallest_face(size.0, size.1), expected, "{size:?}");
         }
     }
 

@@ -98,6 +98,8 @@ pub(crate) struct Table<'a> {
     reader: csv::Reader<&'a [u8]>,
     header: csv::StringRecord,
     record: csv::StringRecord,
+    /// Whether lines end in CR and LF, of which the reader counts the second to the next row.
+    crlf: bool,
 }
 
 impl<'a> Table<'a> {
@@ -117,21 +119,17 @@ impl<'a> Table<'a> {
             reader,
             header,
             record: csv::StringRecord::new(),
+            crlf: bytes
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .is_some_and(|end| bytes[..end].ends_with(b"\r")),
         })
     }
 
     /// The place of the column with the first of these names; case does not matter.
     pub(crate) fn column(&self, names: &[&str]) -> Result<usize> {
-        let place = self.optional_column(names);
-        place.ok_or_else(|| self.missing_column(names.first().copied().unwrap_or_default()))
-    }
-
-    fn missing_column(&self, name: &str) -> Error {
-        Error::MissingColumn {
-            path: self.path.clone(),
-            column: name.to_owned(),
-            found: self.header.iter().take(12).collect::<Vec<_>>().join(", "),
-        }
+        let found = self.optional_column(names);
+        found.ok_or_else(|| self.missing(names.first().copied().unwrap_or_default().to_owned()))
     }
 
     pub(crate) fn optional_column(&self, names: &[&str]) -> Option<usize> {
@@ -146,7 +144,7 @@ impl<'a> Table<'a> {
     /// The place of the column with exactly this name.
     pub(crate) fn exact_column(&self, name: &str) -> Result<usize> {
         let place = self.header.iter().position(|column| column == name);
-        place.ok_or_else(|| self.missing_column(name))
+        place.ok_or_else(|| self.missing(name.to_owned()))
     }
 
     /// The places of the columns with exactly these names, if they are all there.
@@ -158,21 +156,46 @@ impl<'a> Table<'a> {
     /// The places of the 17 intensities, in label order.
     pub(crate) fn action_units(&self) -> Result<Vec<usize>> {
         let column = |au: ActionUnit| {
-            let regression = format!("{}_r", au.code());
-            // OpenFace's `_c` columns are presences, not intensities: never taken.
-            self.column(&[&regression, au.code(), &format!("AU{}", au.number())])
+            let found = self.action_unit(au);
+            found.ok_or_else(|| self.missing(format!("{}_r", au.code())))
         };
         ActionUnit::ALL.into_iter().map(column).collect()
     }
 
+    /// The place of one intensity.
+    pub(crate) fn action_unit(&self, au: ActionUnit) -> Option<usize> {
+        let (code, number) = (au.code(), au.number());
+        // OpenFace's `_c` columns are presences, not intensities: never taken.
+        self.optional_column(&[
+            &format!("{code}_r"),
+            code,
+            &format!("AU{number}"),
+            &format!("au_{number}_intensity"),
+        ])
+    }
+
+    fn missing(&self, column: String) -> Error {
+        Error::MissingColumn {
+            path: self.path.clone(),
+            column,
+            found: self.header.iter().take(12).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// The next row; a header that comes again, as in tables that were joined, is none.
     pub(crate) fn next_row(&mut self) -> Result<Option<Row<'_>>> {
-        match self.reader.read_record(&mut self.record) {
-            Ok(true) => Ok(Some(Row { table: self })),
-            Ok(false) => Ok(None),
-            Err(source) => Err(Error::Csv {
-                path: self.path.clone(),
-                source,
-            }),
+        loop {
+            match self.reader.read_record(&mut self.record) {
+                Ok(true) if self.record == self.header => {}
+                Ok(true) => return Ok(Some(Row { table: self })),
+                Ok(false) => return Ok(None),
+                Err(source) => {
+                    return Err(Error::Csv {
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
+            }
         }
     }
 }
@@ -205,18 +228,23 @@ impl Row<'_> {
         }
     }
 
+    pub(crate) fn column_name(&self, column: usize) -> &str {
+        self.table.header.get(column).unwrap_or_default()
+    }
+
     fn not_a_number(&self, column: usize) -> Error {
         Error::NotANumber {
             path: self.table.path.clone(),
             line: self.line(),
-            column: self.table.header.get(column).unwrap_or_default().to_owned(),
+            column: self.column_name(column).to_owned(),
             found: self.text(column).to_owned(),
         }
     }
 
     /// Line in the file, counted from 1.
     pub(crate) fn line(&self) -> u64 {
-        self.table.record.position().map_or(0, csv::Position::line)
+        let line = self.table.record.position().map_or(0, csv::Position::line);
+        line + u64::from(self.table.crlf)
     }
 }
 
@@ -269,6 +297,17 @@ mod tests {
             message.ends_with("labels.csv:3: column `AU45` holds `much`, not a number"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn lines_are_counted_alike_whatever_ends_them() {
+        let row = "0,".repeat(16);
+        for end in ["\n", "\r\n"] {
+            let table = format!("file,{}{end}a,{row}0{end}b,{row}much{end}", header(""));
+            let message = table_from_bytes("labels.csv".as_ref(), table.as_bytes()).unwrap_err();
+            let expected = "labels.csv:3: column `AU45` holds `much`, not a number";
+            assert_eq!(message.to_string(), expected, "{end:?}");
+        }
     }
 
     #[test]

@@ -1,12 +1,17 @@
-//! Tables that OpenFace writes, read by the names of their columns.
+//! Tables that OpenFace writes, and programs like it, read by the names of their columns.
+
+mod tool;
 
 use std::path::Path;
 
-use crate::au::{AU_COUNT, Intensities};
-use crate::error::Result;
+use crate::au::{AU_COUNT, ActionUnit, Intensities};
+use crate::error::{Error, Result};
 use crate::files::{MAX_FILE_BYTES, read_bounded};
-use crate::labels::Table;
+use crate::labels::{Row, Table};
 use crate::landmarks::{LANDMARK_COUNT, columns, row_points};
+
+/// Intensities beyond these are on another scale: pixels, percents, or a decimal comma that got lost.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = -1.0..=10.0;
 
 /// What OpenFace saw of one face in one image or frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,62 +66,244 @@ pub fn read_openface(path: impl AsRef<Path>) -> Result<Vec<Reading>> {
 /// As [`read_openface`], from the bytes of a file; errors name it as `path`.
 ///
 /// # Errors
-/// [`Error::Csv`](crate::Error::Csv) if the file is no table,
-/// [`Error::MissingColumn`](crate::Error::MissingColumn) and
-/// [`Error::NotANumber`](crate::Error::NotANumber), with the line, if it is none of OpenFace.
+/// [`Error::Csv`] if the file is no table, [`Error::MissingColumn`] and [`Error::NotANumber`], with the line, if it is
+/// none of OpenFace, [`Error::ForeignTable`] if it is that of a program known to measure fewer action units,
+/// [`Error::OffScale`] for intensities far outside 0 to 5.
 pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
+    let rows = measured(path, bytes, false)?.rows;
+    Ok(rows.into_iter().map(|row| row.reading).collect())
+}
+
+/// What a table of OpenFace or a program like it holds.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Its rows.
+    pub rows: Vec<MeasuredRow>,
+    /// Action units that it does not measure, which are 0 in every row.
+    pub absent: Vec<ActionUnit>,
+    /// What the table's numbers were multiplied by: 5 for programs that write shares.
+    pub factor: f32,
+}
+
+/// A row of such a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredRow {
+    /// What was seen of the face.
+    pub reading: Reading,
+    /// Which of the faces in a video it is, from 0.
+    pub face: Option<u64>,
+    /// Whether a number of a tracked face is NaN or infinite, which makes it a lost one.
+    pub broken: bool,
+}
+
+/// As [`read_openface`], with what only some tables have.
+///
+/// # Errors
+/// As [`read_openface`].
+pub fn read_openface_rows(path: impl AsRef<Path>) -> Result<Measured> {
+    let path = path.as_ref();
+    measured(path, &read_bounded(path, MAX_FILE_BYTES)?, false)
+}
+
+/// As [`read_openface_rows`], but action units that the table lacks are 0, if it has any.
+///
+/// # Errors
+/// As [`read_openface`].
+pub fn read_filled(path: impl AsRef<Path>) -> Result<Measured> {
+    let path = path.as_ref();
+    measured(path, &read_bounded(path, MAX_FILE_BYTES)?, true)
+}
+
+fn measured(path: &Path, bytes: &[u8], fill: bool) -> Result<Measured> {
     let mut table = Table::new(path, bytes)?;
-    let confidence = table.column(&["confidence"])?;
-    let units = table.action_units()?;
-    let [frame, timestamp, success] =
-        ["frame", "timestamp", "success"].map(|name| table.optional_column(&[name]));
-    // Capital letters are the landmarks in space, in millimetres: `X_0` is not `x_0`.
-    let [across, down] = ["x", "y"].map(|axis| table.exact_columns(columns(axis)));
-    let head = table.exact_columns(["pose_Tx", "pose_Ty", "pose_Tz"].map(str::to_owned));
-    let mut readings = Vec::new();
+    let columns = Columns::find(&table, path, fill)?;
+    let mut rows = Vec::new();
+    let (mut unusable, mut usable) = (None, false);
     while let Some(row) = table.next_row()? {
-        // 0, or 0.0 where a spreadsheet has been at it.
-        let success = success.is_none_or(|column| row.number(column).map_or(true, |told| told != 0.0));
-        let mut reading = Reading {
+        let (mut reading, face) = columns.frame(&row)?;
+        // What stands in the row of a lost face means nothing, and need not be numbers.
+        let spoilt = if reading.success {
+            columns.measure(&row, &mut reading, path)?
+        } else {
+            None
+        };
+        let broken = spoilt.is_some();
+        if let Some(error) = spoilt {
+            reading.success = false;
+            unusable.get_or_insert(error);
+        }
+        usable |= reading.success;
+        rows.push(MeasuredRow {
+            reading,
+            face,
+            broken,
+        });
+    }
+    match unusable {
+        Some(error) if !usable => Err(error),
+        _ => Ok(Measured {
+            rows,
+            absent: columns.absent(),
+            factor: columns.factor,
+        }),
+    }
+}
+
+/// Where a table has what.
+struct Columns {
+    confidence: Option<usize>,
+    units: [Option<usize>; AU_COUNT],
+    factor: f32,
+    frame: Option<usize>,
+    /// The column and how many of its units make a second.
+    time: Option<(usize, f64)>,
+    face: Option<usize>,
+    success: Option<usize>,
+    across: Option<Vec<usize>>,
+    down: Option<Vec<usize>>,
+    head: Option<Vec<usize>>,
+}
+
+impl Columns {
+    fn find(table: &Table<'_>, path: &Path, fill: bool) -> Result<Self> {
+        let tool = tool::of(table);
+        let confidence = table.optional_column(&["confidence", "FaceScore"]);
+        if confidence.is_none() && tool.is_none() && !fill {
+            table.column(&["confidence"])?;
+        }
+        let units = ActionUnit::ALL.map(|au| table.action_unit(au));
+        let missing: Vec<_> = ActionUnit::ALL
+            .into_iter()
+            .filter(|au| units[au.index()].is_none())
+            .map(ActionUnit::code)
+            .collect();
+        match tool {
+            Some(tool) if tool.misnumbered || (!missing.is_empty() && !fill) => {
+                return Err(Error::ForeignTable {
+                    path: path.to_owned(),
+                    tool: tool.name,
+                    missing: if tool.misnumbered {
+                        "columns numbered as action units are".to_owned()
+                    } else {
+                        missing.join(", ")
+                    },
+                });
+            }
+            _ if missing.is_empty() || (fill && missing.len() < AU_COUNT) => {}
+            _ => drop(table.action_units()?),
+        }
+        // Capital letters are the landmarks in space, in millimetres: `X_0` is not `x_0`.
+        let [across, down] = ["x", "y"]
+            .map(|axis| table.exact_columns(columns(axis)));
+        let seconds = table.optional_column(&["timestamp"]).map(|column| (column, 1.0));
+        let milliseconds = || Some((table.optional_column(&["frame_time_in_ms"])?, 1000.0));
+        Ok(Self {
+            confidence,
+            units,
+            factor: tool.map_or(1.0, |tool| tool.factor),
+            frame: table.optional_column(&["frame", "frame_idx"]),
+            time: seconds.or_else(milliseconds),
+            face: table.optional_column(&["face_id"]),
+            success: table.optional_column(&["success"]),
+            across,
+            down,
+            head: table.exact_columns(["pose_Tx", "pose_Ty", "pose_Tz"].map(str::to_owned)),
+        })
+    }
+
+    fn absent(&self) -> Vec<ActionUnit> {
+        let units = ActionUnit::ALL.into_iter().zip(self.units);
+        units
+            .filter(|(_, column)| column.is_none())
+            .map(|(au, _)| au)
+            .collect()
+    }
+
+    /// A row without what was measured, and whose face it is.
+    fn frame(&self, row: &Row<'_>) -> Result<(Reading, Option<u64>)> {
+        let whole = |column: Option<usize>| {
+            let text = row.text(column?);
+            // 0, or 0.0 where a spreadsheet has been at it.
+            text.parse()
+                .ok()
+                .or_else(|| text.strip_suffix(".0")?.parse().ok())
+        };
+        let told = |column| row.number(column).map_or(true, |told| told != 0.0);
+        let reading = Reading {
             line: row.line(),
-            frame: frame.and_then(|column| row.text(column).parse().ok()),
-            timestamp: timestamp.map(|column| row.finite(column)).transpose()?,
+            frame: whole(self.frame),
+            timestamp: match self.time {
+                Some((column, units)) => number(row, column)?.ok().map(|time| time / units),
+                None => None,
+            },
             confidence: 0.0,
-            success,
+            success: self.success.is_none_or(told),
             intensities: Intensities::default(),
             place: None,
             landmarks: None,
             head: None,
         };
-        // What stands in the row of a lost face means nothing, and need not be numbers.
-        if success {
-            reading.confidence = row.finite(confidence)?;
-            let mut intensities = [0.0; AU_COUNT];
-            for (value, &column) in intensities.iter_mut().zip(&units) {
-                #[allow(clippy::cast_possible_truncation, reason = "two decimals fit f32")]
-                let intensity = row.finite(column)? as f32;
-                *value = intensity;
-            }
-            reading.intensities = Intensities::new(intensities);
-            if let (Some(across), Some(down)) = (&across, &down)
-                && let Ok(points) = row_points(&row, across, down)
-            {
-                reading.place = Some(Place::around(&points));
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    reason = "a tenth of a pixel of a large photo fits f32"
-                )]
-                let points = points.map(|point| point.map(|value| value as f32));
-                reading.landmarks = Some(Box::new(points));
-            }
-            reading.head = head.as_deref().and_then(|columns| {
-                let [x, y, z] = columns else { return None };
-                Some([row.finite(*x).ok()?, row.finite(*y).ok()?, row.finite(*z).ok()?])
-            });
-        }
-        readings.push(reading);
+        Ok((reading, whole(self.face)))
     }
-    Ok(readings)
+
+    /// Reads what was measured; returns the error of a NaN, which spoils the row alone.
+    fn measure(&self, row: &Row<'_>, reading: &mut Reading, path: &Path) -> Result<Option<Error>> {
+        let mut spoilt = None;
+        let mut measured = |column: usize| -> Result<f64> {
+            Ok(number(row, column)?.unwrap_or_else(|error| {
+                spoilt.get_or_insert(error);
+                0.0
+            }))
+        };
+        if let Some((column, _)) = self.time {
+            measured(column)?;
+        }
+        reading.confidence = self.confidence.map_or(Ok(1.0), &mut measured)?;
+        for (au, column) in ActionUnit::ALL.into_iter().zip(self.units) {
+            let Some(column) = column else { continue };
+            let found = measured(column)?;
+            if !PLAUSIBLE.contains(&found) {
+                return Err(Error::OffScale {
+                    path: path.to_owned(),
+                    line: row.line(),
+                    column: row.column_name(column).to_owned(),
+                    found,
+                });
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "two decimals fit f32")]
+            reading.intensities.set(au, found as f32 * self.factor);
+        }
+        if let (Some(across), Some(down)) = (&self.across, &self.down)
+            && let Ok(points) = row_points(row, across, down)
+        {
+            reading.place = Some(Place::around(&points));
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "a tenth of a pixel of a large photo fits f32"
+            )]
+            let points = points.map(|point| point.map(|value| value as f32));
+            reading.landmarks = Some(Box::new(points));
+        }
+        reading.head = self.head.as_deref().and_then(|columns| {
+            let [x, y, z] = columns else { return None };
+            Some([row.finite(*x).ok()?, row.finite(*y).ok()?, row.finite(*z).ok()?])
+        });
+        Ok(spoilt)
+    }
+}
+
+/// The number in a cell; the inner error is that of a NaN.
+fn number(row: &Row<'_>, column: usize) -> Result<Result<f64>> {
+    match row.finite(column) {
+        Err(error) if !is_nan(row.text(column)) => Err(error),
+        number => Ok(number),
+    }
+}
+
+/// Whether a cell is empty, NaN or infinite, as C++ and Python write them: `nan`, `-nan(ind)`, `1.#QNAN`, `inf`.
+fn is_nan(text: &str) -> bool {
+    let text = text.trim_start_matches(['-', '+']).to_ascii_lowercase();
+    text.is_empty() || ["nan", "inf", "1.#"].iter().any(|start| text.starts_with(start))
 }
 
 impl Place {
@@ -152,7 +339,6 @@ pub fn most_confident(readings: &[Reading]) -> Option<&Reading> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::au::ActionUnit;
     use std::fs;
 
     /// Columns of intensities and presences, as OpenFace orders them.
@@ -282,6 +468,67 @@ mod tests {
             message.ends_with("openface.csv:2: column `AU12_r` holds `-nan(ind)`, not a number"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn one_nan_spoils_its_row_alone() {
+        for nan in ["nan", "-nan(ind)", "", "inf", "1.#QNAN"] {
+            let table = format!(
+                "frame, face_id, confidence,{}\n1, 0, 0.9,{}\n2, 3, 0.9,{}\n",
+                unit_columns(),
+                unit_values(1.0).replace("1.00", nan),
+                unit_values(2.0)
+            );
+            let rows = measured(Path::new("openface.csv"), table.as_bytes(), false)
+                .unwrap()
+                .rows;
+            let told: Vec<_> = rows
+                .iter()
+                .map(|row| (row.face, row.reading.success, row.broken))
+                .collect();
+            assert_eq!(told, [(Some(0), false, true), (Some(3), true, false)], "{nan}");
+        }
+        // A word is no number that failed.
+        let table = format!(
+            "confidence,{}\n0.9,{}\n0.9,{}\n",
+            unit_columns(),
+            unit_values(1.0).replace("1.00", "much"),
+            unit_values(2.0)
+        );
+        assert!(read(&table).is_err());
+    }
+
+    #[test]
+    fn intensities_on_another_scale_are_refused_with_row_and_column() {
+        for (found, refused) in [
+            ("250", true),
+            ("-40", true),
+            ("10.5", true),
+            ("5.3", false),
+            ("-0.2", false),
+        ] {
+            let table = format!(
+                "confidence,{}\n0.9,{}\n0.9,{}\n",
+                unit_columns(),
+                unit_values(1.0),
+                unit_values(1.5).replace("1.50", found)
+            );
+            match read(&table) {
+                Ok(_) => assert!(!refused, "{found}"),
+                Err(error) => {
+                    let expected =
+                        format!("openface.csv:3: column `AU12_r` holds {found}, far outside 0 to 5");
+                    assert!(refused && error.to_string().ends_with(&expected), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn joined_tables_may_repeat_their_header() {
+        let header = format!("frame, confidence,{}\n", unit_columns());
+        let row = format!("1, 0.9,{}\n", unit_values(1.0));
+        assert_eq!(read(&format!("{header}{row}{header}{row}")).unwrap().len(), 2);
     }
 
     #[test]

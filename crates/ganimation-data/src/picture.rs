@@ -1,16 +1,26 @@
 //! Picture files: decoding with limits, and square pictures of one size.
 
+mod animation;
+mod foreign;
 mod jpeg;
+mod source;
+mod survey;
 
 use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
+    RgbImage, RgbaImage,
+};
 
 use crate::error::{Error, Result};
 use crate::files::{MAX_FILE_BYTES, read_bounded};
 use jpeg::Jpeg;
+
+pub use source::{Loss, PhotoFile, Remark, Source};
 
 /// The largest photo that is decoded, in millions of pixels.
 pub const MAX_MEGAPIXELS: u64 = 128;
@@ -26,18 +36,25 @@ const DECODER_BYTES: u64 = 8;
 struct Rules {
     /// Millions of pixels.
     megapixels: u64,
-    /// Whether a damaged JPEG is refused; else what can be read of it is shown, the rest is grey.
+    /// Whether a damaged file is refused; else what can be read of it is shown, the rest is grey.
     whole: bool,
+}
+
+/// A decoded file, not yet upright.
+struct Decoded {
+    picture: DynamicImage,
+    orientation: Orientation,
+    profile: Option<Vec<u8>>,
+    remark: Option<Remark>,
 }
 
 /// Decodes a photo upright: the orientation that a camera notes (EXIF) is applied.
 ///
-/// Grey pictures become RGB, transparent ones are laid on white. Of a damaged JPEG, what can be read is shown.
+/// Grey pictures become RGB, transparent ones are laid on white. Of a damaged JPEG or PNG, what can be read is shown.
+/// [`read_photo`] also says what was lost that way.
 ///
 /// # Errors
-/// [`Error::Read`] if there is no such file, [`Error::PictureTooLarge`] beyond [`MAX_MEGAPIXELS`] (a
-/// decompression bomb ends here, before anything is allocated), [`Error::Picture`] if the contents are
-/// no jpg, png or webp picture.
+/// As [`read_photo`].
 pub fn decode_photo(path: impl AsRef<Path>) -> Result<RgbImage> {
     let path = path.as_ref();
     let bytes = read_bounded(path, MAX_FILE_BYTES)?;
@@ -47,10 +64,37 @@ pub fn decode_photo(path: impl AsRef<Path>) -> Result<RgbImage> {
 /// As [`decode_photo`], from the bytes of a file and with a limit of its own; errors name the file as `path`.
 ///
 /// # Errors
-/// [`Error::PictureTooLarge`] beyond `megapixels`, [`Error::Picture`] if the bytes are no jpg, png or webp picture.
+/// As [`read_photo`], with the limit `megapixels`.
 pub fn photo_from_bytes(path: &Path, bytes: &[u8], megapixels: u64) -> Result<RgbImage> {
     let whole = false;
     decode(path, bytes, Rules { megapixels, whole })
+}
+
+/// Reads a photo as [`decode_photo`] does, with what its file holds beyond 8-bit RGB and what a person should know of it.
+///
+/// # Errors
+/// [`Error::Read`] if there is no such file, [`Error::PictureTooLarge`] beyond [`MAX_MEGAPIXELS`] (a
+/// decompression bomb ends here, before anything is allocated), [`Error::ForeignPicture`] for a HEIC photo and other
+/// files that are known but not read, [`Error::Picture`] if the contents are no bmp, gif, jpg, png, qoi or webp picture.
+pub fn read_photo(path: impl AsRef<Path>) -> Result<PhotoFile> {
+    let path = path.as_ref();
+    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
+    let rules = Rules {
+        megapixels: MAX_MEGAPIXELS,
+        whole: false,
+    };
+    let decoded = decoded(path, &bytes, rules)?;
+    let pictures = image::guess_format(&bytes).map_or(1, |format| animation::pictures(format, &bytes));
+    let animation = (pictures > 1).then_some(Remark::Animation { pictures });
+    let remarks = decoded.remark.into_iter().chain(animation).collect();
+    let mut picture = decoded.picture;
+    picture.apply_orientation(decoded.orientation);
+    let (source, pixels) = Source::split(picture, decoded.profile);
+    Ok(PhotoFile {
+        pixels,
+        source,
+        remarks,
+    })
 }
 
 /// Decodes a picture that shall be learnt from: as [`decode_photo`], but [`MAX_FACE_MEGAPIXELS`] at most, and a damaged
@@ -130,27 +174,83 @@ pub fn square(picture: &RgbImage, size: u32) -> RgbImage {
 }
 
 fn decode(path: &Path, bytes: &[u8], rules: Rules) -> Result<RgbImage> {
-    // The contents decide the format: extensions lie.
-    let (mut picture, orientation) = if Jpeg::is(bytes) {
-        let mut jpeg = Jpeg::open(bytes, rules.whole).map_err(picture_error(path))?;
-        rules.check(path, jpeg.dimensions())?;
-        let orientation = jpeg.orientation();
-        let picture = jpeg.decode().map_err(picture_error(path))?;
-        (DynamicImage::ImageRgb8(picture), orientation)
-    } else {
-        let mut decoder = rules.decoder(bytes).map_err(picture_error(path))?;
-        rules.check(path, decoder.dimensions())?;
-        let orientation = decoder.orientation().map_err(picture_error(path))?;
-        let picture = DynamicImage::from_decoder(decoder).map_err(picture_error(path))?;
-        (picture, orientation)
-    };
-    picture.apply_orientation(orientation);
-    Ok(if picture.color().has_alpha() {
-        on_white(&picture)
+    let decoded = decoded(path, bytes, rules)?;
+    let mut picture = decoded.picture;
+    picture.apply_orientation(decoded.orientation);
+    Ok(flat(picture))
+}
+
+/// 8-bit RGB; transparent pictures are laid on white.
+fn flat(picture: DynamicImage) -> RgbImage {
+    if picture.color().has_alpha() {
+        on_white(&picture.into_rgba8())
     } else {
         picture.into_rgb8()
+    }
+}
+
+fn decoded(path: &Path, bytes: &[u8], rules: Rules) -> Result<Decoded> {
+    // The contents decide the format: extensions lie.
+    if Jpeg::is(bytes) {
+        return decoded_jpeg(path, bytes, rules);
+    }
+    if let Some(kind) = foreign::kind(bytes) {
+        return Err(Error::ForeignPicture {
+            path: path.to_owned(),
+            kind,
+        });
+    }
+    let mut decoder = rules.decoder(bytes).map_err(picture_error(path))?;
+    rules.check(path, decoder.dimensions())?;
+    let orientation = decoder.orientation().map_err(picture_error(path))?;
+    let profile = decoder.icc_profile().ok().flatten();
+    let (picture, remark) = match DynamicImage::from_decoder(decoder) {
+        Ok(picture) => (picture, None),
+        Err(error) => {
+            let part = (!rules.whole).then(|| rules.part_of_png(bytes)).flatten();
+            let picture = part.ok_or(error).map_err(picture_error(path))?;
+            let remark = if bytes.ends_with(PNG_END) {
+                Remark::Damaged
+            } else {
+                Remark::CutOff
+            };
+            (picture, Some(remark))
+        }
+    };
+    Ok(Decoded {
+        picture,
+        orientation,
+        profile,
+        remark,
     })
 }
+
+fn decoded_jpeg(path: &Path, bytes: &[u8], rules: Rules) -> Result<Decoded> {
+    let attempt = |whole| -> Result<_> {
+        let mut jpeg = Jpeg::open(bytes, whole).map_err(picture_error(path))?;
+        rules.check(path, jpeg.dimensions())?;
+        let picture = jpeg.decode().map_err(picture_error(path))?;
+        Ok((jpeg, DynamicImage::ImageRgb8(picture)))
+    };
+    let ((jpeg, picture), sound) = match attempt(true) {
+        Err(Error::Picture { .. }) if !rules.whole => (attempt(false)?, false),
+        result => (result?, true),
+    };
+    let remark = match (sound, jpeg.has_end()) {
+        (true, _) => None,
+        (false, true) => Some(Remark::Damaged),
+        (false, false) => Some(Remark::CutOff),
+    };
+    Ok(Decoded {
+        picture,
+        orientation: jpeg.orientation(),
+        profile: jpeg.profile(),
+        remark,
+    })
+}
+
+/// The last chunk of a PNG, with its checksum.
+const PNG_END: &[u8] = b"IEND\xae\x42\x60\x82";
 
 impl Rules {
     /// A decoder of the formats other than JPEG.
@@ -160,6 +260,35 @@ impl Rules {
         limits.max_alloc = Some(self.megapixels * 1_000_000 * DECODER_BYTES);
         reader.limits(limits);
         reader.into_decoder()
+    }
+
+    /// What can be read of a damaged PNG of 8 bits; the rest is grey. Nothing if that is nothing.
+    fn part_of_png(&self, bytes: &[u8]) -> Option<DynamicImage> {
+        if image::guess_format(bytes).ok()? != ImageFormat::Png {
+            return None;
+        }
+        let decoder = self.decoder(bytes).ok()?;
+        let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
+        let size = usize::try_from(decoder.total_bytes()).ok()?;
+        let filler: Vec<u8> = match color {
+            ColorType::La8 => vec![128, 255],
+            ColorType::Rgba8 => vec![128, 128, 128, 255],
+            _ => vec![128],
+        };
+        let missing = || filler.iter().copied().cycle().take(size);
+        let mut pixels: Vec<u8> = missing().collect();
+        // That it fails is known; what counts are the rows before.
+        let _ = decoder.read_image(&mut pixels);
+        if missing().eq(pixels.iter().copied()) {
+            return None;
+        }
+        match color {
+            ColorType::L8 => ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
+            ColorType::La8 => ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageLumaA8),
+            ColorType::Rgb8 => ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
+            ColorType::Rgba8 => ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8),
+            _ => None,
+        }
     }
 
     fn check(&self, path: &Path, (width, height): (u32, u32)) -> Result<()> {
@@ -182,8 +311,7 @@ fn picture_error(path: &Path) -> impl FnOnce(ImageError) -> Error {
     }
 }
 
-fn on_white(picture: &DynamicImage) -> RgbImage {
-    let rgba = picture.to_rgba8();
+fn on_white(rgba: &RgbaImage) -> RgbImage {
     ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [red, green, blue, alpha] = rgba.get_pixel(x, y).0;
         let over = |color: u8| {
@@ -199,7 +327,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use image::{GrayImage, Luma, Rgb, Rgba, RgbaImage};
+    use image::{GrayImage, Luma, Rgb, Rgba};
 
     #[test]
     fn a_face_of_another_shape_is_cut_and_resized() {
@@ -286,7 +414,7 @@ mod tests {
         fs::write(&path, png).unwrap();
         let message = decode_photo(&path).unwrap_err().to_string();
         assert!(
-            message.ends_with("is 60000 x 60000 pixels, more than 128 megapixels"),
+            message.ends_with("is 60000 x 60000 pixels (3600 megapixels), more than 128 megapixels"),
             "{message}"
         );
     }
@@ -328,11 +456,88 @@ mod tests {
     }
 
     #[test]
+    fn of_a_png_that_is_cut_off_the_rows_before_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cut.png");
+        let photo = RgbaImage::from_fn(64, 64, |x, y| {
+            let levels = [(x * 7919 + y * 104_729) % 251, x, y, 255];
+            Rgba(levels.map(|level| u8::try_from(level).unwrap()))
+        });
+        photo.save(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
+        let file = read_photo(&path).unwrap();
+        assert_eq!(file.remarks, [Remark::CutOff]);
+        let [red, green, blue, _] = photo.get_pixel(60, 3).0;
+        assert_eq!(file.pixels.get_pixel(60, 3).0, [red, green, blue]);
+        assert_eq!(file.pixels.get_pixel(60, 63).0, [128; 3]);
+        assert!(matches!(decode_whole(&path), Err(Error::Picture { .. })));
+        // Headers alone are no photo.
+        fs::write(&path, &bytes[..60]).unwrap();
+        assert!(matches!(read_photo(&path), Err(Error::Picture { .. })));
+    }
+
+    #[test]
+    fn an_animation_is_said_to_be_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film");
+        let frames =
+            [[200, 0, 0], [0, 200, 0], [0, 0, 200]].map(|color| RgbImage::from_pixel(8, 8, Rgb(color)));
+        for name in ["film.png", "film.gif"] {
+            let path = dir.path().join(name);
+            let options = crate::FilmOptions {
+                frames: 3,
+                ..crate::FilmOptions::default()
+            };
+            let mut film = crate::FilmWriter::create(&path, options).unwrap();
+            for frame in &frames {
+                film.push(frame.clone()).unwrap();
+            }
+            film.finish().unwrap();
+            let file = read_photo(&path).unwrap();
+            assert_eq!(file.remarks, [Remark::Animation { pictures: 3 }], "{name}");
+            assert_eq!(file.pixels, frames[0], "{name}");
+            frames[0].save(&path).unwrap();
+            assert_eq!(read_photo(&path).unwrap().remarks, [], "{name}");
+        }
+        // Nothing at hand writes animated WebP: two frames of a still picture's own data.
+        let mut still = Vec::new();
+        frames[0]
+            .write_to(&mut Cursor::new(&mut still), ImageFormat::WebP)
+            .unwrap();
+        let chunk = |name: &[u8], data: &[u8]| {
+            let length = u32::try_from(data.len()).unwrap().to_le_bytes();
+            [name, &length, data, &vec![0; data.len() % 2]].concat()
+        };
+        let frame = [&[0; 6][..], &[7, 0, 0, 7, 0, 0, 100, 0, 0, 0], &still[12..]].concat();
+        let body = [
+            b"WEBP".to_vec(),
+            chunk(b"VP8X", &[2, 0, 0, 0, 7, 0, 0, 7, 0, 0]),
+            chunk(b"ANIM", &[0; 6]),
+            chunk(b"ANMF", &frame),
+            chunk(b"ANMF", &frame),
+        ]
+        .concat();
+        fs::write(&path, chunk(b"RIFF", &body)).unwrap();
+        let file = read_photo(&path).unwrap();
+        assert_eq!(file.remarks, [Remark::Animation { pictures: 2 }]);
+        // Laying a frame on the ground rounds.
+        let Rgb([red, green, blue]) = *file.pixels.get_pixel(3, 3);
+        assert!(red >= 199 && green < 2 && blue < 2, "{red} {green} {blue}");
+    }
+
+    #[test]
     fn what_is_no_picture_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("text.jpg");
         fs::write(&path, "not a picture").unwrap();
         assert!(matches!(decode_photo(&path), Err(Error::Picture { .. })));
+        fs::write(&path, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+        let message = decode_photo(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("text.jpg is an iPhone's HEIC photo, which cannot be read"),
+            "{message}"
+        );
         assert!(matches!(
             decode_photo(dir.path().join("gone.jpg")),
             Err(Error::Read { .. })

@@ -1,12 +1,13 @@
 //! Contact sheets: rows and columns of equal tiles with short labels, and pictures to files.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use font8x8::legacy::BASIC_LEGACY;
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
 use image::imageops::{self, FilterType};
-use image::{ImageError, ImageFormat, Rgb, RgbImage};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageFormat, Rgb, RgbImage};
 
 use crate::error::{Error, Result};
 use crate::files::write_whole;
@@ -141,20 +142,75 @@ pub fn draw_text(picture: &mut RgbImage, text: &str, x: u32, y: u32) {
 /// hold the picture, [`Error::Write`] if the file cannot be written.
 pub fn save_image(path: impl AsRef<Path>, picture: &RgbImage) -> Result<()> {
     let path = path.as_ref();
+    let format = picture_format(path)?;
+    save(
+        path,
+        format,
+        picture.as_raw(),
+        picture.dimensions(),
+        ExtendedColorType::Rgb8,
+        None,
+    )
+}
+
+/// Saves a picture of any depth with a colour profile.
+pub(crate) fn save_encoded(
+    path: &Path,
+    format: ImageFormat,
+    picture: &DynamicImage,
+    profile: Option<Vec<u8>>,
+) -> Result<()> {
+    let (size, color) = ((picture.width(), picture.height()), picture.color().into());
+    save(path, format, picture.as_bytes(), size, color, profile)
+}
+
+fn save(
+    path: &Path,
+    format: ImageFormat,
+    pixels: &[u8],
+    size: (u32, u32),
+    color: ExtendedColorType,
+    profile: Option<Vec<u8>>,
+) -> Result<()> {
     let mut bytes = Vec::new();
-    let encoded = match picture_format(path)? {
-        ImageFormat::Jpeg => JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(picture),
-        format => picture.write_to(&mut Cursor::new(&mut bytes), format),
+    let encoded = match format {
+        ImageFormat::Jpeg => {
+            let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
+            encode(encoder, pixels, size, color, profile)
+        }
+        ImageFormat::WebP => encode(
+            WebPEncoder::new_lossless(&mut bytes),
+            pixels,
+            size,
+            color,
+            profile,
+        ),
+        _ => encode(PngEncoder::new(&mut bytes), pixels, size, color, profile),
     };
-    encoded.map_err(|source: ImageError| Error::EncodePicture {
+    encoded.map_err(|source| Error::EncodePicture {
         path: path.to_owned(),
         source,
     })?;
     write_whole(path, &bytes)
 }
 
+fn encode(
+    mut encoder: impl ImageEncoder,
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    color: ExtendedColorType,
+    profile: Option<Vec<u8>>,
+) -> Result<(), ImageError> {
+    if let Some(profile) = profile {
+        encoder
+            .set_icc_profile(profile)
+            .map_err(ImageError::Unsupported)?;
+    }
+    encoder.write_image(pixels, width, height, color)
+}
+
 /// The format that the extension of a path stands for.
-fn picture_format(path: &Path) -> Result<ImageFormat> {
+pub(crate) fn picture_format(path: &Path) -> Result<ImageFormat> {
     match ImageFormat::from_path(path) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
         _ => Err(Error::UnknownPictureFormat {

@@ -159,6 +159,16 @@ pub enum Error {
         /// Where they are, and in which layout.
         places: [String; 2],
     },
+    /// A file has no network under the key asked for.
+    #[error("{} has no network under the key `{key}`; there are: {}", path.display(), found.join(", "))]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// The key asked for.
+        key: String,
+        /// Where networks are.
+        found: Vec<String>,
+    },
     /// A network of a known layout that is not whole.
     #[error("cannot take the {kind} in {}, whose names are those of {layout}", path.display())]
     Import {

@@ -21,6 +21,10 @@ const MAX_MOTION: f64 = 0.12;
 /// Largest change of brightness, as a share.
 const MAX_SHADING: f64 = 0.2;
 
+/// Orders that add up to less than this, in intensity / 5, count as less than whole: a relative order of nothing must do
+/// nothing, exactly.
+const WHOLE_ORDER: f64 = 0.1;
+
 /// Bias of a fresh attention head that begins shut: 0.95 of the input is kept.
 const SHUT: f64 = 3.0;
 
@@ -101,12 +105,15 @@ impl GeneratorConfig {
     }
 
     /// Draws fresh weights on `device`: convolutions from N(0, 0.02), norms at scale 1 and shift 0. Heads of sub-pixels
-    /// begin with equal sub-pixels, attention beside motion begins shut, shading at 0.
+    /// begin with equal sub-pixels. Beside motion, up-convolutions begin without a grid, attention shut, shading at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv =
             |channels, kernel, placement| Layer::Conv(Conv2d::new(channels, kernel, placement, device));
-        let up = |channels| Layer::ConvTranspose(ConvTranspose2d::new(channels, 4, [2, 1], device));
+        let up = |channels| {
+            let up = ConvTranspose2d::new(channels, 4, [2, 1], device);
+            Layer::ConvTranspose(if self.motion { up.with_equal_phases() } else { up })
+        };
         let plain = |channels| InstanceNorm::new(channels, device);
         let norm = |channels| match self.conditioning {
             Conditioning::Planes => plain(channels),
@@ -224,6 +231,10 @@ impl Generator {
             "a face of {height} x {width} pixels; both must be multiples of {step}"
         );
 
+        let whole = self.relative.then(|| {
+            let asked = orders.clone().abs().sum_dim(1) / WHOLE_ORDER;
+            asked.clamp_max(1.0).reshape([batch, 1, 1, 1])
+        });
         let folded = space_to_depth(images.clone(), self.space_to_depth);
         let features = match (self.main.as_slice(), self.planes) {
             // The action units are constant planes beside the image.
@@ -232,11 +243,13 @@ impl Generator {
             }
             (layers, _) => run_ordered(layers, folded, Some(&orders)),
         };
-        self.paint(images, features)
+        self.paint(images, features, whole)
     }
 
     /// Several heads over the same features are one convolution with all their outputs.
-    fn paint(&self, images: Tensor<4>, features: Tensor<4>) -> Edit {
+    ///
+    /// `whole`, `[batch, 1, 1, 1]`, is how much of what they say is done.
+    fn paint(&self, images: Tensor<4>, features: Tensor<4>, whole: Option<Tensor<4>>) -> Edit {
         let heads = || {
             let painting = self.img_reg.iter().chain(&self.attetion_reg);
             painting.chain(&self.motion_reg).chain(&self.shading_reg)
@@ -259,10 +272,18 @@ impl Generator {
         let scale = self.space_to_depth;
         let (color, attention) = (take(3 * scale * scale), take(scale * scale));
         // Half as fine again as the features: skin moves smoothly.
-        let motion = (!self.motion_reg.is_empty()).then(|| average(take(2), 2).tanh() * MAX_MOTION);
-        let shading = (!self.shading_reg.is_empty()).then(|| average(take(1), 2).tanh() * MAX_SHADING);
+        let done = |change: Tensor<4>| match &whole {
+            Some(whole) => change * whole.clone(),
+            None => change,
+        };
+        let motion = (!self.motion_reg.is_empty()).then(|| done(average(take(2), 2).tanh() * MAX_MOTION));
+        let shading = (!self.shading_reg.is_empty()).then(|| done(average(take(1), 2).tanh() * MAX_SHADING));
         let color = depth_to_space(color, scale).tanh();
         let attention = sigmoid(depth_to_space(attention, scale));
+        let attention = match whole {
+            Some(_) => done(attention.neg() + 1.0).neg() + 1.0,
+            None => attention,
+        };
         Edit::new(images, attention, color, motion, shading)
     }
 }
@@ -399,6 +420,18 @@ mod tests {
         };
         let change = change(&generator);
         assert!(change > 1e-3, "17 action units changed the middle by {change}");
+    }
+
+    #[test]
+    fn a_relative_order_of_nothing_changes_no_bit() {
+        let device = Device::flex();
+        let face = Tensor::<4>::random([2, 3, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let orders = Tensor::zeros([2, AU_COUNT], &device);
+        let edit = small_motion_generator(&device).edit(face.clone(), orders);
+        edit.image
+            .into_data()
+            .assert_approx_eq::<f32>(&face.into_data(), burn::tensor::Tolerance::absolute(1e-6));
+        assert_eq!(edit.motion.unwrap().abs().max().into_scalar::<f32>(), 0.0);
     }
 
     #[test]

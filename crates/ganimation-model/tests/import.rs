@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData, Tolerance};
-use ganimation_model::import::{Imported, Layout, Network, Reason, import};
+use ganimation_model::import::{Imported, Layout, Network, Reason, import, import_under};
 use ganimation_model::weights::FloatFormat;
 use ganimation_model::{
     Error, Generator, GeneratorConfig, Result, state_dict, tensors_from_bytes, tensors_to_bytes,
@@ -112,6 +112,52 @@ fn a_checkpoint_holds_its_network_under_a_key() {
     let elsewhere =
         |(name, reason): &(String, Reason)| name.starts_with("optimizer.") && *reason == Reason::Elsewhere;
     assert!(!imported.dropped.is_empty() && imported.dropped.iter().all(elsewhere));
+}
+
+#[test]
+fn what_stands_beside_the_weights_is_skipped_and_a_key_chooses_a_network() {
+    let released = only("released.pth");
+    for name in ["beside.pth", "beside_legacy.pth"] {
+        let several = import(&data(name), &Device::flex()).unwrap_err();
+        assert!(
+            told(&several).contains("holds two generators: `G` (the released code) and `G_ema`"),
+            "{}",
+            told(&several)
+        );
+        for key in ["G", "G_ema"] {
+            let imported = import_under(&data(name), Some(key), &Device::flex()).unwrap();
+            assert_eq!(imported.len(), 1);
+            assert_eq!(imported[0].prefix, format!("{key}."));
+            assert_eq!(imported[0].taken.len(), released.taken.len());
+            let images = [&imported[0], &released].map(|imported| {
+                let face = Tensor::<4>::ones([1, 3, 8, 8], &Device::flex()) * 0.3;
+                let aus = Tensor::<2>::ones([1, 17], &Device::flex()) * 0.5;
+                let image = generator(imported).edit(face, aus).image;
+                image.into_data().try_into_vec::<f32>().unwrap()
+            });
+            assert_eq!(images[0], images[1]);
+        }
+        let absent = import_under(&data(name), Some("G_"), &Device::flex()).unwrap_err();
+        assert!(
+            told(&absent).contains("no network under the key `G_`; there are: G, G_ema"),
+            "{}",
+            told(&absent)
+        );
+    }
+}
+
+#[test]
+fn whole_networks_and_programs_are_named() {
+    for (name, expected) in [
+        (
+            "module.pth",
+            "a whole pickled network of the class torch.nn.modules.container.Sequential",
+        ),
+        ("script.pt", "a TorchScript program"),
+    ] {
+        let refused = import(&data(name), &Device::flex()).unwrap_err();
+        assert!(told(&refused).contains(expected), "{}", told(&refused));
+    }
 }
 
 #[test]
@@ -326,9 +372,9 @@ fn every_kind_of_damage_has_its_own_reason() {
             patched(
                 &stream,
                 b"ctorch._utils\n_rebuild_tensor_v2\n",
-                b"cposix_______\nsystem____________\n"[..].into(),
+                b"cos.utils____\nsystem____________\n"[..].into(),
             ),
-            "`posix_______.system____________` is refused",
+            "`os.utils____.system____________` is refused",
         ),
         (
             "a big-endian stream",

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::store::Value;
 use crate::{Outcome, PickleProblem, text};
 
 /// A place in the file.
@@ -47,16 +48,21 @@ impl<'a> Input<'a> {
         utf8(self.bytes::<N>()?)
     }
 
-    /// A two's complement integer after its length; labels hold none of more than eight bytes.
-    pub(crate) fn long<const N: usize>(&mut self) -> Outcome<i64> {
+    /// A two's complement integer after its length; labels hold none of more than eight bytes, and if `skip` such are read
+    /// past.
+    pub(crate) fn long<const N: usize>(&mut self, skip: bool) -> Outcome<Value> {
         let bytes = self.bytes::<N>()?;
         if bytes.len() > 8 {
-            return Err(PickleProblem::Malformed("integer: more than 64 bits"));
+            return if skip {
+                Ok(Value::None)
+            } else {
+                Err(PickleProblem::Malformed("integer: more than 64 bits"))
+            };
         }
         let negative = bytes.last().is_some_and(|&high| high >= 0x80);
         let mut wide = [if negative { 0xff } else { 0 }; 8];
         wide[..bytes.len()].copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(wide))
+        Ok(Value::Int(i64::from_le_bytes(wide)))
     }
 
     pub(crate) fn line(&mut self) -> Outcome<&'a str> {

@@ -1,7 +1,8 @@
 //! Pickles that researchers exchange, read as data: labels, and the weights of PyTorch networks.
 //!
 //! Reads protocols 0 to 5 as written by Python 2 and 3 with NumPy 1 and 2. A pickle is a program; this
-//! one is run by a small machine that knows a few globals, all about arrays, tensors and bytes, and refuses the rest.
+//! one is run by a small machine that knows a few globals, all about arrays, tensors and bytes. Among labels it refuses the
+//! rest, beside weights it reads past it.
 //! Nothing is imported or executed, nothing recurses, and memory is bounded by the size of the file.
 
 #![forbid(unsafe_code)]

@@ -7,6 +7,7 @@ use crate::input::Input;
 use crate::numpy::{Dtype, Global};
 use crate::opcodes as op;
 use crate::store::{Object, Store, Value};
+use crate::torch::Element;
 use crate::{Outcome, PickleError, PickleProblem};
 
 /// Bytes that a file may hold for each of its own: the densest form, an i4 array, doubles as f64, and
@@ -21,6 +22,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) budget: usize,
     budget_limit: usize,
     storages: bool,
+    /// What the storages that were named hold.
+    pub(crate) elements: Vec<(String, Element)>,
 }
 
 impl<'a> Machine<'a> {
@@ -32,6 +35,7 @@ impl<'a> Machine<'a> {
             budget,
             budget_limit: budget,
             storages: false,
+            elements: Vec::new(),
         }
     }
 
@@ -75,8 +79,8 @@ impl<'a> Machine<'a> {
             op::BININT1 => store.push(Value::Int(input.byte()?.into())),
             op::BININT2 => store.push(Value::Int(u16::from_le_bytes(input.array()?).into())),
             op::LONG => store.push(Value::Int(input.number_line()?)),
-            op::LONG1 => store.push(Value::Int(input.long::<1>()?)),
-            op::LONG4 => store.push(Value::Int(input.long::<4>()?)),
+            op::LONG1 => store.push(input.long::<1>(self.storages)?),
+            op::LONG4 => store.push(input.long::<4>(self.storages)?),
             op::FLOAT => store.push(Value::Float(input.number_line()?)),
             op::BINFLOAT => store.push(Value::Float(f64::from_be_bytes(input.array()?))),
 
@@ -142,14 +146,44 @@ impl<'a> Machine<'a> {
 
             op::GLOBAL => {
                 let (module, name) = (input.line()?, input.line()?);
-                store.push(Value::Global(Global::find(module, name)?))
+                self.global(module, name)
             }
             op::STACK_GLOBAL => {
                 let (name, module) = (store.pop()?, store.pop()?);
-                let global = Global::find(store.text(module)?, store.text(name)?)?;
-                store.push(Value::Global(global))
+                let (module, name) = (store.text(module)?.to_owned(), store.text(name)?.to_owned());
+                self.charge(module.len() + name.len())?;
+                self.global(&module, &name)
             }
-            op::BINPERSID if self.storages => self.storage(),
+            op::BINPERSID if self.storages => self.persistent(),
+            // What stands beside weights is read past.
+            op::NEWOBJ if self.storages => {
+                let (_arguments, class) = (store.pop()?, store.pop()?);
+                store.create_opaque(class)
+            }
+            op::NEWOBJ_EX if self.storages => {
+                let (_named, _arguments, class) = (store.pop()?, store.pop()?, store.pop()?);
+                store.create_opaque(class)
+            }
+            op::INST if self.storages => {
+                let (module, name) = (input.line()?, input.line()?);
+                store.above_mark()?;
+                self.global(module, name)?;
+                let class = self.store.pop()?;
+                self.store.create_opaque(class)
+            }
+            op::OBJ if self.storages => {
+                let values = store.above_mark()?;
+                store.create_opaque(values.first().copied().unwrap_or(Value::None))
+            }
+            op::EMPTY_SET if self.storages => store.create(Object::List(Vec::new())),
+            op::ADDITEMS if self.storages => {
+                let values = store.above_mark()?;
+                store.append(&values)
+            }
+            op::FROZENSET if self.storages => {
+                let values = store.above_mark()?;
+                store.create(Object::Tuple(values.into()))
+            }
             op::REDUCE => self.reduce(),
             op::BUILD => self.build(),
 
@@ -160,9 +194,30 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Calls one of the allowed globals: data from data.
+    /// Pushes a global; beside weights, those that are not known are read past.
+    fn global(&mut self, module: &str, name: &str) -> Outcome<()> {
+        let global = if !self.storages {
+            Global::find(module, name)?
+        } else if let Some(global) = Global::of_weights(module, name) {
+            global
+        } else if Global::runs_code(module, name) {
+            return Err(PickleProblem::RefusedGlobal {
+                module: module.to_owned(),
+                name: name.to_owned(),
+            });
+        } else {
+            self.charge(size_of::<String>() + module.len() + name.len() + 1)?;
+            Global::Other(self.store.name(module, name))
+        };
+        self.store.push(Value::Global(global))
+    }
+
+    /// Calls one of the allowed globals: data from data. Beside weights, other calls make objects that are read past.
     fn reduce(&mut self) -> Outcome<()> {
         let (arguments, callee) = (self.store.pop()?, self.store.pop()?);
+        if self.storages && self.is_beside_weights(callee, arguments) {
+            return self.store.create_opaque(callee);
+        }
         let Value::Global(global) = callee else {
             return Err(self.store.unexpected("an allowed global", callee));
         };
@@ -184,11 +239,37 @@ impl<'a> Machine<'a> {
         self.store.create(object)
     }
 
+    /// Whether a call makes nothing that weights are made of.
+    fn is_beside_weights(&self, callee: Value, arguments: Value) -> bool {
+        let Ok(arguments) = self.store.tuple(arguments) else {
+            return true;
+        };
+        match callee {
+            Value::Global(Global::RebuildTensor) => {
+                let storage = arguments.first().and_then(|&storage| self.store.object(storage));
+                matches!(storage, Some(Object::Opaque { .. }))
+            }
+            Value::Global(Global::OrderedDict) => {
+                // The items, or what a `defaultdict` begins with.
+                matches!(arguments, [Value::Global(_) | Value::None, ..])
+            }
+            Value::Global(Global::Encode | Global::Bytes | Global::RebuildParameter) => false,
+            _ => true,
+        }
+    }
+
     /// Gives the array or the element type on top its state.
     fn build(&mut self) -> Outcome<()> {
         let (state, target) = (self.store.pop()?, self.store.top()?);
         if let Some(Object::Dict(_)) = self.store.object(target) {
             return Ok(()); // attributes of an `OrderedDict`, such as the versions of a network's modules
+        }
+        if self.storages {
+            if let Some(&Object::Opaque { class, .. }) = self.store.object(target) {
+                let module = self.is_module_state(state);
+                self.store.replace(target, Object::Opaque { class, module });
+            }
+            return Ok(());
         }
         let state = self.store.tuple(state)?;
         let built = match (self.store.object(target), state) {
@@ -205,6 +286,15 @@ impl<'a> Machine<'a> {
         };
         self.store.replace(target, built);
         Ok(())
+    }
+
+    /// Whether an object's attributes are those of a PyTorch network.
+    fn is_module_state(&self, state: Value) -> bool {
+        let Some(Object::Dict(attributes)) = self.store.object(state) else {
+            return false;
+        };
+        let is_modules = |key| matches!(self.store.text(key), Ok("_modules"));
+        attributes.iter().any(|&(key, _)| is_modules(key))
     }
 
     /// `_codecs.encode(text, 'latin1')`.

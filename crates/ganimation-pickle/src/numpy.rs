@@ -26,9 +26,62 @@ pub(crate) enum Global {
     RebuildParameter,
     /// `torch.FloatStorage` and its kin.
     Storage(Element),
+    /// Anything else beside weights, by the number of its name: what is made of it is read past.
+    Other(usize),
 }
 
 impl Global {
+    /// Looks a global up among those that weights are made of.
+    pub(crate) fn of_weights(module: &str, name: &str) -> Option<Self> {
+        if (module, name) == ("collections", "defaultdict") {
+            return Some(Self::OrderedDict);
+        }
+        let known = Self::find(module, name).ok()?;
+        let needed = matches!(
+            known,
+            Self::Encode
+                | Self::Bytes
+                | Self::OrderedDict
+                | Self::RebuildTensor
+                | Self::RebuildParameter
+                | Self::Storage(_)
+        );
+        needed.then_some(known)
+    }
+
+    /// Whether a global is there to run programs or code. None is run here; a file that names one is no honest one.
+    pub(crate) fn runs_code(module: &str, name: &str) -> bool {
+        const MODULES: [&str; 14] = [
+            "os",
+            "posix",
+            "nt",
+            "subprocess",
+            "_posixsubprocess",
+            "commands",
+            "sys",
+            "shutil",
+            "socket",
+            "importlib",
+            "runpy",
+            "pty",
+            "ctypes",
+            "webbrowser",
+        ];
+        const BUILTINS: [&str; 8] = [
+            "eval",
+            "exec",
+            "execfile",
+            "compile",
+            "open",
+            "__import__",
+            "input",
+            "breakpoint",
+        ];
+        let package = module.split('.').next().unwrap_or_default();
+        MODULES.contains(&package)
+            || (matches!(module, "__builtin__" | "builtins") && BUILTINS.contains(&name))
+    }
+
     /// Looks a global up in the allow-list.
     pub(crate) fn find(module: &str, name: &str) -> Outcome<Self> {
         if let ("torch" | "torch.cuda", Some(element)) = (module, Element::of_storage(name)) {

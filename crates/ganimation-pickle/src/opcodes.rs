@@ -55,6 +55,13 @@ pub(crate) const STACK_GLOBAL: u8 = 0x93;
 pub(crate) const MEMOIZE: u8 = 0x94;
 pub(crate) const FRAME: u8 = 0x95;
 pub(crate) const BYTEARRAY8: u8 = 0x96;
+pub(crate) const INST: u8 = b'i';
+pub(crate) const OBJ: u8 = b'o';
+pub(crate) const NEWOBJ: u8 = 0x81;
+pub(crate) const NEWOBJ_EX: u8 = 0x92;
+pub(crate) const EMPTY_SET: u8 = 0x8f;
+pub(crate) const ADDITEMS: u8 = 0x90;
+pub(crate) const FROZENSET: u8 = 0x91;
 
 /// Names the opcodes that exist and are refused.
 pub(crate) fn refused(opcode: u8) -> Option<&'static str> {

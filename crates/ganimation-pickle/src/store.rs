@@ -39,6 +39,13 @@ pub(crate) enum Object<'a> {
     Array(Option<Vec<f64>>),
     Storage(Storage),
     Tensor(Tensor),
+    /// Something beside weights.
+    Opaque {
+        /// The number of its class's name.
+        class: usize,
+        /// Whether it is a network with its code's state, `_modules` and all.
+        module: bool,
+    },
 }
 
 /// Stack, memo and arena.
@@ -49,6 +56,8 @@ pub(crate) struct Store<'a> {
     marks: Vec<usize>,
     memo: HashMap<u64, Value>,
     arena: Vec<Object<'a>>,
+    /// Names of globals that are read past.
+    names: Vec<String>,
 }
 
 impl<'a> Store<'a> {
@@ -119,6 +128,28 @@ impl<'a> Store<'a> {
         self.push(Value::Object(self.arena.len() - 1))
     }
 
+    /// The number of a global that is read past.
+    pub(crate) fn name(&mut self, module: &str, name: &str) -> usize {
+        self.names.push(format!("{module}.{name}"));
+        self.names.len() - 1
+    }
+
+    /// The name of a global that is read past.
+    pub(crate) fn name_of(&self, class: usize) -> &str {
+        self.names.get(class).map_or("?", String::as_str)
+    }
+
+    /// Pushes something beside weights that was made by `maker`.
+    pub(crate) fn create_opaque(&mut self, maker: Value) -> Outcome<()> {
+        let class = match (maker, self.object(maker)) {
+            (Value::Global(Global::Other(class)), _) => class,
+            (_, Some(&Object::Opaque { class, .. })) => class,
+            _ => usize::MAX,
+        };
+        let module = false;
+        self.create(Object::Opaque { class, module })
+    }
+
     /// Puts another object in the place of `target`.
     pub(crate) fn replace(&mut self, target: Value, object: Object<'a>) {
         if let Some(place) = self.object_mut(target) {
@@ -139,6 +170,7 @@ impl<'a> Store<'a> {
         let target = self.top()?;
         match self.object_mut(target) {
             Some(Object::List(list)) => list.extend(values),
+            Some(Object::Opaque { .. }) => {}
             _ => return Err(self.unexpected("a list", target)),
         }
         Ok(())
@@ -151,8 +183,11 @@ impl<'a> Store<'a> {
         if !rest.is_empty() {
             return Err(PickleProblem::Malformed("pickle: a key without a value"));
         }
+        let pairs = pairs.iter().map(|&[key, value]| (key, value));
         match self.object_mut(target) {
-            Some(Object::Dict(items)) => items.extend(pairs.iter().map(|&[key, value]| (key, value))),
+            Some(Object::Dict(items)) => items.extend(pairs),
+            // A class of dictionaries, in which weights may be.
+            Some(object @ Object::Opaque { .. }) => *object = Object::Dict(pairs.collect()),
             _ => return Err(self.unexpected("a dictionary", target)),
         }
         Ok(())
@@ -212,6 +247,7 @@ impl<'a> Store<'a> {
                 Some(Object::Array(Some(_))) => "an array",
                 Some(Object::Storage(_)) => "a storage",
                 Some(Object::Tensor(_)) => "a tensor",
+                Some(Object::Opaque { .. }) => "an object",
                 Some(Object::Array(None)) | None => "an array without data",
             },
         }

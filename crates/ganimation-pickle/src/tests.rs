@@ -166,6 +166,73 @@ fn an_ordered_dictionary_of_python_2_is_a_dictionary() {
 }
 
 #[test]
+fn what_stands_beside_weights_is_read_past() {
+    for beside in [
+        "cargparse\nNamespace\n)\u{81}}S'lr'\nI1\nsb",
+        "cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(S'i8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbS'12345678'\ntR",
+        "cnumpy\nndarray\n(I0\ntR",
+        "ctorch\nSize\n((I1\nttR",
+        "cpathlib\nPurePosixPath\n(S'x'\ntR",
+        "ccollections\ndefaultdict\n(c__builtin__\nlist\ntRS'a'\nI1\ns",
+        "c__builtin__\nset\n((lI1\natR",
+        "(imy\nThing\n",
+        "(cmy\nThing\nI1\no",
+        "cmy\nthing\n(I1\ntR(I1\ntR",
+        "cmy\nList\n)\u{81}(I1\ne",
+        "ctorch._utils\n_rebuild_tensor_v2\n((S'storage'\ntorch\nComplexFloatStorage\nS'9'\nS'cpu'\nI2\ntQI0\n(t(ttR",
+        "\u{8a}\u{a}0123456789",
+        "\u{8f}(I1\n\u{90}",
+        "(I1\n\u{91}",
+    ] {
+        let pickle = format!("}}S'x'\n{beside}sS'w'\n{TENSOR}s.").replace("\ntorch\n", "\nctorch\n");
+        // Opcodes above 0x7f are one byte.
+        let bytes: Vec<u8> = pickle.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let weights = weights_from_bytes(&bytes).unwrap_or_else(|error| panic!("{beside}: {error}"));
+        let names: Vec<&str> = weights.tensors.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["w"], "{beside}");
+        assert_eq!(weights.modules, []);
+    }
+    // Labels stay as strict as they were.
+    assert!(problem(b"cargparse\nNamespace\n.").contains("`argparse.Namespace` is refused"));
+}
+
+#[test]
+fn weights_within_a_class_of_dictionaries_are_found() {
+    let pickle = format!("ceasydict\nEasyDict\n)\u{81}(S'w'\n{TENSOR}u.");
+    let bytes: Vec<u8> = pickle.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    assert_eq!(weights_from_bytes(&bytes).unwrap().tensors[0].0, "w");
+}
+
+#[test]
+fn what_would_run_programs_is_refused_beside_weights_too() {
+    for global in [
+        "os\nsystem",
+        "posix\nsystem",
+        "subprocess\nPopen",
+        "builtins\neval",
+        "os.path\njoin",
+    ] {
+        let pickle = format!("}}S'x'\nc{global}\n(S'ls'\ntRsS'w'\n{TENSOR}s.");
+        let told = weights_from_bytes(pickle.as_bytes()).unwrap_err().to_string();
+        assert!(told.contains("is refused"), "{told}");
+    }
+}
+
+#[test]
+fn a_pickled_network_is_named_by_its_class() {
+    let module = format!(
+        "cnetworks.generator\nGenerator\n)\u{81}}}(S'training'\nI01\nS'_modules'\n}}S'w'\n{TENSOR}sub"
+    );
+    for (pickle, path) in [(format!("{module}."), ""), (format!("}}S'G'\n{module}s."), "G")] {
+        let bytes: Vec<u8> = pickle.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let weights = weights_from_bytes(&bytes).unwrap();
+        assert!(weights.tensors.is_empty());
+        let expected = (path.to_owned(), "networks.generator.Generator".to_owned());
+        assert_eq!(weights.modules, [expected]);
+    }
+}
+
+#[test]
 fn tensors_are_no_labels_and_refer_to_nothing_elsewhere() {
     let label = format!("}}S'a'\n{TENSOR}s.");
     assert!(problem(label.as_bytes()).contains("PERSID (an object outside the file) is refused"));
@@ -201,7 +268,7 @@ fn dictionaries_within_themselves_are_bounded() {
 proptest! {
     #[test]
     fn random_weights_never_panic(
-        opcodes in prop::collection::vec(prop::sample::select(&b"(.012NRQabdegjlstu])}\x85\x86\x87\x88\x94KhqU\x01\x00"[..]), 0..300)
+        opcodes in prop::collection::vec(prop::sample::select(&b"(.012NRQabdegijlostu])}\x81\x8f\x90\x91\x92\x85\x86\x87\x88\x94KhqU\x01\x00"[..]), 0..300)
     ) {
         let _ = weights_from_bytes(&opcodes);
         let _ = storage_keys(&opcodes);

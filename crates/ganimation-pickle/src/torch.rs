@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::machine::Machine;
+use crate::numpy::Global;
 use crate::store::{Object, Value};
 use crate::{Outcome, PickleError, PickleProblem};
 
@@ -53,6 +54,17 @@ impl Element {
             _ => return None,
         })
     }
+
+    /// What a storage class of elements that no weight has takes, by its whole name; only the size is true of it.
+    fn of_other_storage(class: &str) -> Option<Self> {
+        Some(Self::Integer(match class.strip_prefix("torch.")? {
+            "ComplexDoubleStorage" => 16,
+            "ComplexFloatStorage" => 8,
+            "QInt32Storage" => 4,
+            "QInt8Storage" | "QUInt8Storage" => 1,
+            _ => return None,
+        }))
+    }
 }
 
 /// Numbers elsewhere in the file.
@@ -84,6 +96,10 @@ pub struct Tensor {
 pub struct Weights {
     /// Tensors by their path through the dictionaries, joined by dots, in the file's order.
     pub tensors: Vec<(String, Tensor)>,
+    /// Pickled networks, which are code's objects and no dictionaries, by their path and the name of their class.
+    pub modules: Vec<(String, String)>,
+    /// What each storage that is named holds, also where no tensor of it was kept.
+    pub elements: Vec<(String, Element)>,
     /// Length of the pickle, in bytes.
     pub end: usize,
 }
@@ -135,9 +151,27 @@ pub fn is_little_endian(bytes: &[u8]) -> Result<(bool, usize), PickleError> {
 }
 
 impl Machine<'_> {
-    /// Pushes the storage that a persistent id stands for: `('storage', class, key, location, length)`.
-    pub(crate) fn storage(&mut self) -> Outcome<()> {
+    /// Pushes what a persistent id stands for: `('storage', class, key, location, length)`, or in older streams
+    /// `('module', class, file, source)`.
+    pub(crate) fn persistent(&mut self) -> Outcome<()> {
         let id = self.store.pop()?;
+        if let &[tag, class, ..] = self.store.tuple(id)? {
+            match (self.store.text(tag), class) {
+                (Ok("module"), class) => return self.store.push(class),
+                // Of elements that no weight has; the size says where the next storage is.
+                (Ok("storage"), Value::Global(Global::Other(name))) => {
+                    let key = self.store.tuple(id)?.get(2);
+                    let key = key.and_then(|&key| self.store.text(key).ok()).map(str::to_owned);
+                    let element = Element::of_other_storage(self.store.name_of(name));
+                    if let (Some(key), Some(element)) = (key, element) {
+                        self.charge(key.len() + size_of::<(String, Element)>())?;
+                        self.elements.push((key, element));
+                    }
+                    return self.store.create_opaque(class);
+                }
+                _ => {}
+            }
+        }
         let &[tag, class, key, _location, length, ref view @ ..] = self.store.tuple(id)? else {
             return Err(PickleProblem::Malformed("reference to a storage"));
         };
@@ -146,7 +180,7 @@ impl Machine<'_> {
                 "a storage that is part of another is refused",
             ));
         }
-        let Value::Global(crate::numpy::Global::Storage(element)) = class else {
+        let Value::Global(Global::Storage(element)) = class else {
             return Err(self.store.unexpected("a storage class", class));
         };
         let storage = Storage {
@@ -154,7 +188,8 @@ impl Machine<'_> {
             element,
             length: self.count(length)?,
         };
-        self.charge(storage.key.len())?;
+        self.charge(2 * storage.key.len() + size_of::<(String, Element)>())?;
+        self.elements.push((storage.key.clone(), element));
         self.store.create(Object::Storage(storage))
     }
 
@@ -222,7 +257,7 @@ impl Machine<'_> {
     /// Every tensor below the top of the stack; what is no tensor is passed over.
     fn weights(&mut self) -> Outcome<Weights> {
         let top = self.store.pop()?;
-        let mut tensors = Vec::new();
+        let (mut tensors, mut modules) = (Vec::new(), Vec::new());
         let mut open = vec![(top, String::new(), 0)];
         let (mut visited, mut budget) = (0, self.budget);
         // One name may stand in many places: each copy counts, and before it is made.
@@ -235,6 +270,12 @@ impl Machine<'_> {
                 Some(Object::Tensor(tensor)) => {
                     charge(tensor.storage.key.len() + size_of::<[usize; 2]>() * tensor.shape.len())?;
                     tensors.push((path, tensor.clone()));
+                    continue;
+                }
+                Some(&Object::Opaque { class, module: true }) => {
+                    let class = self.store.name_of(class);
+                    charge(class.len())?;
+                    modules.push((path, class.to_owned()));
                     continue;
                 }
                 Some(Object::Dict(pairs)) => Box::new(pairs.iter().rev().map(|&pair| self.named(pair))),
@@ -264,6 +305,8 @@ impl Machine<'_> {
         // Of equal names the last counts, as in Python's dictionaries.
         Ok(Weights {
             tensors,
+            modules,
+            elements: std::mem::take(&mut self.elements),
             end: self.position(),
         })
     }

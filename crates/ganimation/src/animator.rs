@@ -9,7 +9,7 @@ use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{AuReader, Edit, Generator};
 use image::{GrayImage, RgbImage};
 
-use crate::compose::paint;
+use crate::compose::{moved_grid, paint};
 use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, whole};
 use crate::{Error, Expression, Result};
 
@@ -85,6 +85,8 @@ pub struct EditedFace {
     pub attention: GrayImage,
     /// The painted colours.
     pub color: RgbImage,
+    /// A grid drawn on the faded face and moved with it; absent with weights that only paint.
+    pub motion: Option<RgbImage>,
 }
 
 impl Animator {
@@ -290,6 +292,7 @@ impl Animator {
         let faces = photo.faces.iter().zip(edits).zip(targets);
         let faces = faces.flat_map(|((face, edit), &target)| {
             paint(&mut painted, face.bounds, &edit, photo.feather);
+            let motion = edit.motion.map(|motion| moved_grid(&face.crop, motion));
             let images = pixels::images_from_tensor(edit.image).into_iter();
             let masks = pixels::gray_from_tensor(edit.attention).into_iter();
             let colors = pixels::images_from_tensor(edit.color).into_iter();
@@ -299,6 +302,7 @@ impl Animator {
                 image,
                 attention,
                 color,
+                motion: motion.clone(),
             })
         });
         let faces = faces.collect();

@@ -1,36 +1,142 @@
-//! Puts what the network painted back into the photo, in the photo's own pixels.
+//! Puts an edit back into the photo: moves the photo's own pixels, and paints over them where the network paints.
 
-use burn::tensor::module::interpolate;
+use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation_data::{FaceBox, crop, pixels};
 use ganimation_model::{Edit, blend};
-use image::RgbImage;
+use image::{Pixel, RgbImage};
 
 /// Share of the box, at each side, over which the edit fades in.
 const FADE: f32 = 0.1;
 
-/// Enlarges one edit to the face's box, blends it with the photo's own pixels and puts it back.
+/// Change of the gradient, of a range of 2 a pixel at the network's size, from which fine detail no longer belongs to what
+/// was painted.
+const KEPT_GRADIENT: f64 = 0.1;
+
+/// A photo whose channels differ by at most so many levels is gray.
+const GRAY_LEVELS: u8 = 4;
+
+/// Share of the pixels that may differ by more: coloured specks of compression.
+const SPECKS: f64 = 1e-3;
+
+/// Luma of a pixel of sRGB (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// Enlarges one edit to the face's box, does it to the photo's own pixels and puts them back.
+///
+/// Motion and shading act on the photo at its own resolution. Where colours cover, fine detail of the photo stays as far as
+/// the edit left the gradients there as they were. A gray face gets gray colours.
 ///
 /// With `feather`, the edit fades out towards the border of the box: every pixel on it and outside is that of the photo,
-/// bit for bit. Without, the box is blended up to its border.
+/// bit for bit. Without, the box is edited up to its border.
 ///
 /// # Shapes
-/// - `edit.attention`: `[1, 1, height, width]`, in [0, 1], 1 keeps the photo
-/// - `edit.color`: `[1, 3, height, width]`, in [-1, 1]
+/// - those of an [`Edit`] of one face
 pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: bool) {
     let device = edit.color.device();
     let size = face.size as usize;
     // Cut from the photo as it is by now: the boxes of two faces may overlap.
-    let original = pixels::tensor_from_images(&[crop(photo, face, face.size)], &device);
-    let mut attention = enlarge(edit.attention.clone(), size).clamp(0.0, 1.0);
-    if feather {
-        attention = (attention.neg() + 1.0).mul(window(size, &device)).neg() + 1.0;
-    }
-    let blended = blend(original, attention, enlarge(edit.color.clone(), size));
-    for painted in pixels::images_from_tensor(blended) {
+    let cut = crop(photo, face, face.size);
+    let window = feather.then(|| window(size, &device));
+    let fade = |change: Tensor<4>| match &window {
+        Some(window) => change * window.clone(),
+        None => change,
+    };
+    let color = match is_gray(&cut) {
+        true => gray(edit.color.clone()),
+        false => edit.color.clone(),
+    };
+    let painted = fade(enlarge(edit.attention.clone(), size).clamp(0.0, 1.0).neg() + 1.0);
+    let full = |part: &Option<Tensor<4>>| part.as_ref().map(|part| fade(enlarge(part.clone(), size)));
+    let (motion, shading) = (full(&edit.motion), full(&edit.shading));
+    let original = pixels::tensor_from_images(&[cut], &device);
+    let nothing = (Tensor::ones_like(&painted), original.zeros_like());
+    let kept = Edit::new(original, nothing.0, nothing.1, motion, shading).image;
+    let color = enlarge(color, size) + detail(&kept, edit);
+    let done = blend(kept, painted.neg() + 1.0, color);
+    for painted in pixels::images_from_tensor(done) {
         paste(photo, &painted, face);
     }
+}
+
+/// Squares of a motion's picture along each side.
+const SQUARES: u32 = 16;
+
+/// How far the face behind the grid is faded towards gray.
+const FADED: f32 = 0.6;
+
+/// A picture of a motion: a grid on the faded face, both moved by it.
+///
+/// # Shapes
+/// - `motion`: `[1, 2, h, w]`, as in an [`Edit`]
+pub(crate) fn moved_grid(face: &RgbImage, motion: Tensor<4>) -> RgbImage {
+    let (width, height) = face.dimensions();
+    let on_line = |at: u32, side: u32| (at * SQUARES) % side < SQUARES;
+    let grid = RgbImage::from_fn(width, height, |x, y| {
+        match on_line(x, width) || on_line(y, height) {
+            true => image::Rgb([255; 3]),
+            false => (*face.get_pixel(x, y)).map(faded),
+        }
+    });
+    let device = motion.device();
+    let grid = pixels::tensor_from_images(&[grid], &device);
+    let nothing = [
+        Tensor::ones([1, 1, height as usize, width as usize], &device),
+        grid.clone(),
+    ];
+    let [attention, color] = nothing;
+    let moved = Edit::new(grid, attention, color, Some(motion), None).image;
+    pixels::images_from_tensor(moved)
+        .pop()
+        .unwrap_or_else(|| face.clone())
+}
+
+/// A level nearer to a dark gray.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between two levels"
+)]
+fn faded(level: u8) -> u8 {
+    const DARK: f32 = 70.0;
+    (f32::from(level) * (1.0 - FADED) + DARK * FADED) as u8
+}
+
+/// What of the moved photo the network's size cannot hold, as far as it belongs to what was painted there.
+///
+/// # Shapes
+/// - `kept`: `[1, 3, size, size]`; the result is the same
+fn detail(kept: &Tensor<4>, edit: &Edit) -> Tensor<4> {
+    let [_, _, size, _] = kept.dims();
+    let [_, _, height, width] = edit.color.dims();
+    if size <= height {
+        return kept.zeros_like();
+    }
+    let small = adaptive_avg_pool2d(kept.clone(), [height, width]);
+    let fine = kept.clone() - enlarge(small.clone(), size);
+    let change = (edit.image.clone() - small).mean_dim(1);
+    let down = change.clone().narrow(2, 1, height - 1) - change.clone().narrow(2, 0, height - 1);
+    let across = change.clone().narrow(3, 1, width - 1) - change.narrow(3, 0, width - 1);
+    let gradient = down.abs().pad((0, 0, 0, 1), 0.0) + across.abs().pad((0, 1, 0, 0), 0.0);
+    let belongs = (gradient / KEPT_GRADIENT).square().neg().exp();
+    fine * enlarge(belongs, size).clamp(0.0, 1.0)
+}
+
+/// Whether a face has no colours.
+fn is_gray(face: &RgbImage) -> bool {
+    let colored = |pixel: &image::Rgb<u8>| {
+        let [r, g, b] = pixel.0;
+        r.max(g).max(b) - r.min(g).min(b) > GRAY_LEVELS
+    };
+    let count = face.pixels().filter(|pixel| colored(pixel)).count();
+    count as f64 <= SPECKS * f64::from(face.width()) * f64::from(face.height())
+}
+
+/// Colours without colour, `[1, 3, height, width]`.
+fn gray(color: Tensor<4>) -> Tensor<4> {
+    let weights = Tensor::<1>::from_data(LUMA, &color.device()).reshape([1, 3, 1, 1]);
+    (color * weights).sum_dim(1).repeat_dim(1, 3)
 }
 
 /// Bicubic, pixel centres on pixel centres, as the crop was made.
@@ -165,8 +271,8 @@ mod tests {
     fn without_feather_the_border_is_painted_too() {
         let mut photo = photo();
         paint(&mut photo, face(10, 5, 37), &edit(0.0), false);
-        assert_eq!(*photo.get_pixel(10, 5), Rgb([255; 3]));
-        assert_eq!(*photo.get_pixel(46, 41), Rgb([255; 3]));
+        let white = |x, y| photo.get_pixel(x, y).0.iter().all(|&level| level > 250);
+        assert!(white(10, 5) && white(46, 41));
         assert_eq!(photo.get_pixel(47, 41), self::photo().get_pixel(47, 41));
     }
 
@@ -191,5 +297,69 @@ mod tests {
             (at(0, 20), at(39, 3), at(17, 0), at(17, 39)),
             (0.0, 0.0, 0.0, 0.0)
         );
+    }
+
+    #[test]
+    fn the_photos_own_pixels_are_moved() {
+        let device = Device::flex();
+        let (face, original) = (face(10, 5, 37), photo());
+        let mut moved = original.clone();
+        // Two pixels of the box to the right, everywhere.
+        let right = Tensor::<1>::from_data([2.0 / 37.0, 0.0], &device).reshape([1, 2, 1, 1]);
+        let edit = Edit {
+            motion: Some(right.repeat(&[1, 1, 8, 8])),
+            ..edit(1.0)
+        };
+        paint(&mut moved, face, &edit, true);
+        for (x, y) in [(28, 23), (25, 20), (33, 30)] {
+            assert_eq!(moved.get_pixel(x, y), original.get_pixel(x + 2, y), "{x}, {y}");
+        }
+        for offset in 0..37 {
+            assert_eq!(
+                moved.get_pixel(10, 5 + offset),
+                original.get_pixel(10, 5 + offset)
+            );
+            assert_eq!(
+                moved.get_pixel(10 + offset, 41),
+                original.get_pixel(10 + offset, 41)
+            );
+        }
+    }
+
+    #[test]
+    fn a_gray_photo_stays_gray() {
+        let mut photo = image::DynamicImage::from(photo()).grayscale().into_rgb8();
+        let device = Device::flex();
+        let red = Tensor::<1>::from_data([1.0, -1.0, -1.0], &device).reshape([1, 3, 1, 1]);
+        let edit = Edit {
+            color: red.repeat(&[1, 1, 16, 16]),
+            ..edit(0.3)
+        };
+        let before = photo.clone();
+        paint(&mut photo, face(10, 5, 37), &edit, true);
+        assert_ne!(photo, before);
+        assert!(
+            photo
+                .pixels()
+                .all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2])
+        );
+    }
+
+    #[test]
+    fn fine_detail_stays_where_paint_leaves_gradients_alone() {
+        // Stripes that a network of 16 pixels cannot see, under a colour that is their mean.
+        let stripes = RgbImage::from_fn(128, 128, |x, _| Rgb([if x % 2 == 0 { 100 } else { 140 }; 3]));
+        let device = Device::flex();
+        let mean = Tensor::full([1, 3, 16, 16], 120.0 / 127.5 - 1.0, &device);
+        let edit = Edit {
+            image: mean.clone(),
+            color: mean,
+            ..edit(0.0)
+        };
+        let mut painted = stripes.clone();
+        paint(&mut painted, face(0, 0, 128), &edit, false);
+        let contrast =
+            |x| i32::from(painted.get_pixel(x + 1, 64).0[0]) - i32::from(painted.get_pixel(x, 64).0[0]);
+        assert!((contrast(64) - 40).abs() <= 2, "{}", contrast(64));
     }
 }

@@ -12,9 +12,9 @@ const SURROUNDINGS: f32 = 1.6;
 
 /// A picture with a column for the input and one, with a caption, for each step of a film.
 ///
-/// The rows: the photo around the face; the face alone, as the network gives it; the attention mask A, in which **white
-/// keeps the input**; the painted colours C. The face alone is `A * input + (1 - A) * C`. Of several faces the first one
-/// is shown.
+/// The rows: the photo around the face; the face alone, as the network gives it; the motion, as a grid that moves with the
+/// face, where the weights have one; the attention mask A, in which **white keeps the moved face**; the painted colours C.
+/// The face alone is `A * moved + (1 - A) * C`. Of several faces the first one is shown.
 pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     let face = &input.faces()[0];
     let around = surroundings(face.bounds());
@@ -23,6 +23,7 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     let mut faces = vec![face.crop().clone()];
     let mut masks = vec![RgbImage::from_pixel(TILE, TILE, Rgb([255; 3]))]; // the input keeps itself
     let mut colors = vec![RgbImage::from_pixel(TILE, TILE, Rgb([119; 3]))]; // and nothing is painted
+    let mut grids = Vec::new();
     for (caption, frame) in steps {
         let edited = &frame.faces[0];
         columns.push(caption.clone());
@@ -30,26 +31,39 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
         faces.push(edited.image.clone());
         masks.push(DynamicImage::from(edited.attention.clone()).into_rgb8());
         colors.push(edited.color.clone());
+        grids.extend(edited.motion.clone());
     }
     let mut sheet = Sheet::new(TILE).with_columns(columns);
     sheet.push_row("result", results);
     sheet.push_row("face", faces);
+    if !grids.is_empty() {
+        grids.insert(0, face.crop().clone()); // the input stays where it is
+        sheet.push_row("motion", grids);
+    }
     sheet.push_row("A, white keeps", masks);
     sheet.push_row("color C", colors);
     sheet.render()
 }
 
-/// A row for each face of one edited photo: the input, the attention mask (**white keeps the input**), the painted
-/// colours and the result.
+/// A row for each face of one edited photo: the input, the motion as a grid where the weights have one, the attention mask
+/// (**white keeps the input**), the painted colours and the result.
 pub fn strip(input: &FacePhoto, edited: &Frame) -> RgbImage {
-    let mut strip = Sheet::new(TILE).with_columns(["input", "A, white keeps", "color C", "result"]);
+    let moves = edited.faces.iter().any(|face| face.motion.is_some());
+    let mut columns = vec!["input", "A, white keeps", "color C", "result"];
+    if moves {
+        columns.insert(1, "motion");
+    }
+    let mut strip = Sheet::new(TILE).with_columns(columns);
     for (number, (face, painted)) in (1..).zip(input.faces().iter().zip(&edited.faces)) {
-        let tiles = vec![
+        let mut tiles = vec![
             crop(input.photo(), face.bounds(), TILE),
             DynamicImage::from(painted.attention.clone()).into_rgb8(),
             painted.color.clone(),
             crop(&edited.photo, face.bounds(), TILE),
         ];
+        if let Some(grid) = &painted.motion {
+            tiles.insert(1, grid.clone());
+        }
         let label = if input.faces().len() > 1 {
             format!("face {number}")
         } else {

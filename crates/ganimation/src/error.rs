@@ -97,7 +97,7 @@ pub enum Error {
 
     /// Keys that make no film.
     #[error("{}", match found {
-        Some(time) => format!("key {number} is at {time} s, expected later than the one before and within an hour"),
+        Some(time) => format!("key {number} is at {time} s, expected later than the one before and within four hours"),
         None => "there is no key".to_owned(),
     })]
     Keys {
@@ -112,6 +112,33 @@ pub enum Error {
     EmptySequence {
         /// The table.
         path: PathBuf,
+    },
+
+    /// A table that has not the face asked for.
+    #[error("{} has no face {face}; it has: {}", path.display(), found.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))]
+    NoDriver {
+        /// The table.
+        path: PathBuf,
+        /// The face asked for.
+        face: u64,
+        /// The faces that it has.
+        found: Vec<u64>,
+    },
+
+    /// A table of a film that is too long.
+    #[error("{} runs for {:.1} hours, more than four", path.display(), seconds / 3600.0)]
+    LongDriver {
+        /// The table.
+        path: PathBuf,
+        /// Its length, in seconds.
+        seconds: f64,
+    },
+
+    /// A time at which no driver is at rest.
+    #[error("cannot read the neutral `{found}`")]
+    Neutral {
+        /// The text as it was given.
+        found: String,
     },
 
     /// A file of expressions or keys that is no TOML, or holds something else.
@@ -297,6 +324,13 @@ pub enum Error {
         address: SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+
+    /// A text that is no name of a host.
+    #[error("`{found}` is not the name of a host")]
+    HostName {
+        /// The text as it was given.
+        found: String,
     },
 
     /// The result could not be told.

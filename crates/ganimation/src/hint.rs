@@ -3,6 +3,9 @@
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 
+use ganimation_data::FaceDetector;
+use ganimation_model::import::TorchProblem;
+
 use crate::{Ease, Emotion, Error};
 
 impl Error {
@@ -45,6 +48,11 @@ impl Error {
             Self::EmptySequence { .. } => {
                 "OpenFace's FeatureExtraction writes such tables from videos".to_owned()
             }
+            Self::NoDriver { .. } => "choose one of these with --drive-face".to_owned(),
+            Self::LongDriver { .. } => "cut the table into parts".to_owned(),
+            Self::Neutral { .. } => {
+                "write calm, first, or the seconds from the start at which the face is at rest".to_owned()
+            }
             Self::Toml { .. } => {
                 "the documentation of `Expression::load` and `Timeline::load` shows such files".to_owned()
             }
@@ -57,8 +65,11 @@ impl Error {
             Self::NoSuchFace { .. } => {
                 "faces are counted from 1, the largest first; `ganimation read` lists them".to_owned()
             }
-            Self::NoFace { .. } => {
-                "the face has to look at the camera and be at least 60 pixels wide".to_owned()
+            Self::NoFace { width, height } => {
+                let least = FaceDetector::smallest_face(*width, *height);
+                format!(
+                    "a face has to look at the camera and be {least} pixels wide in this photo; --crop none takes it whole"
+                )
             }
             Self::OtherActionUnits { .. } | Self::NetworkSize { .. } => {
                 "use the bundled weights, or weights that `ganimation train` wrote".to_owned()
@@ -83,6 +94,7 @@ impl Error {
                 "something listens there already; choose another --port, or 0 for any that is free".to_owned()
             }
             Self::Serve { .. } => "choose another --host or --port".to_owned(),
+            Self::HostName { .. } => "write a name alone, as in my-computer.local: no port, no *".to_owned(),
             Self::Stdout { .. } => "send the output elsewhere".to_owned(),
             Self::NoFolder { .. } => "make the folder first, or write elsewhere".to_owned(),
             Self::Data(error) => return data_hint(error).map(str::to_owned),
@@ -98,8 +110,18 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
     use ganimation_data::landmarks::LANDMARKS_FILE;
     match error {
         Data::UnknownActionUnit { .. } => Some("for example 12=3, AU12=3 or lip-corner-puller=3"),
-        Data::Picture { .. } => Some("jpg, png and webp pictures can be read"),
-        Data::PictureTooLarge { .. } => Some("make the picture smaller first"),
+        Data::Picture { source, .. } if is_short(source) => Some("the file is cut off; copy it again"),
+        Data::Picture { .. } => Some("jpg, png, webp, bmp, gif and qoi pictures can be read"),
+        Data::ForeignPicture { kind, .. } if kind.contains("HEIC") => Some(
+            "save it as jpg or png first; an iPhone takes jpg with Settings > Camera > Formats > Most Compatible",
+        ),
+        Data::ForeignPicture { kind: "a video", .. } => {
+            Some("take a picture from it first: ffmpeg -i VIDEO -frames:v 1 photo.png")
+        }
+        Data::ForeignPicture { .. } => Some("save the photo as jpg or png first"),
+        Data::PictureTooLarge { .. } => Some(
+            "make it smaller first, for example with ImageMagick: magick PHOTO -resize 8000x8000 smaller.jpg",
+        ),
         Data::Read { .. } => Some("check the path"),
         Data::Write { .. } => Some("check that the folder exists and may be written to"),
         Data::NoLabels { .. } => Some(
@@ -110,6 +132,9 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
         Data::FolderNotEmpty { .. } => Some("name a new folder for the frames"),
         Data::NoFfmpeg { .. } => Some("install ffmpeg, or write a gif or an animated png"),
+        Data::NoEncoder { .. } => {
+            Some("install a full ffmpeg, or write another format: mp4, gif or an animated png")
+        }
         Data::Ffmpeg { .. } => Some("try another format: gif, png, mp4, mov, mkv or webm"),
         Data::TooFewFaces { .. } => Some("lower --batch-size"),
         Data::FileTooLarge { .. } => Some("is this the right file?"),
@@ -130,6 +155,16 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::LandmarksOfOtherSize { .. } => {
             Some("`ganimation doctor` counts landmarks and draws some of them")
         }
+        Data::OffScale { .. } => {
+            Some("intensities run from 0 to 5; a spreadsheet that loses the decimal comma makes 250 of 2,50")
+        }
+        Data::ForeignTable {
+            tool: "OpenFace 3", ..
+        } => Some("measure with OpenFace 2 (FeatureExtraction -aus), or take pictures and --like FOLDER"),
+        Data::ForeignTable { .. } => Some(
+            "`animate --drive FILE --fill-absent` takes absent action units to be 0; OpenFace 2 measures all 17",
+        ),
+        Data::FrameRate { .. } => Some("write a number or a fraction, as in 25, 29.97 or 30000/1001"),
         Data::Busy { .. } => Some("wait until it ends or stop it, or write elsewhere"),
         Data::OtherSettings { .. } => Some("go on with the same settings, or choose another -o"),
         Data::SameName { .. } => Some("rename one of them"),
@@ -150,21 +185,35 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
     }
 }
 
+/// Whether a decoder wanted more than the file has.
+fn is_short(error: &image::ImageError) -> bool {
+    matches!(error, image::ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof)
+}
+
 fn model_hint(error: &ganimation_model::Error) -> Option<&'static str> {
     use ganimation_model::Error as Model;
     match error {
         Model::Read { .. } => Some("check the path"),
         Model::TooLarge { .. } => Some("is this the right file?"),
         Model::Write { .. } => Some("check that the folder exists and may be written to"),
+        Model::Torch {
+            source: TorchProblem::Module(_),
+            ..
+        } => Some(
+            "in Python, where its code is: torch.save(torch.load(FILE, weights_only=False).state_dict(), NEW), then import NEW",
+        ),
+        Model::Torch {
+            source: TorchProblem::Script,
+            ..
+        } => Some("in Python: torch.save(torch.jit.load(FILE).state_dict(), NEW), then import NEW"),
+        Model::NoKey { .. } => Some("choose one of these with --key, or leave it out if there is one"),
         Model::UnknownFile { .. } | Model::NoTensors { .. } | Model::Torch { .. } => Some(
             "a file of torch.save(network.state_dict()), or a checkpoint with one in it, can be imported",
         ),
         Model::UnknownLayout { .. } => {
             Some("the layouts of the released code, of ganimation_replicate and of vipermu are known")
         }
-        Model::SeveralNetworks { .. } => {
-            Some("save the one that you want alone: torch.save(checkpoint[KEY], FILE)")
-        }
+        Model::SeveralNetworks { .. } => Some("choose one with --key, as in --key G_ema"),
         Model::Import { .. } | Model::Inflated { .. } => {
             Some("save it again with torch.save(network.state_dict(), FILE)")
         }

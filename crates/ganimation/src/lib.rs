@@ -36,8 +36,10 @@ pub use animator::{Animator, EditedFace, Frame};
 pub use contact_sheet::{contact_sheet, strip, unit_sheet};
 pub use error::{Error, Result};
 pub use expression::{AuCommand, Change, Emotion, EmotionCommand, Expression};
-pub use ganimation_data::{ActionUnit, FaceBox, Intensities};
-pub use motion::{Ease, Key, Timeline, follow, read_sequence};
+pub use ganimation_data::{ActionUnit, FaceBox, FrameRate, Intensities};
+pub use motion::{
+    Clipped, Driver, DriverOptions, DriverRemark, Ease, Key, Neutral, Timeline, clipped, follow,
+};
 pub use overlay::overlay;
 pub use photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
 

@@ -65,6 +65,184 @@ fn animate_makes_a_video_or_says_what_is_missing() {
     );
 }
 
+/// Runs a command line where `ffmpeg` is a script that lists these encoders, and writes its arguments as the video.
+#[cfg(unix)]
+fn with_encoders(desk: &Desk, encoders: &str, line: &str) -> std::process::Output {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = desk.path("bin");
+    fs::create_dir_all(&folder).unwrap();
+    let script = folder.join("ffmpeg");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *-encoders*) echo ' V....D {encoders} x'; exit;; esac\n\
+         /bin/cat >/dev/null || true\nfor last; do :; done\necho \"$@\" > \"$last\"\n"
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_ganimation"))
+        .current_dir(desk.path("."))
+        .env("PATH", folder)
+        .args(line.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_video_is_tagged_and_an_absent_encoder_is_known_before_the_work() {
+    let desk = Desk::new();
+    let line = |name: &str| {
+        format!("animate {COLLINS} --au 12=4 --frames 2 --fps 29.97 --max-side 160 -o {name} --device flex")
+    };
+    let told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let arguments = |name: &str| fs::read_to_string(desk.path(name)).unwrap();
+
+    let output = with_encoders(&desk, "libx264", &line("a.mp4"));
+    assert!(
+        output.status.success() && told(&output).is_empty(),
+        "{}",
+        told(&output)
+    );
+    for expected in [
+        "-framerate 30000/1001",
+        "scale=out_color_matrix=bt709:out_range=tv",
+        "-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv",
+        "-c:v libx264",
+    ] {
+        assert!(
+            arguments("a.mp4").contains(expected),
+            "{expected}: {}",
+            arguments("a.mp4")
+        );
+    }
+    let output = with_encoders(&desk, "mpeg4", &line("b.mp4"));
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(told(&output).contains("mpeg4 is used"), "{}", told(&output));
+    assert!(arguments("b.mp4").contains("-c:v mpeg4"));
+
+    let output = with_encoders(&desk, "libx264", &line("c.webm"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        told(&output).contains("this ffmpeg has none of the encoders libvpx-vp9, libvpx"),
+        "{}",
+        told(&output)
+    );
+}
+
+/// How long a GIF is played, in hundredths of a second, and its frames.
+fn played(path: &std::path::Path) -> (u32, usize) {
+    let mut reader = gif::DecodeOptions::new()
+        .read_info(fs::File::open(path).unwrap())
+        .unwrap();
+    let (mut hundredths, mut frames) = (0, 0);
+    while let Some(frame) = reader.read_next_frame().unwrap() {
+        hundredths += u32::from(frame.delay);
+        frames += 1;
+    }
+    (hundredths, frames)
+}
+
+#[test]
+fn a_driven_film_is_as_long_as_its_table() {
+    let desk = Desk::new();
+    let fps = 30_000.0 / 1001.0;
+    fs::write(
+        desk.path("openface.csv"),
+        drive(30, 0, |at| (at as f64 / fps, 1.0 + at as f64 / 10.0)),
+    )
+    .unwrap();
+    let animate = format!("animate {COLLINS} --max-side 160 --drive openface.csv");
+    desk.run(&format!("{animate} -o own.gif"));
+    assert_eq!(played(&desk.path("own.gif")), (100, 30));
+    desk.run(&format!("{animate} --fps 30000/1001 -o said.gif"));
+    assert_eq!(played(&desk.path("said.gif")), (100, 30));
+    desk.run(&format!("{animate} --fps 12 -o slow.gif"));
+    let (hundredths, frames) = played(&desk.path("slow.gif"));
+    assert!(
+        (96..=109).contains(&hundredths) && frames <= 13,
+        "{hundredths} {frames}"
+    );
+    for rate in ["0", "61", "x", "30/0"] {
+        desk.refuses(
+            &format!("{animate} --fps {rate} -o no.gif"),
+            "is no frame rate of 1 to 60",
+        );
+    }
+}
+
+/// A table of OpenFace with so many rows of a face, and for each its time and smile.
+fn drive(rows: usize, face: usize, at: impl Fn(usize) -> (f64, f64)) -> String {
+    let columns = ActionUnit::ALL.map(|unit| format!("{unit}_r")).join(",");
+    let row = |index: usize| {
+        let (time, smile) = at(index);
+        let values = ActionUnit::ALL.map(|unit| {
+            let value = if unit == ActionUnit::LipCornerPuller {
+                smile
+            } else {
+                0.5
+            };
+            format!("{value:.2}")
+        });
+        format!("{},{face},{time:.3},0.98,1,{}\n", index + 1, values.join(","))
+    };
+    let rows: String = (0..rows).map(row).collect();
+    format!("frame,face_id,timestamp,confidence,success,{columns}\n{rows}")
+}
+
+#[test]
+fn drivers_with_two_faces_a_nan_or_a_smile_at_the_start_are_followed_and_told() {
+    let desk = Desk::new();
+    let animate = format!("animate {HOPPER} --max-side 160 --fps 5");
+    let run = |name: &str, table: &str, more: &str| {
+        fs::write(desk.path(name), table).unwrap();
+        let output = desk.output(&format!("{animate} --drive {name} {more}"));
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let smile = |at: usize| (at as f64 / 10.0, 3.0 - at as f64 / 4.0);
+    let two = drive(12, 0, smile) + drive(9, 1, smile).split_once('\n').unwrap().1;
+    let (code, told) = run("two.csv", &two, "-o two");
+    assert!(
+        code == Some(0) && told.contains("2 faces; face 0 is followed"),
+        "{told}"
+    );
+    let (code, told) = run("two.csv", &two, "--drive-face 1 -o second");
+    assert!(code == Some(0) && !told.contains("followed"), "{told}");
+    let (code, told) = run("two.csv", &two, "--drive-face 7 -o third");
+    assert!(
+        code == Some(2) && told.contains("has no face 7; it has: 0, 1"),
+        "{told}"
+    );
+
+    let nan = drive(12, 0, smile).replacen("2.50", "nan", 1);
+    let (code, told) = run("nan.csv", &nan, "-o nan");
+    assert!(
+        code == Some(0) && told.contains("1 row(s) skipped for a NaN"),
+        "{told}"
+    );
+
+    let comma = drive(12, 0, smile).replacen("2.50", "250", 1);
+    let (code, told) = run("comma.csv", &comma, "-o comma");
+    assert!(
+        code == Some(2) && told.contains("comma.csv:4: column `AU12_r` holds 250"),
+        "{told}"
+    );
+
+    // She does not smile: from the first frame on there is nothing to take away.
+    let (code, told) = run("smile.csv", &drive(12, 0, smile), "--neutral first -o still");
+    assert!(code == Some(0) && told.contains("AU12 to -"), "{told}");
+    let (code, told) = run("smile.csv", &drive(12, 0, smile), "-o fading");
+    assert!(code == Some(0) && !told.contains("note"), "{told}");
+    let (first, last) = (desk.picture("fading/0001.png"), desk.picture("fading/0006.png"));
+    let photo = desk.picture("still/0001.png");
+    let away = |picture: &image::RgbImage| {
+        let pairs = photo.as_raw().iter().zip(picture.as_raw());
+        pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>()
+    };
+    assert!(away(&first) > 2 * away(&last), "{} {}", away(&first), away(&last));
+}
+
 #[test]
 fn animate_follows_scripts_tables_and_faces() {
     let desk = Desk::new();

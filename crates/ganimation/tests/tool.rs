@@ -152,6 +152,139 @@ fn read_goes_on_past_photos_without_faces_and_says_so() {
 }
 
 #[test]
+fn edit_keeps_what_the_file_holds_or_says_what_it_does_not() {
+    let desk = Desk::new();
+    let portrait = image::open(COLLINS).unwrap().into_rgb8();
+    let clear = image::RgbaImage::from_fn(512, 512, |x, y| {
+        let [red, green, blue] = portrait.get_pixel(x, y).0;
+        image::Rgba([
+            red,
+            green,
+            blue,
+            if y < 20 { u8::try_from(x / 2).unwrap() } else { 255 },
+        ])
+    });
+    clear.save(desk.path("clear.png")).unwrap();
+    let told = |line: &str| {
+        let output = desk.output(line);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {told}");
+        told
+    };
+    assert_eq!(told("edit clear.png --au 12=0 -o kept.png"), "");
+    let kept = image::open(desk.path("kept.png")).unwrap();
+    assert!(kept.color().has_alpha());
+    let kept = kept.into_rgba8();
+    for (x, y, pixel) in clear.enumerate_pixels().filter(|(_, y, _)| *y < 20) {
+        assert_eq!(kept.get_pixel(x, y), pixel, "{x} {y}");
+    }
+    assert!(kept != clear, "the face was edited");
+    let jpeg = told("edit clear.png --au 12=0 -o lost.jpg");
+    assert!(
+        jpeg.contains("note: lost.jpg: transparent parts are laid on white"),
+        "{jpeg}"
+    );
+
+    let deep = image::DynamicImage::ImageRgb8(portrait.clone()).into_rgb16();
+    deep.save(desk.path("deep.png")).unwrap();
+    assert_eq!(told("edit deep.png --au 12=0 -o deep_too.png"), "");
+    assert!(
+        image::open(desk.path("deep_too.png"))
+            .unwrap()
+            .as_rgb16()
+            .is_some()
+    );
+    let webp = told("edit deep.png --au 12=0 -o lost.webp");
+    assert!(webp.contains("16 bits a colour become 8"), "{webp}");
+
+    image::DynamicImage::ImageRgb8(portrait)
+        .into_luma8()
+        .save(desk.path("grey.png"))
+        .unwrap();
+    told("edit grey.png --au 12=0 -o still_grey.png");
+    let grey = desk.picture("still_grey.png");
+    assert!(
+        grey.pixels()
+            .all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2])
+    );
+}
+
+#[test]
+fn files_that_are_cut_off_or_foreign_are_told() {
+    let desk = Desk::new();
+    let whole = fs::read(HOPPER).unwrap();
+    fs::write(desk.path("cut.jpg"), &whole[..whole.len() * 9 / 10]).unwrap();
+    let output = desk.output("edit cut.jpg --au 12=3 -o out.png");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && told.contains("note: cut.jpg: the file is cut off"),
+        "{told}"
+    );
+    fs::write(desk.path("phone.jpg"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    desk.refuses(
+        "edit phone.jpg --au 12=3 -o no.png",
+        "phone.jpg is an iPhone's HEIC photo, which cannot be read",
+    );
+}
+
+#[test]
+fn faces_on_their_side_and_upside_down_are_edited_in_place() {
+    let desk = Desk::new();
+    let portrait = image::open(COLLINS).unwrap();
+    desk.run(&format!("edit {COLLINS} --au 12=0 -o upright.png"));
+    let upright = desk.picture("upright.png");
+    type Turned = fn(&image::DynamicImage) -> image::DynamicImage;
+    let turns: [(&str, Turned, Turned); 3] = [
+        ("left", |photo| photo.rotate270(), |photo| photo.rotate90()),
+        ("right", |photo| photo.rotate90(), |photo| photo.rotate270()),
+        ("down", |photo| photo.rotate180(), |photo| photo.rotate180()),
+    ];
+    for (name, turn, back) in turns {
+        turn(&portrait).save(desk.path(&format!("{name}.png"))).unwrap();
+        let output = desk.output(&format!("edit {name}.png --au 12=0 -o {name}_too.png"));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && told.contains("the faces "),
+            "{name}: {told}"
+        );
+        let edited = image::open(desk.path(&format!("{name}_too.png"))).unwrap();
+        assert_eq!(back(&edited).into_rgb8(), upright, "{name}");
+    }
+    // The box is that in the file.
+    let faces: serde_json::Value = serde_json::from_str(&desk.run("read down.png --format json")).unwrap();
+    let upright: serde_json::Value =
+        serde_json::from_str(&desk.run(&format!("read {COLLINS} --format json"))).unwrap();
+    let (down, up) = (&faces[0]["box"], &upright[0]["box"]);
+    let end = |axis: &str| up[axis].as_i64().unwrap() + up["size"].as_i64().unwrap();
+    assert_eq!(down["x"].as_i64().unwrap(), 512 - end("x"), "{down} {up}");
+    assert_eq!(down["y"].as_i64().unwrap(), 512 - end("y"), "{down} {up}");
+}
+
+#[test]
+fn ready_crops_are_read_and_followed_whole() {
+    let desk = Desk::new();
+    let told = desk.run(&format!("read {CROP} --crop none --format json"));
+    let faces: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(faces[0]["box"]["x"], 0, "{told}");
+    assert_eq!(
+        faces[0]["box"]["size"],
+        u64::from(image::open(CROP).unwrap().width()),
+        "{told}"
+    );
+    desk.run(&format!(
+        "edit {HOPPER} --like {CROP} --like-crop none -o like.png"
+    ));
+    fs::create_dir(desk.path("crops")).unwrap();
+    for name in ["1.jpg", "2.jpg"] {
+        fs::copy(CROP, desk.path("crops").join(name)).unwrap();
+    }
+    desk.run(&format!(
+        "animate {CROP} --crop none --like crops --like-crop none --fps 2 -o film"
+    ));
+    assert_eq!(fs::read_dir(desk.path("film")).unwrap().count(), 2);
+}
+
+#[test]
 fn sheet_has_a_row_a_unit_and_a_column_an_intensity() {
     let desk = Desk::new();
     let line =

@@ -58,7 +58,8 @@ impl Started {
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Balanced);
         encoder.set_animated(options.frames, options.plays.into())?;
-        encoder.set_frame_delay(1, options.fps)?;
+        let (frames, seconds) = options.rate.fraction();
+        encoder.set_frame_delay(seconds, frames)?;
         let mut writer = encoder.write_header()?;
         writer.write_image_data(first.as_raw())?;
         Ok(Self {

@@ -17,15 +17,16 @@ use crate::files::write_whole;
 const COLORS: usize = 256;
 /// The quantiser looks at about this many pixels.
 const SAMPLES: usize = 400_000;
-/// Browsers slow shorter frames down to a tenth of a second.
-const SHORTEST_FRAME: Duration = Duration::from_millis(20);
+/// Hundredths of a second of the shortest frame: browsers slow shorter ones down to a tenth of a second.
+const SHORTEST_FRAME: u64 = 2;
 
 /// Writes frames to a GIF that is played `plays` times, for ever if that is 0.
 ///
 /// All frames share one palette and nothing is dithered: a pixel that does not change between two
 /// frames keeps its exact colour. After the first frame only the rectangle that changes is stored. The
-/// file appears under its name only once it is complete. `frame_time` is rounded to hundredths of a
-/// second, at least two.
+/// file appears under its name only once it is complete. Delays are hundredths of a second, so those of
+/// neighbours may differ by one, and the film is as long as its frames are together. Of frames shorter than
+/// two hundredths, as many are left out as it takes.
 ///
 /// # Errors
 /// [`Error::Write`] if the file cannot be written, also if a side is over 65,535 pixels.
@@ -75,14 +76,7 @@ fn encode(frames: &[RgbImage], frame_time: Duration, plays: u16) -> Result<Vec<u
     let (Ok(width), Ok(height)) = (u16::try_from(size.0), u16::try_from(size.1)) else {
         return Err(io::Error::other(format!("a GIF cannot be {} x {} pixels", size.0, size.1)).into());
     };
-    let hundredths = (frame_time.max(SHORTEST_FRAME).as_secs_f64() * 100.0).round();
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "float to integer casts saturate: eleven minutes a frame"
-    )]
-    #[allow(clippy::cast_sign_loss, reason = "a duration is not negative")]
-    let delay = hundredths as u16;
-
+    let delays = delays(frames.len(), frame_time);
     let mut palette = Palette::of(frames);
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width, height, &palette.rgb)?;
@@ -92,7 +86,8 @@ fn encode(frames: &[RgbImage], frame_time: Duration, plays: u16) -> Result<Vec<u
         plays => encoder.set_repeat(Repeat::Finite(plays - 1))?, // which counts the times after the first
     }
     let mut shown: Vec<u8> = Vec::new();
-    for frame in frames {
+    for (frame, delay) in frames.iter().zip(delays) {
+        let Some(delay) = delay else { continue };
         let indices: Vec<u8> = frame.pixels().map(|&pixel| palette.index(pixel)).collect();
         let area = Area::changed(&shown, &indices, width.into());
         encoder.write_frame(&Frame {
@@ -108,6 +103,27 @@ fn encode(frames: &[RgbImage], frame_time: Duration, plays: u16) -> Result<Vec<u
     }
     drop(encoder);
     Ok(bytes)
+}
+
+/// How long each frame is shown, in hundredths of a second; nothing for one that is left out.
+fn delays(count: usize, frame_time: Duration) -> Vec<Option<u16>> {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "float to integer casts saturate, and a duration is not negative"
+    )]
+    let start = |frame: usize| (frame_time.as_secs_f64() * frame as f64 * 100.0).round() as u64;
+    let mut delays = vec![None; count];
+    // Backwards, so that a frame that is left out lengthens the one before it.
+    let mut end = start(count).max(SHORTEST_FRAME);
+    for frame in (0..count).rev() {
+        let delay = end.saturating_sub(start(frame));
+        if delay >= SHORTEST_FRAME {
+            delays[frame] = Some(u16::try_from(delay).unwrap_or(u16::MAX));
+            end = start(frame);
+        }
+    }
+    delays
 }
 
 /// A length within the picture, whose sides fit.

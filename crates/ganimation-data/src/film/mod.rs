@@ -3,6 +3,7 @@
 mod apng;
 mod area;
 mod gif;
+mod rate;
 mod video;
 
 use std::fs;
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::sheet::save_image;
 
 pub use gif::{gif_bytes, write_gif};
+pub use rate::FrameRate;
 
 /// Bytes of pixels of a GIF, at most: its palette is made from all frames, which wait in memory.
 const MAX_GIF: usize = 2 << 30;
@@ -51,10 +53,10 @@ impl FilmFormat {
 }
 
 /// How a film is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FilmOptions {
-    /// Frames a second, 1 or more; a GIF rounds to hundredths of a second a frame, and shows 50 at most.
-    pub fps: u16,
+    /// Frames a second; a GIF shows 50 at most, and of more only some.
+    pub rate: FrameRate,
     /// How often a GIF or an animated PNG is played; 0 repeats for ever.
     pub plays: u16,
     /// How many frames will come.
@@ -67,7 +69,7 @@ pub struct FilmOptions {
 /// use ganimation_data::{FilmOptions, FilmWriter};
 /// use image::RgbImage;
 ///
-/// let options = FilmOptions { fps: 12, plays: 0, frames: 2 };
+/// let options = FilmOptions { rate: "12".parse()?, plays: 0, frames: 2 };
 /// let mut film = FilmWriter::create("film.gif".as_ref(), options)?;
 /// film.push(RgbImage::new(64, 64))?;
 /// film.push(RgbImage::new(64, 64))?;
@@ -93,14 +95,13 @@ impl FilmWriter {
     /// Starts a film whose format the extension of `path` says.
     ///
     /// # Errors
-    /// [`Error::UnknownFilmFormat`], [`Error::NoFfmpeg`] for a video, [`Error::FolderNotEmpty`] and [`Error::Write`] for
+    /// [`Error::UnknownFilmFormat`], [`Error::NoFfmpeg`] and [`Error::NoEncoder`] for a video, [`Error::FolderNotEmpty`] and [`Error::Write`] for
     /// a folder.
     ///
     /// # Panics
-    /// If the film has no frames or no frames a second.
+    /// If the film has no frames.
     pub fn create(path: &Path, options: FilmOptions) -> Result<Self> {
-        let FilmOptions { fps, frames, .. } = options;
-        assert!(fps > 0 && frames > 0, "a film of {frames} frames, {fps} a second");
+        assert!(options.frames > 0, "a film of {} frames", options.frames);
         let kind = match FilmFormat::of(path) {
             Some(FilmFormat::Gif) => Kind::Gif(Vec::new()),
             Some(FilmFormat::Apng) => Kind::Apng(apng::Apng::new(path, options)),
@@ -122,6 +123,16 @@ impl FilmWriter {
             pushed: 0,
             kind,
         })
+    }
+
+    /// The encoder of a video, if it is another than the one of choice, which FFmpeg lacks here.
+    pub fn substitute(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Video(video) => Some(video.encoder())
+                .filter(|(_, best)| !best)
+                .map(|(encoder, _)| encoder),
+            _ => None,
+        }
     }
 
     /// Appends a frame.
@@ -171,14 +182,17 @@ impl FilmWriter {
     /// # Panics
     /// If there are fewer frames than were announced.
     pub fn finish(self) -> Result<()> {
-        let FilmOptions { fps, plays, frames } = self.options;
+        let FilmOptions { rate, plays, frames } = self.options;
         assert!(
             self.pushed == frames,
             "{} frames in place of {frames}",
             self.pushed
         );
         match self.kind {
-            Kind::Gif(frames) => write_gif(&self.path, &frames, Duration::from_secs(1) / fps.into(), plays),
+            Kind::Gif(frames) => {
+                let frame_time = Duration::from_secs_f64(rate.fps().recip());
+                write_gif(&self.path, &frames, frame_time, plays)
+            }
             Kind::Apng(film) => film.finish(),
             Kind::Folder => Ok(()),
             Kind::Video(film) => film.finish(),

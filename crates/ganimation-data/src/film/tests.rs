@@ -25,7 +25,7 @@ fn frames() -> Vec<RgbImage> {
 
 fn write(path: &Path) -> Result<()> {
     let options = FilmOptions {
-        fps: 12,
+        rate: FrameRate::default(),
         plays: 2,
         frames: 4,
     };

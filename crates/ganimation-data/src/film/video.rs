@@ -13,10 +13,22 @@ use crate::error::{Error, Result};
 /// The program, as it is found on the path.
 const FFMPEG: &str = "ffmpeg";
 
+/// Encoders of H.264 and what stands in for it, the best first; every FFmpeg has its own MPEG-4.
+const H264: &[&str] = &["libx264", "libopenh264", "mpeg4"];
+/// Encoders for WebM.
+const WEBM: &[&str] = &["libvpx-vp9", "libvpx"];
+
+/// Even sides, as half the colours need; and the matrix, primaries and curve of HD television, converted to and tagged.
+/// Without tags players guess by the size, and many take large pictures for HD and small ones for something else.
+const FILTERS: &str = "crop=trunc(iw/2)*2:trunc(ih/2)*2,\
+    scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,\
+    setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709";
+
 /// A video that is being written.
 pub(super) struct Video {
     path: PathBuf,
     options: FilmOptions,
+    encoder: &'static str,
     /// The encoder, once the first frame has told the size.
     running: Option<Running>,
 }
@@ -29,26 +41,51 @@ struct Running {
 
 impl Video {
     /// # Errors
-    /// [`Error::NoFfmpeg`], before any frame is made.
+    /// [`Error::NoFfmpeg`] and [`Error::NoEncoder`], before any frame is made.
     pub(super) fn new(path: &Path, options: FilmOptions) -> Result<Self> {
         let mut probe = Command::new(FFMPEG);
-        probe.arg("-version").stdin(Stdio::null()).stdout(Stdio::null());
-        probe.stderr(Stdio::null());
-        probe.status().map_err(|source| Error::NoFfmpeg {
+        probe.args(["-hide_banner", "-loglevel", "error", "-encoders"]);
+        probe.stdin(Stdio::null()).stderr(Stdio::null());
+        let output = probe.output().map_err(|source| Error::NoFfmpeg {
             path: path.to_owned(),
             source,
+        })?;
+        let list = String::from_utf8_lossy(&output.stdout);
+        // Lines such as ` V....D libx264    description`.
+        let has = |encoder: &&&str| {
+            list.lines()
+                .any(|line| line.split_whitespace().nth(1) == Some(encoder))
+        };
+        let wanted = if extension(path) == "webm" { WEBM } else { H264 };
+        let encoder = wanted.iter().find(has).ok_or_else(|| Error::NoEncoder {
+            path: path.to_owned(),
+            wanted,
         })?;
         Ok(Self {
             path: path.to_owned(),
             options,
+            encoder,
             running: None,
         })
+    }
+
+    /// What writes the video, and whether that is the one of choice.
+    pub(super) fn encoder(&self) -> (&'static str, bool) {
+        let best = [H264, WEBM]
+            .iter()
+            .any(|wanted| wanted.first() == Some(&self.encoder));
+        (self.encoder, best)
     }
 
     pub(super) fn push(&mut self, frame: &RgbImage) -> Result<()> {
         let running = match &mut self.running {
             Some(running) => running,
-            none => none.insert(Running::start(&self.path, frame.dimensions(), self.options)?),
+            none => none.insert(Running::start(
+                &self.path,
+                self.encoder,
+                frame.dimensions(),
+                self.options,
+            )?),
         };
         let Some(input) = running.child.stdin.as_mut() else {
             return Ok(()); // it was asked for
@@ -76,10 +113,16 @@ impl Video {
     }
 }
 
+/// The extension in small letters.
+fn extension(path: &Path) -> String {
+    let extension = path.extension().unwrap_or_default();
+    extension.to_string_lossy().to_ascii_lowercase()
+}
+
 impl Running {
-    fn start(path: &Path, (width, height): (u32, u32), options: FilmOptions) -> Result<Self> {
+    fn start(path: &Path, encoder: &str, (width, height): (u32, u32), options: FilmOptions) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        let extension = extension(path);
         // FFmpeg takes the container from the extension.
         let scratch = path.with_file_name(format!(".{name}.{}.part", process::id()));
         let scratch = scratch.with_added_extension(&extension);
@@ -87,14 +130,20 @@ impl Running {
         command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
         command.args(["-f", "rawvideo", "-pixel_format", "rgb24"]);
         command.args(["-video_size", &format!("{width}x{height}")]);
-        command.args(["-framerate", &options.fps.to_string(), "-i", "pipe:0", "-an"]);
-        // What players want: half the colours, hence even sides.
-        command.args(["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p"]);
-        match extension.to_str() {
-            Some("webm") => command.args(["-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0"]),
-            Some("mkv") => command.args(["-c:v", "libx264", "-crf", "16"]),
-            _ => command.args(["-c:v", "libx264", "-crf", "16", "-movflags", "+faststart"]),
-        };
+        command.args(["-framerate", &options.rate.to_string(), "-i", "pipe:0", "-an"]);
+        command.args(["-vf", FILTERS, "-c:v", encoder]);
+        command.args(["-colorspace", "bt709", "-color_primaries", "bt709"]);
+        command.args(["-color_trc", "bt709", "-color_range", "tv"]);
+        command.args(match encoder {
+            "libx264" => &["-crf", "16"][..],
+            "libvpx-vp9" => &["-crf", "24", "-b:v", "0"],
+            "libvpx" => &["-crf", "10", "-b:v", "4M"],
+            "libopenh264" => &["-b:v", "8M"],
+            _ => &["-q:v", "2"],
+        });
+        if matches!(&*extension, "mp4" | "mov") {
+            command.args(["-movflags", "+faststart"]);
+        }
         // A path that begins with a dash is no option.
         command.arg(Path::new(".").join(&scratch));
         command

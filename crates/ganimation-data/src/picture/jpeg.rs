@@ -1,24 +1,36 @@
 //! JPEG, decoded straight into the memory where the pixels are wanted.
 //!
-//! `image` reads JPEG with the same decoder, but parses the headers three times over, copies the file and bears damage.
+//! `image` reads JPEG with the same decoder, but parses the headers three times over, copies the file, bears damage without
+//! a word, and decodes the kinds that [`Survey::is_unusual`] knows to noise.
 
-use image::error::{DecodingError, ImageFormatHint};
+use image::error::{DecodingError, ImageFormatHint, UnsupportedError, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{ImageError, ImageFormat, RgbImage};
+use jpeg_decoder::PixelFormat;
 use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::survey::Survey;
 
 /// The longest side that the format can express.
 const MAX_SIDE: usize = 65_535;
 
 /// A JPEG file whose headers have been read.
 pub(super) struct Jpeg<'a> {
-    decoder: JpegDecoder<ZCursor<&'a [u8]>>,
+    bytes: &'a [u8],
+    survey: Survey,
+    decoder: Decoder<'a>,
     width: u16,
     height: u16,
+}
+
+enum Decoder<'a> {
+    /// The fast one.
+    Zune(Box<JpegDecoder<ZCursor<&'a [u8]>>>),
+    /// The one for rare kinds, which bears no damage.
+    Plain(Box<jpeg_decoder::Decoder<&'a [u8]>>),
 }
 
 impl<'a> Jpeg<'a> {
@@ -29,15 +41,32 @@ impl<'a> Jpeg<'a> {
 
     /// Reads the headers; if it is to be `whole`, damage of the picture itself will be an error.
     pub(super) fn open(bytes: &'a [u8], whole: bool) -> Result<Self, ImageError> {
-        let options = DecoderOptions::default()
-            .set_strict_mode(whole)
-            .set_max_width(MAX_SIDE)
-            .set_max_height(MAX_SIDE)
-            .jpeg_set_out_colorspace(ColorSpace::RGB);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-        decoder.decode_headers().map_err(error)?;
-        let (width, height) = decoder.info().map_or((0, 0), |info| (info.width, info.height));
+        let survey = Survey::of(bytes);
+        if let Some(what) = survey.refused() {
+            return Err(ImageError::Unsupported(UnsupportedError::from_format_and_kind(
+                ImageFormat::Jpeg.into(),
+                UnsupportedErrorKind::GenericFeature(what.to_owned()),
+            )));
+        }
+        let (decoder, (width, height)) = if survey.is_unusual() {
+            let mut decoder = jpeg_decoder::Decoder::new(bytes);
+            decoder.read_info().map_err(error)?;
+            let size = decoder.info().map_or((0, 0), |info| (info.width, info.height));
+            (Decoder::Plain(Box::new(decoder)), size)
+        } else {
+            let options = DecoderOptions::default()
+                .set_strict_mode(whole)
+                .set_max_width(MAX_SIDE)
+                .set_max_height(MAX_SIDE)
+                .jpeg_set_out_colorspace(ColorSpace::RGB);
+            let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+            decoder.decode_headers().map_err(error)?;
+            let size = decoder.info().map_or((0, 0), |info| (info.width, info.height));
+            (Decoder::Zune(Box::new(decoder)), size)
+        };
         Ok(Self {
+            bytes,
+            survey,
             decoder,
             width,
             height,
@@ -56,9 +85,25 @@ impl<'a> Jpeg<'a> {
 
     /// How the picture has to be turned, as the camera noted.
     pub(super) fn orientation(&self) -> Orientation {
-        let exif = self.decoder.exif();
-        exif.and_then(|exif| Orientation::from_exif_chunk(exif))
+        let exif = match &self.decoder {
+            Decoder::Zune(decoder) => decoder.exif().map(Vec::as_slice),
+            Decoder::Plain(decoder) => decoder.exif_data(),
+        };
+        exif.and_then(Orientation::from_exif_chunk)
             .unwrap_or(Orientation::NoTransforms)
+    }
+
+    /// What the colours mean, as an ICC profile.
+    pub(super) fn profile(&self) -> Option<Vec<u8>> {
+        match &self.decoder {
+            Decoder::Zune(decoder) => decoder.icc_profile(),
+            Decoder::Plain(decoder) => decoder.icc_profile(),
+        }
+    }
+
+    /// Whether the file goes on to the mark of its end.
+    pub(super) fn has_end(&self) -> bool {
+        self.survey.has_end(self.bytes)
     }
 
     pub(super) fn decode(&mut self) -> Result<RgbImage, ImageError> {
@@ -70,11 +115,49 @@ impl<'a> Jpeg<'a> {
 
     /// Decodes to `width * height * 3` bytes.
     pub(super) fn decode_into(&mut self, pixels: &mut [u8]) -> Result<(), ImageError> {
-        self.decoder.decode_into(pixels).map_err(error)
+        match &mut self.decoder {
+            Decoder::Zune(decoder) => decoder.decode_into(pixels).map_err(error),
+            Decoder::Plain(decoder) => {
+                let decoded = decoder.decode().map_err(error)?;
+                let format = decoder
+                    .info()
+                    .map_or(PixelFormat::RGB24, |info| info.pixel_format);
+                rgb(&decoded, format, pixels);
+                Ok(())
+            }
+        }
     }
 }
 
-fn error(source: DecodeErrors) -> ImageError {
+/// The pixels of another format as 8-bit RGB.
+fn rgb(decoded: &[u8], format: PixelFormat, pixels: &mut [u8]) {
+    let pixels = pixels.as_chunks_mut::<3>().0.iter_mut();
+    match format {
+        PixelFormat::RGB24 => {
+            for (pixel, color) in pixels.zip(decoded.as_chunks::<3>().0) {
+                *pixel = *color;
+            }
+        }
+        PixelFormat::CMYK32 => {
+            for (pixel, &[cyan, magenta, yellow, black]) in pixels.zip(decoded.as_chunks::<4>().0) {
+                // As libjpeg's users do: ink takes away from white.
+                let light = |ink: u8| {
+                    let light = u16::from(255 - ink) * u16::from(255 - black);
+                    u8::try_from((light + 127) / 255).unwrap_or(u8::MAX)
+                };
+                *pixel = [cyan, magenta, yellow].map(light);
+            }
+        }
+        PixelFormat::L8 | PixelFormat::L16 => {
+            let bytes = format.pixel_bytes();
+            for (pixel, grey) in pixels.zip(decoded.chunks_exact(bytes)) {
+                *pixel = [grey[0]; 3];
+            }
+        }
+    }
+}
+
+fn error(source: impl std::error::Error + Send + Sync + 'static) -> ImageError {
     ImageError::Decoding(DecodingError::new(
         ImageFormatHint::Exact(ImageFormat::Jpeg),
         source,

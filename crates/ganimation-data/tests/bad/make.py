@@ -127,7 +127,7 @@ def resized_jpeg(width, height):
 JPEG, PNG = encoded("JPEG", (64, 64)), encoded("PNG")
 write("picture_empty.jpg", b"")
 write("picture_is_text.jpg", "not a picture")
-write("picture_is_a_gif.jpg", encoded("GIF"))
+write("picture_is_a_heic.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
 write("picture_jpeg_headers_only.jpg", JPEG[: JPEG.index(b"\xff\xda")])
 write("picture_jpeg_cut_in_half.jpg", JPEG[: len(JPEG) // 2])
 write("picture_jpeg_marker_in_data.jpg", JPEG[:-200] + b"\xff\xc4" + JPEG[-198:])

@@ -13,6 +13,7 @@ mod geometry;
 mod image;
 mod narrow;
 mod norm;
+mod places;
 mod prepared;
 mod product;
 mod rows;
@@ -34,7 +35,7 @@ pub(crate) use norm::After;
 pub(crate) use prepared::Entry;
 
 use geometry::Geometry;
-use image::dims;
+use image::{Images, dims};
 
 use crate::adam::{AdamStep, Moments};
 
@@ -176,7 +177,7 @@ impl Kernels for Flex {
     }
 
     fn warp(x: FloatTensor<Self>, field: FloatTensor<Self>) -> FloatTensor<Self> {
-        warp::forward_in_layout(&x, &warp::planes(&field))
+        warp::forward(&Images::new(&x), &warp::planes(&field)).into_tensor()
     }
 
     fn add_by_border(x: FloatTensor<Self>, kinds: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -2,67 +2,19 @@
 
 use std::ops::Range;
 
-use burn::{backend::flex::FlexTensor, tensor::Shape};
+use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{
-    conv::nearest,
     filled::filled,
-    image::{Images, dims},
+    image::Images,
+    places::{Between, Places},
 };
 
 /// Pixels that a thread takes at a time, in whole rows.
 const CHUNK: usize = 1 << 12;
 /// The fewest rows in a band of the image's gradient: neighbouring bands both look at the rows that reach the two.
 const BAND: usize = 8;
-
-/// Along one axis, the two pixels that a place lies between.
-#[derive(Debug, Clone, Copy)]
-struct Between {
-    first: usize,
-    /// The one after the first, or the first again at the border.
-    second: usize,
-    /// How far the place is from the first to the second, in `[0, 1)`; NaN where the field is.
-    share: f32,
-    /// Whether the place moves with the field: it was not beyond the border.
-    free: bool,
-}
-
-/// One axis of a picture.
-#[derive(Debug, Clone, Copy)]
-struct Axis {
-    /// The last pixel.
-    last: usize,
-    /// Pixels for a field of 1.
-    scale: f32,
-}
-
-impl Axis {
-    fn new(size: usize) -> Self {
-        Self {
-            last: size.saturating_sub(1),
-            scale: nearest(size as f64),
-        }
-    }
-
-    #[inline(always)]
-    fn place(self, pixel: usize, field: f32) -> Between {
-        let last = self.last as f32;
-        let place = pixel as f32 + self.scale * field;
-        let inside = place.clamp(0.0, last); // NaN stays NaN
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "rounds down what is in 0..=last; NaN becomes 0"
-        )]
-        let first = (inside as u32 as usize).min(self.last);
-        Between {
-            first,
-            second: (first + 1).min(self.last),
-            share: inside - first as f32,
-            free: (0.0..=last).contains(&place),
-        }
-    }
-}
 
 /// The size of every picture of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -90,15 +42,6 @@ impl Picture {
         let plane = self.height * self.width;
         let (right, down) = self.cut(field.storage(), 2, image).split_at(plane);
         [right, down]
-    }
-
-    /// Where the picture's motion has the pixels of a row read: across and down.
-    #[inline(always)]
-    fn places(self, motion: [&[f32]; 2], row: usize) -> impl Iterator<Item = [Between; 2]> {
-        let (across, down) = (Axis::new(self.width), Axis::new(self.height));
-        let [right, below] = motion.map(|plane| plane[row * self.width..][..self.width].iter());
-        let motion = right.zip(below).enumerate();
-        motion.map(move |(column, (right, below))| [across.place(column, *right), down.place(row, *below)])
     }
 
     /// The four pixels around a place: of its first row, then of its second.
@@ -140,40 +83,23 @@ pub(super) fn planes(field: &FlexTensor) -> FlexTensor {
     field.to_contiguous()
 }
 
-/// [`forward`] in the layout of `x`.
-///
-/// Planes become pictures of one channel. To find each place once a plane takes less time than to rearrange a large
-/// picture.
-pub(super) fn forward_in_layout(x: &FlexTensor, field: &FlexTensor) -> FlexTensor {
-    let shape = dims(x);
-    if !x.layout().is_contiguous() {
-        return forward(&Images::new(x), field).into_tensor();
-    }
-    let [batch, channels, height, width] = shape;
-    let planes = x.reshape(Shape::from([batch * channels, 1, height, width]));
-    let out = forward(&Images::new(&planes), field).into_tensor();
-    out.reshape(Shape::from(shape))
-}
-
 /// Reads `x`, `[batch, channels, height, width]`, where `field`, `[batch, 2, height, width]` from [`planes`], says.
-///
-/// A field serves as many consecutive pictures as there are for each.
 pub(super) fn forward(x: &Images, field: &FlexTensor) -> Images {
-    let [fields, ..] = dims::<4>(field);
-    let pictures = x.batch / fields.max(1);
     let picture = Picture::of(x);
     let bands = picture.bands(x.batch, picture.rows());
     let row_length = x.width * x.channels;
     let out = filled(&lengths(&bands, row_length), |index, out| {
         let (image, rows) = bands[index].clone();
         let values = picture.cut(x.values(), x.channels, image);
-        let motion = picture.motion(field, image / pictures);
+        let motion = picture.motion(field, image);
+        let mut places = Places::new(x.width, x.height);
         for (row, out) in rows.zip(out.chunks_exact_mut(row_length.max(1))) {
+            places.locate(motion, row);
             // A constant number of channels lets the compiler unroll their loop.
             match x.channels {
-                1 => read_row(picture, values, 1, motion, row, out),
-                3 => read_row(picture, values, 3, motion, row, out),
-                channels => read_row(picture, values, channels, motion, row, out),
+                1 => read_row(picture, values, 1, &places, out),
+                3 => read_row(picture, values, 3, &places, out),
+                channels => read_row(picture, values, channels, &places, out),
             }
         }
     });
@@ -181,18 +107,8 @@ pub(super) fn forward(x: &Images, field: &FlexTensor) -> Images {
 }
 
 #[inline(always)]
-fn read_row(
-    picture: Picture,
-    values: &[f32],
-    channels: usize,
-    motion: [&[f32]; 2],
-    row: usize,
-    out: &mut [f32],
-) {
-    for (place, out) in picture
-        .places(motion, row)
-        .zip(out.chunks_exact_mut(channels.max(1)))
-    {
+fn read_row(picture: Picture, values: &[f32], channels: usize, places: &Places, out: &mut [f32]) {
+    for (place, out) in places.iter().zip(out.chunks_exact_mut(channels.max(1))) {
         let [a, b, c, d] = picture.corners(values, channels, place);
         let [across, down] = place;
         for channel in 0..channels {
@@ -211,11 +127,13 @@ pub(super) fn field_gradient(x: &Images, field: &FlexTensor, grad: &Images) -> I
         let (image, rows) = bands[index].clone();
         let [values, grad] = [x, grad].map(|images| picture.cut(images.values(), x.channels, image));
         let motion = picture.motion(field, image);
+        let mut places = Places::new(x.width, x.height);
         for (row, out) in rows.zip(out.chunks_exact_mut((x.width * 2).max(1))) {
+            places.locate(motion, row);
             match x.channels {
-                1 => slope_row(picture, [values, grad], 1, motion, row, out),
-                3 => slope_row(picture, [values, grad], 3, motion, row, out),
-                channels => slope_row(picture, [values, grad], channels, motion, row, out),
+                1 => slope_row(picture, [values, grad], 1, &places, row, out),
+                3 => slope_row(picture, [values, grad], 3, &places, row, out),
+                channels => slope_row(picture, [values, grad], channels, &places, row, out),
             }
         }
     });
@@ -227,14 +145,12 @@ fn slope_row(
     picture: Picture,
     [values, grad]: [&[f32]; 2],
     channels: usize,
-    motion: [&[f32]; 2],
+    places: &Places,
     row: usize,
     out: &mut [f32],
 ) {
-    let [width, height] = [picture.width, picture.height].map(|size| Axis::new(size).scale);
     let grad = grad[row * picture.width * channels..].chunks_exact(channels.max(1));
-    let pixels = picture.places(motion, row).zip(grad);
-    for ((place, grad), out) in pixels.zip(out.as_chunks_mut::<2>().0) {
+    for ((place, grad), out) in places.iter().zip(grad).zip(out.as_chunks_mut::<2>().0) {
         let [a, b, c, d] = picture.corners(values, channels, place);
         let [across, down] = place;
         let [mut right, mut below] = [0.0; 2];
@@ -243,10 +159,7 @@ fn slope_row(
             right += grad[channel] * ((b - a) + down.share * ((d - c) - (b - a)));
             below += grad[channel] * ((c - a) + across.share * ((d - b) - (c - a)));
         }
-        *out = [
-            if across.free { right * width } else { 0.0 },
-            if down.free { below * height } else { 0.0 },
-        ];
+        *out = [across.field_slope(right), down.field_slope(below)];
     }
 }
 
@@ -263,27 +176,28 @@ pub(super) fn image_gradient(field: &FlexTensor, grad: &Images) -> Images {
     let reach: Vec<[usize; 2]> = (0..batch * height)
         .into_par_iter()
         .with_min_len(picture.rows())
-        .map(|index| {
-            let mut reach = [height, 0];
-            let motion = picture.motion(field, index / height);
-            for [_, down] in picture.places(motion, index % height) {
-                reach = [reach[0].min(down.first), reach[1].max(down.second)];
-            }
-            reach
-        })
+        .map_init(
+            || Places::new(grad.width, height),
+            |places, index| {
+                places.locate(picture.motion(field, index / height), index % height);
+                places.rows()
+            },
+        )
         .collect();
     let gradient = filled(&lengths(&bands, grad.width * channels), |index, out| {
         let (image, rows) = bands[index].clone();
         let motion = picture.motion(field, image);
+        let mut places = Places::new(grad.width, height);
         let grad = picture.cut(grad.values(), channels, image);
         for (row, [low, high]) in reach[image * height..][..height].iter().enumerate() {
             if *high < rows.start || rows.end <= *low {
                 continue;
             }
+            places.locate(motion, row);
             match channels {
-                1 => spread_row(picture, grad, 1, motion, row, rows.clone(), out),
-                3 => spread_row(picture, grad, 3, motion, row, rows.clone(), out),
-                _ => spread_row(picture, grad, channels, motion, row, rows.clone(), out),
+                1 => spread_row(picture, grad, 1, &places, row, rows.clone(), out),
+                3 => spread_row(picture, grad, 3, &places, row, rows.clone(), out),
+                _ => spread_row(picture, grad, channels, &places, row, rows.clone(), out),
             }
         }
     });
@@ -296,13 +210,13 @@ fn spread_row(
     picture: Picture,
     grad: &[f32],
     channels: usize,
-    motion: [&[f32]; 2],
+    places: &Places,
     row: usize,
     rows: Range<usize>,
     out: &mut [f32],
 ) {
     let grad = grad[row * picture.width * channels..].chunks_exact(channels.max(1));
-    for ([across, down], grad) in picture.places(motion, row).zip(grad) {
+    for ([across, down], grad) in places.iter().zip(grad) {
         for (target, share) in [(down.first, 1.0 - down.share), (down.second, down.share)] {
             if !rows.contains(&target) {
                 continue;

@@ -50,6 +50,7 @@ pub(super) fn contents(file: &mut File, size: u64) -> Result<Contents, TorchProb
         .collect();
     Ok(Contents {
         tensors: weights.tensors,
+        modules: weights.modules,
         storages,
     })
 }
@@ -83,6 +84,9 @@ fn directory(file: &File, size: u64) -> Result<BTreeMap<String, Span>, TorchProb
         let name = rest.get(ENTRY_SIZE..ENTRY_SIZE + lengths[0]);
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
         let name = name.ok_or(damaged("an entry without a name"))?.to_owned();
+        if name.contains("/code/") || name.ends_with("/constants.pkl") {
+            return Err(TorchProblem::Script);
+        }
         if u16_at(rest, 10) != 0 {
             return Err(TorchProblem::Compressed(name));
         }

@@ -100,8 +100,8 @@ const HEADS: [(&str, Kind, Layout); 12] = [
     ("conv2.weight", Kind::Discriminator, Layout::Released),
 ];
 
-/// Where the file's networks are.
-pub(super) fn find(entries: &Entries) -> Result<Vec<Place>> {
+/// Where the file's networks are, or those under a key.
+pub(super) fn find(entries: &Entries, key: Option<&str>) -> Result<Vec<Place>> {
     let mut places = BTreeSet::new();
     for name in entries.names() {
         for (head, kind, layout) in HEADS {
@@ -119,7 +119,7 @@ pub(super) fn find(entries: &Entries) -> Result<Vec<Place>> {
             }
         }
     }
-    let places: Vec<Place> = places.into_iter().collect();
+    let mut places: Vec<Place> = places.into_iter().collect();
     if places.is_empty() && entries.names().all(str::is_empty) {
         return Err(Error::NoTensors {
             path: entries.path().to_owned(),
@@ -130,6 +130,20 @@ pub(super) fn find(entries: &Entries) -> Result<Vec<Place>> {
             path: entries.path().to_owned(),
             names: entries.names().map(str::to_owned).collect(),
         });
+    }
+    if let Some(key) = key {
+        let found = places
+            .iter()
+            .map(|place| place.prefix.trim_end_matches('.').to_owned());
+        let found = found.collect();
+        places.retain(|place| place.is_under(key));
+        if places.is_empty() {
+            return Err(Error::NoKey {
+                path: entries.path().to_owned(),
+                key: key.to_owned(),
+                found,
+            });
+        }
     }
     if let Some([one, other]) = places.array_windows().find(|[one, other]| one.kind == other.kind) {
         let key = |place: &Place| match place.prefix.trim_end_matches('.') {
@@ -146,6 +160,13 @@ pub(super) fn find(entries: &Entries) -> Result<Vec<Place>> {
 }
 
 impl Place {
+    /// Whether the network is in the dictionary of a key, or of keys joined by dots.
+    fn is_under(&self, key: &str) -> bool {
+        let key = key.trim_matches('.');
+        // Keys are whole: `G` is not `G_ema`.
+        format!(".{}", self.prefix).contains(&format!(".{key}."))
+    }
+
     /// What becomes of the tensor of that name. Strangers are taken too, for the network to refuse them by name.
     pub(super) fn fate(&self, name: &str) -> Fate {
         const STATISTICS: [&str; 3] = [".running_mean", ".running_var", ".num_batches_tracked"];

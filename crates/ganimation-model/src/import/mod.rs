@@ -62,8 +62,16 @@ pub struct Imported {
 /// [`Error::UnknownLayout`] with the names if it holds no known network, [`Error::SeveralNetworks`] if it holds two of a
 /// kind, [`Error::Import`] with the reason if a network in it is incomplete or misshapen.
 pub fn import(path: &Path, device: &Device) -> Result<Vec<Imported>> {
+    import_under(path, None, device)
+}
+
+/// As [`import`], but only the networks under a key of the file's dictionaries, `G_ema` for example.
+///
+/// # Errors
+/// As [`import`], and [`Error::NoKey`] with the keys that there are.
+pub fn import_under(path: &Path, key: Option<&str>, device: &Device) -> Result<Vec<Imported>> {
     let entries = source::open(path)?;
-    let places = layout::find(&entries)?;
+    let places = layout::find(&entries, key)?;
     places
         .iter()
         .map(|place| {

@@ -37,9 +37,9 @@ pub(super) fn contents(file: &mut File, front: &[u8], size: u64) -> Result<Conte
     position += length;
 
     let elements: HashMap<&str, usize> = weights
-        .tensors
+        .elements
         .iter()
-        .map(|(_, tensor)| (tensor.storage.key.as_str(), tensor.storage.element.size()))
+        .map(|(key, element)| (key.as_str(), element.size()))
         .collect();
     let mut storages = BTreeMap::new();
     let mut at = position as u64;
@@ -70,6 +70,7 @@ pub(super) fn contents(file: &mut File, front: &[u8], size: u64) -> Result<Conte
     }
     Ok(Contents {
         tensors: weights.tensors,
+        modules: weights.modules,
         storages,
     })
 }

@@ -45,6 +45,12 @@ pub enum TorchProblem {
     /// It was written on a big-endian machine.
     #[error("its numbers are big-endian")]
     BigEndian,
+    /// It is a network with its code's classes, not a dictionary of tensors.
+    #[error("it holds a whole pickled network of the class {0}, not a dictionary of its weights")]
+    Module(String),
+    /// It is a program of TorchScript.
+    #[error("it is a TorchScript program, not a dictionary of weights")]
+    Script,
     /// A tensor reaches beyond its numbers.
     #[error("tensor {0} reaches beyond its storage")]
     Beyond(String),
@@ -69,6 +75,8 @@ pub(super) type NamedViews = Vec<(String, Tensor)>;
 pub(super) struct Contents {
     pub(super) tensors: NamedViews,
     pub(super) storages: BTreeMap<String, Span>,
+    /// Pickled networks, by path and class.
+    pub(super) modules: Vec<(String, String)>,
 }
 
 /// An open PyTorch file.
@@ -95,7 +103,14 @@ pub(super) fn open(path: &Path) -> Result<Option<(TorchFile, NamedViews)>> {
     } else {
         return Ok(None);
     };
-    let Contents { tensors, storages } = contents.map_err(|source| torch_error(path, source))?;
+    let contents = contents.and_then(|contents| match contents.modules.first() {
+        Some((_, class)) if contents.tensors.is_empty() => Err(TorchProblem::Module(class.clone())),
+        _ => Ok(contents),
+    });
+    let contents = contents.map_err(|source| torch_error(path, source))?;
+    let Contents {
+        tensors, storages, ..
+    } = contents;
     let file = TorchFile {
         path: path.to_owned(),
         file,

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use ganimation::{
-    Animator, Ease, Error, Expression, FacePhoto, Frame, Result, Timeline, contact_sheet, follow,
-    read_sequence,
+    Animator, Driver, DriverOptions, Ease, Error, Expression, FacePhoto, Frame, FrameRate, Neutral, Result,
+    Timeline, clipped, contact_sheet, follow,
 };
 use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
 
-use super::inputs::{Networks, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
+use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
 use super::output::{note, say};
 use super::progress;
+use super::turn::Turn;
 use super::wanted::{Wanted, shown_by};
 
 /// Columns of a contact sheet, beside the input.
@@ -28,7 +29,8 @@ const EXAMPLES: &str = "Examples:
     ganimation animate me.jpg --script blink_and_smile.toml -o film.png
 
   What OpenFace measured in a video, added to what the photo shows:
-    ganimation animate me.jpg --drive measured.csv --fps 25 -o driven.mp4
+    ganimation animate me.jpg --drive measured.csv -o driven.mp4
+    ganimation animate me.jpg --drive two_faces.csv --drive-face 1 --neutral first --fps 25 -o driven.mp4
 
   The faces of a folder's pictures, in the order of their names, as pictures again:
     ganimation animate me.jpg --like frames/ -o driven/
@@ -53,9 +55,22 @@ pub(super) struct Animate {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "absolute", "drive", "frames", "once", "ease"])]
     script: Option<PathBuf>,
 
-    /// Follow what OpenFace's FeatureExtraction measured (csv), smoothed, relative to its first frame unless --absolute
+    /// Follow what OpenFace's FeatureExtraction measured (csv), smoothed, relative to its --neutral unless --absolute
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "frames", "once", "ease"])]
     drive: Option<PathBuf>,
+
+    /// Which face of a table with several to follow, by its face_id; the one seen longest if not said
+    #[arg(long, value_name = "ID", requires = "drive")]
+    drive_face: Option<u64>,
+
+    /// Take action units that the table lacks to be 0, as those of LibreFace and py-feat lack some
+    #[arg(long, requires = "drive")]
+    fill_absent: bool,
+
+    /// When the driver's face is at rest: calm (where each unit is low), first (in the first frame), or a time in seconds;
+    /// calm if not said, first for a folder of --like
+    #[arg(long, value_name = "WHEN", conflicts_with = "absolute")]
+    neutral: Option<Neutral>,
 
     /// Frames of the film; there and back, unless --once
     #[arg(long, value_name = "N", default_value_t = 24, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=240))]
@@ -69,9 +84,9 @@ pub(super) struct Animate {
     #[arg(long, value_name = "CURVE", default_value_t)]
     ease: Ease,
 
-    /// Frames a second
-    #[arg(long, value_name = "N", default_value_t = 12, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=60))]
-    fps: u16,
+    /// Frames a second, 1 to 60, as in 25, 29.97 or 30000/1001; the table's own for --drive, else 12
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
+    fps: Option<FrameRate>,
 
     /// How often the film is played; 0 repeats for ever, which a video cannot
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
@@ -93,6 +108,10 @@ pub(super) struct Animate {
     networks: Networks,
 }
 
+fn rate(text: &str) -> Result<FrameRate> {
+    Ok(text.parse()?)
+}
+
 impl Animate {
     pub(super) fn run(self) -> Result<()> {
         let sheet = self.sheet.iter().map(|sheet| (sheet.as_path(), PICTURES));
@@ -104,7 +123,9 @@ impl Animate {
             check_outputs(self.photo.path(), sheet.chain([film]))?;
         }
         let animator = self.networks.load()?;
-        let mut expressions = self.timeline(&animator)?.frames(self.fps.into());
+        let (timeline, rate) = self.timeline(&animator)?;
+        #[allow(clippy::cast_possible_truncation, reason = "a rate has few digits")]
+        let mut expressions = timeline.frames(rate.fps() as f32);
         // The middle of a film there and back is where it leads.
         let shown = if self.goes_back() {
             expressions.len() / 2
@@ -114,8 +135,12 @@ impl Animate {
         if FilmFormat::of(&self.output) == Some(FilmFormat::Video) {
             expressions = expressions.repeat(self.loops.max(1).into());
         }
-        let photo = self.photo.open(&animator, Some(self.max_side))?;
-        let steps = self.film(&animator, &photo, &expressions, &evenly(shown))?;
+        let Opened { photo, source, turn } = self.photo.open(&animator, Some(self.max_side))?;
+        for loss in source.lost_in_film() {
+            note(format_args!("note: {}: {loss}", self.output.display()));
+        }
+        self.tell_beyond(&expressions, &photo);
+        let steps = self.film(&animator, (&photo, turn), (&expressions, rate), &evenly(shown))?;
         say(self.output.display())?;
         if let Some(sheet) = &self.sheet {
             save_image(sheet, &contact_sheet(&photo, &steps))?;
@@ -129,34 +154,84 @@ impl Animate {
         !(self.once || self.script.is_some() || self.drive.is_some() || folder)
     }
 
-    fn timeline(&self, animator: &Animator) -> Result<Timeline> {
-        let relative = !self.wanted.absolute;
-        match (&self.script, &self.drive, &self.wanted.like) {
-            (Some(script), ..) => Timeline::load(script),
+    /// The film, and how fast it is.
+    fn timeline(&self, animator: &Animator) -> Result<(Timeline, FrameRate)> {
+        let rate = self.fps.unwrap_or_default();
+        let neutral = |usual| (!self.wanted.absolute).then(|| self.neutral.unwrap_or(usual));
+        let timeline = match (&self.script, &self.drive, &self.wanted.like) {
+            (Some(script), ..) => Timeline::load(script)?,
             (_, Some(table), _) => {
-                follow(&read_sequence(table)?, relative).map_err(|error| error.in_file(table))
+                let driver = self.driver(table)?;
+                let timeline = follow(&driver.measured, neutral(Neutral::Calm));
+                let timeline = timeline.map_err(|error| error.in_file(table))?;
+                return Ok((timeline, self.fps.unwrap_or(driver.rate)));
             }
-            (.., Some(folder)) if folder.is_dir() => follow(&self.shown_in(animator, folder)?, relative),
+            (.., Some(folder)) if folder.is_dir() => {
+                follow(&self.shown_in(animator, folder, rate)?, neutral(Neutral::First))?
+            }
             _ => {
                 let (start, end) = self.wanted.ends(animator)?;
-                let (frames, fps) = (f32::from(self.frames), f32::from(self.fps));
-                Ok(if self.once {
+                #[allow(clippy::cast_possible_truncation, reason = "a rate has few digits")]
+                let (frames, fps) = (f32::from(self.frames), rate.fps() as f32);
+                if self.once {
                     Timeline::once(start, end, (frames - 1.0) / fps, self.ease)
                 } else {
                     Timeline::there_and_back(start, end, frames / fps, self.ease)
-                })
+                }
             }
+        };
+        Ok((timeline, rate))
+    }
+
+    fn driver(&self, table: &Path) -> Result<Driver> {
+        let options = DriverOptions {
+            face: self.drive_face,
+            fill_absent: self.fill_absent,
+        };
+        let driver = Driver::load(table, &options)?;
+        for remark in &driver.remarks {
+            note(format_args!("note: {}: {remark}", table.display()));
         }
+        Ok(driver)
+    }
+
+    /// Says where the first face cannot follow the film.
+    fn tell_beyond(&self, expressions: &[Expression], photo: &FacePhoto) {
+        let beyond = photo
+            .faces()
+            .first()
+            .map(|face| clipped(expressions, &face.shown()));
+        let beyond = beyond.unwrap_or_default();
+        if beyond.is_empty() {
+            return;
+        }
+        let units = beyond.iter().map(|clipped| {
+            let (unit, furthest, frames) = (clipped.unit, clipped.furthest, clipped.frames);
+            format!(
+                "{unit} to {furthest:.1} ({frames} of {} frames)",
+                expressions.len()
+            )
+        });
+        note(format_args!(
+            "note: intensities end at 0 and 5, and the film asks for {}; --neutral says when the driver is at rest",
+            units.collect::<Vec<_>>().join(", ")
+        ));
     }
 
     /// What the faces of a folder's photos show, a photo a frame.
-    fn shown_in(&self, animator: &Animator, folder: &Path) -> Result<Vec<(f32, ganimation::Intensities)>> {
+    fn shown_in(
+        &self,
+        animator: &Animator,
+        folder: &Path,
+        rate: FrameRate,
+    ) -> Result<Vec<(f32, ganimation::Intensities)>> {
         let photos = photos_in(folder)?;
         let bar = progress::bar(photos.len(), "faces");
         let mut shown = Vec::new();
-        for (frame, path) in (0_u16..).zip(&photos) {
-            match shown_by(animator, path) {
-                Ok(intensities) => shown.push((f32::from(frame) / f32::from(self.fps), intensities)),
+        for (frame, path) in (0_u32..).zip(&photos) {
+            match shown_by(animator, path, self.wanted.like_crop) {
+                #[allow(clippy::cast_possible_truncation, reason = "seconds of a film fit f32")]
+                Ok(intensities) => shown.push(((f64::from(frame) / rate.fps()) as f32, intensities)),
                 Err(error @ Error::InFile { .. }) => bar.suspend(|| note(format_args!("left out: {error}"))),
                 Err(error) => return Err(error),
             }
@@ -175,20 +250,26 @@ impl Animate {
     fn film(
         &self,
         animator: &Animator,
-        photo: &FacePhoto,
-        expressions: &[Expression],
+        (photo, turn): (&FacePhoto, Turn),
+        (expressions, rate): (&[Expression], FrameRate),
         kept: &[usize],
     ) -> Result<Vec<(String, Frame)>> {
         let options = FilmOptions {
-            fps: self.fps,
+            rate,
             plays: self.loops,
             frames: u32::try_from(expressions.len()).unwrap_or(u32::MAX),
         };
         let mut film = FilmWriter::create(&self.output, options)?;
+        if let Some(encoder) = film.substitute() {
+            let path = self.output.display();
+            note(format_args!(
+                "note: {path}: this ffmpeg lacks the best encoder; {encoder} is used"
+            ));
+        }
         let bar = progress::bar(expressions.len(), "frames");
         let mut steps = Vec::new();
         for (index, frame) in bar.wrap_iter(animator.frames(photo, expressions)).enumerate() {
-            film.push(frame.photo.clone())?;
+            film.push(turn.back(frame.photo.clone()))?;
             if self.sheet.is_some() && kept.contains(&index) {
                 steps.push((format!("frame {}", index + 1), frame));
             }

@@ -6,8 +6,8 @@ use clap::{ArgGroup, Args};
 use ganimation::Result;
 use ganimation_data::save_image;
 
-use super::inputs::{Networks, PICTURES, Photo, check_outputs};
-use super::output::say;
+use super::inputs::{Networks, Opened, PICTURES, Photo, check_outputs};
+use super::output::{note, say};
 use super::wanted::Wanted;
 
 const EXAMPLES: &str = "Examples:
@@ -44,7 +44,7 @@ pub(super) struct Edit {
     #[command(flatten)]
     wanted: Wanted,
 
-    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces
+    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces, and transparency
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -72,10 +72,13 @@ impl Edit {
         check_outputs(self.photo.path(), outputs)?;
         let animator = self.networks.load()?;
         let expression = self.wanted.held(&animator)?;
-        let photo = self.photo.open(&animator, self.max_side)?;
+        let Opened { photo, source, turn } = self.photo.open(&animator, self.max_side)?;
 
         let frame = animator.edit(&photo, &expression);
-        save_image(&self.output, &frame.photo)?;
+        let (before, after) = (turn.restored(photo.photo()), turn.restored(&frame.photo));
+        for loss in source.save(&self.output, &before, &after)? {
+            note(format_args!("note: {}: {loss}", self.output.display()));
+        }
         say(self.output.display())?;
         if let Some(strip) = &self.strip {
             save_image(strip, &ganimation::strip(&photo, &frame))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Error, Result};
-use ganimation_model::import::{Imported, Network, import};
+use ganimation_model::import::{Imported, Network, import_under};
 use ganimation_model::weights::{FloatFormat, save_discriminator, save_generator};
 
 use super::export::WEIGHTS;
@@ -23,6 +23,9 @@ const EXAMPLES: &str = "Examples:
 
   Both networks: mine.safetensors and mine-discriminator.safetensors are written:
     ganimation import net_epoch_30_id_G.pth net_epoch_30_id_D.pth -o mine.safetensors
+
+  The moving average of a checkpoint that holds both:
+    ganimation import checkpoint.pth --key G_ema -o mine.safetensors
 
   Known are the layouts of the released code, of ganimation_replicate and of vipermu, as zip archives and older streams,
   alone or in a checkpoint. Nothing in a file is executed.";
@@ -42,6 +45,10 @@ pub(super) struct Import {
     /// Side of the faces that the generator was trained on, in pixels; the discriminator's if it comes along, else 128
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(4..=2048))]
     image_size: Option<u32>,
+
+    /// The key of the network in a file that holds several, as in G_ema
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 
     /// What the file shall say of its training
     #[arg(long, value_name = "TEXT")]
@@ -66,7 +73,7 @@ impl Import {
         let device = device::resolve(DeviceChoice::Auto)?;
         let (mut generator, mut discriminator) = (None, None);
         for file in &self.files {
-            for mut imported in import(file, &device)? {
+            for mut imported in import_under(file, self.key.as_deref(), &device)? {
                 self.describe(file, &mut imported);
                 let (place, kind) = match imported.network {
                     Network::Generator(_) => (&mut generator, "generator"),

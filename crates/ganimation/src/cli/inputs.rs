@@ -6,9 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Animator, CropMode, Error, FaceChoice, FacePhoto, PhotoOptions, Result};
+use ganimation_data::picture::Source;
+use ganimation_data::{PhotoFile, read_photo};
+
+use super::output::note;
+use super::turn::Turn;
 
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
+
+/// Extensions of pictures that are read from a folder.
+const READ: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "qoi"];
 
 /// The network and where it runs.
 #[derive(Debug, Args)]
@@ -72,10 +80,17 @@ impl Networks {
 /// The photo, and which faces of it count.
 #[derive(Debug, Args)]
 pub(super) struct Photo {
-    /// Photo with faces (jpg, png, webp)
+    /// Photo with faces (jpg, png, webp, bmp, gif, qoi)
     photo: PathBuf,
 
-    /// Which face to edit, from 1, the largest first; all of them if not said
+    #[command(flatten)]
+    faces: Faces,
+}
+
+/// Which faces of photos count, and where they are.
+#[derive(Debug, Args)]
+pub(super) struct Faces {
+    /// Which face counts, from 1, the largest first; all of them if not said
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     face: Option<usize>,
 
@@ -85,7 +100,7 @@ pub(super) struct Photo {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Crop {
+pub(super) enum Crop {
     /// Where the detector finds them
     #[default]
     Face,
@@ -93,24 +108,90 @@ enum Crop {
     None,
 }
 
+impl From<Crop> for CropMode {
+    fn from(crop: Crop) -> Self {
+        match crop {
+            Crop::Face => Self::Face,
+            Crop::None => Self::None,
+        }
+    }
+}
+
+impl Faces {
+    /// How photos are opened, made smaller than `max_side` pixels if asked to.
+    pub(super) fn options(&self, max_side: Option<u32>) -> PhotoOptions {
+        let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
+        let options = PhotoOptions::new().with_crop(self.crop.into()).with_faces(faces);
+        max_side.map_or(options, |side| options.with_max_side(side))
+    }
+}
+
 impl Photo {
     pub(super) fn path(&self) -> &Path {
         &self.photo
     }
 
-    /// Reads the photo, makes it smaller than `max_side` pixels if asked to, and finds the faces.
-    pub(super) fn open(&self, animator: &Animator, max_side: Option<u32>) -> Result<FacePhoto> {
-        let crop = match self.crop {
-            Crop::Face => CropMode::Face,
-            Crop::None => CropMode::None,
-        };
-        let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
-        let mut options = PhotoOptions::new().with_crop(crop).with_faces(faces);
-        if let Some(side) = max_side {
-            options = options.with_max_side(side);
-        }
-        animator.open(&self.photo, &options)
+    /// Opens the photo as [`open`] does.
+    pub(super) fn open(&self, animator: &Animator, max_side: Option<u32>) -> Result<Opened> {
+        open(animator, &self.photo, &self.faces.options(max_side))
     }
+}
+
+/// A photo that was opened.
+pub(super) struct Opened {
+    /// The photo with upright faces.
+    pub(super) photo: FacePhoto,
+    /// What the file holds beyond 8-bit RGB.
+    pub(super) source: Source,
+    /// How the photo was turned for its faces to be upright.
+    pub(super) turn: Turn,
+}
+
+/// Lowest score of a face in a photo that was turned to find it.
+const SURE: f32 = 10.0;
+
+/// Reads a photo, says what a person should know of its file, and finds the faces, also if they lie on their side.
+pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Opened> {
+    let PhotoFile {
+        pixels,
+        source,
+        remarks,
+    } = read_photo(path)?;
+    for remark in remarks {
+        note(format_args!("note: {}: {remark}", path.display()));
+    }
+    let (photo, turn) = match animator.photo(pixels, options) {
+        Err(error @ Error::NoFace { .. }) => match turned(animator, path, options)? {
+            Some(found) => found,
+            None => return Err(error.in_file(path)),
+        },
+        photo => (photo.map_err(|error| error.in_file(path))?, Turn::None),
+    };
+    if turn != Turn::None {
+        note(format_args!("note: {}: {turn}", path.display()));
+    }
+    Ok(Opened { photo, source, turn })
+}
+
+/// The photo turned so that its faces are surest, if it has any that way.
+fn turned(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Option<(FacePhoto, Turn)>> {
+    let mut best: Option<(FacePhoto, Turn)> = None;
+    let score = |photo: &FacePhoto| {
+        let scores = photo.faces().iter().map(|face| face.bounds().score);
+        scores.fold(SURE, f32::max)
+    };
+    for turn in Turn::ALL {
+        // Read again in this rare case, so that no copy of each photo waits in memory.
+        let upright = turn.upright(read_photo(path)?.pixels);
+        let Ok(photo) = animator.photo(upright, options) else {
+            continue;
+        };
+        let surest = best.as_ref().map_or(SURE, |(photo, _)| score(photo));
+        if score(&photo) > surest {
+            best = Some((photo, turn));
+        }
+    }
+    Ok(best)
 }
 
 /// A file that a command will write, and the extensions that it may have.
@@ -209,7 +290,9 @@ pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
             .unwrap_or_default()
             .to_string_lossy()
             .to_ascii_lowercase();
-        if PICTURES.contains(&extension.as_str()) {
+        // A Mac's side files carry the photos' names.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if READ.contains(&extension.as_str()) && !name.starts_with("._") {
             photos.push(path);
         }
     }

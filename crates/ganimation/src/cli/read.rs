@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ganimation::{ActionUnit, Error, FacePhoto, PhotoFace, PhotoOptions, Result, overlay};
+use ganimation::{ActionUnit, Error, FaceBox, PhotoFace, Result, overlay};
 use ganimation_data::save_image;
 use serde_json::{Map, Value, json};
 
-use super::inputs::{Networks, PICTURES, check_outputs};
+use super::inputs::{Faces, Networks, Opened, PICTURES, check_outputs, open};
 use super::output::{note, say};
 
 const EXAMPLES: &str = "Examples:
@@ -16,6 +16,9 @@ const EXAMPLES: &str = "Examples:
 
   A table, for programs:
     ganimation read photos/*.jpg --format csv > units.csv
+
+  Pictures that are face crops already:
+    ganimation read imgs/*.jpg --crop none --format csv > units.csv
 
   A picture, with a bar for each action unit:
     ganimation read me.jpg --overlay units.png
@@ -26,9 +29,16 @@ Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesse
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Read {
-    /// Photos with faces (jpg, png, webp)
+    /// Photos with faces (jpg, png, webp, bmp, gif, qoi)
     #[arg(required = true)]
     photos: Vec<PathBuf>,
+
+    #[command(flatten)]
+    faces: Faces,
+
+    /// Make a photo with a longer side than this smaller first, in pixels
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
+    max_side: Option<u32>,
 
     /// How to write what is read
     #[arg(long, value_enum, default_value_t)]
@@ -67,8 +77,8 @@ impl Read {
         let mut lines = Lines::new(self.format, &self.photos)?;
         let mut unread = 0;
         for path in &self.photos {
-            let photo = match animator.open(path, &PhotoOptions::new()) {
-                Ok(photo) => photo,
+            let opened = match open(&animator, path, &self.faces.options(self.max_side)) {
+                Ok(opened) => opened,
                 // With one photo, that is the whole answer.
                 Err(error) if self.photos.len() == 1 => return Err(error),
                 Err(error) => {
@@ -77,9 +87,9 @@ impl Read {
                     continue;
                 }
             };
-            lines.photo(path, &photo)?;
+            lines.photo(path, &opened)?;
             if let Some(file) = &self.overlay {
-                save_image(file, &overlay(&photo))?;
+                save_image(file, &overlay(&opened.photo))?;
             }
         }
         lines.end()?;
@@ -118,15 +128,17 @@ impl Lines {
         })
     }
 
-    fn photo(&mut self, path: &Path, photo: &FacePhoto) -> Result<()> {
-        for (number, face) in (1..).zip(photo.faces()) {
-            self.face(path, number, face)?;
+    fn photo(&mut self, path: &Path, opened: &Opened) -> Result<()> {
+        let size = opened.photo.photo().dimensions();
+        for (number, face) in (1..).zip(opened.photo.faces()) {
+            let bounds = opened.turn.back_box(face.bounds(), size);
+            self.face(path, number, (face, bounds))?;
             self.begun = true;
         }
         Ok(())
     }
 
-    fn face(&self, path: &Path, number: usize, face: &PhotoFace) -> Result<()> {
+    fn face(&self, path: &Path, number: usize, (face, bounds): (&PhotoFace, FaceBox)) -> Result<()> {
         let file = path.display().to_string();
         let shown = face.shown();
         let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
@@ -138,7 +150,6 @@ impl Lines {
             )),
             Format::Csv => say(format_args!("{},{number},{}", quoted(&file), values(0).join(","))),
             Format::Json => {
-                let bounds = face.bounds();
                 let units = shown
                     .iter()
                     .map(|(unit, value)| (unit.code().to_owned(), hundredths(value)));

@@ -29,7 +29,10 @@ const EXAMPLES: &str = "Examples:
     ganimation serve --port 0 --weights runs/experiment_1/generator.safetensors
 
   For the other machines of a network that you trust, as there is no password:
-    ganimation serve --host 0.0.0.0";
+    ganimation serve --host 0.0.0.0 --allow-host my-computer.local
+
+  Behind a proxy that asks for a password and speaks HTTPS:
+    ganimation serve --allow-host faces.example.org";
 
 /// Serve a local page where sliders move the face in a photo
 #[derive(Debug, Args)]
@@ -42,6 +45,10 @@ pub(super) struct Serve {
     /// Address to listen at; as it is, the page is for this machine alone
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = host)]
     host: IpAddr,
+
+    /// Also answer under this name, of this machine or of a proxy in front of it (HTTPS too); may be repeated
+    #[arg(long, value_name = "NAME", value_parser = guard::host_name)]
+    allow_host: Vec<String>,
 
     /// Show the page in the browser
     #[arg(long)]
@@ -59,7 +66,11 @@ impl Serve {
         let listener = TcpListener::bind(address).map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
         let server = app::Server::new(self.networks.load()?, self.networks.options())?;
-        let app = app::router(server, bound.ip());
+        let names = guard::Names {
+            bound: bound.ip(),
+            allowed: self.allow_host.into(),
+        };
+        let app = app::router(server, names);
 
         // Before the page is announced: who hears of it may press Ctrl-C at once.
         let stopped = listen::ctrl_c();

@@ -56,7 +56,7 @@ impl Sheet {
     pub(super) fn run(self) -> Result<()> {
         check_outputs(self.photo.path(), [(self.output.as_path(), PICTURES)])?;
         let animator = self.networks.load()?;
-        let photo = self.photo.open(&animator, Some(self.max_side))?;
+        let photo = self.photo.open(&animator, Some(self.max_side))?.photo;
         let units = if self.au.is_empty() {
             &ActionUnit::ALL[..]
         } else {

@@ -7,6 +7,8 @@ use ganimation::{
     Animator, AuCommand, EmotionCommand, Error, Expression, FaceChoice, Intensities, PhotoOptions, Result,
 };
 
+use super::inputs::{Crop, open};
+
 /// What the face shall do; each command says which of these it needs.
 #[derive(Debug, Args)]
 pub(super) struct Wanted {
@@ -26,6 +28,10 @@ pub(super) struct Wanted {
     #[arg(long, value_name = "PHOTO", conflicts_with = "from")]
     pub(super) like: Option<PathBuf>,
 
+    /// Where the faces are in the photos of --like
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t, requires = "like")]
+    pub(super) like_crop: Crop,
+
     /// Let action units that are not named be absent, in place of what the photo shows
     #[arg(long)]
     pub(super) absolute: bool,
@@ -37,7 +43,7 @@ impl Wanted {
         let mut start = Expression::new();
         let mut end = match (&self.from, &self.like) {
             (Some(path), _) => Expression::load(path)?,
-            (None, Some(path)) => shown_by(animator, path)?.into(),
+            (None, Some(path)) => shown_by(animator, path, self.like_crop)?.into(),
             (None, None) if self.absolute => Expression::neutral(),
             (None, None) => Expression::new(),
         };
@@ -77,7 +83,8 @@ impl Wanted {
 }
 
 /// What the largest face of a photo shows.
-pub(super) fn shown_by(animator: &Animator, path: &Path) -> Result<Intensities> {
-    let photo = animator.open(path, &PhotoOptions::new().with_faces(FaceChoice::Number(1)))?;
-    Ok(photo.faces()[0].shown())
+pub(super) fn shown_by(animator: &Animator, path: &Path, crop: Crop) -> Result<Intensities> {
+    let options = PhotoOptions::new().with_crop(crop.into());
+    let opened = open(animator, path, &options.with_faces(FaceChoice::Number(1)))?;
+    Ok(opened.photo.faces()[0].shown())
 }

@@ -153,10 +153,13 @@ impl Expression {
 
     /// The intensities to ask for where a face shows `shown`; within 0 to 5.
     pub fn over(&self, shown: &Intensities) -> Intensities {
-        let target = |unit: ActionUnit| {
-            let (keep, add) = (self.keep[unit.index()], self.add[unit.index()]);
-            (keep * shown.get(unit) + add).clamp(0.0, MAX_INTENSITY)
-        };
+        let asked = self.asked(shown);
+        Intensities::new(asked.as_array().map(|value| value.clamp(0.0, MAX_INTENSITY)))
+    }
+
+    /// As [`Expression::over`], but also beyond 0 to 5, as differences may lead there.
+    pub fn asked(&self, shown: &Intensities) -> Intensities {
+        let target = |unit: ActionUnit| self.keep[unit.index()] * shown.get(unit) + self.add[unit.index()];
         Intensities::new(ActionUnit::ALL.map(target))
     }
 

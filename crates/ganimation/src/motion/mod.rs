@@ -1,18 +1,20 @@
 //! Expressions over time.
 
+mod driver;
 mod ease;
+mod follow;
 mod script;
-mod sequence;
 
 use std::iter;
 
 use crate::{Error, Expression, Result};
 
+pub use driver::{Driver, DriverOptions, DriverRemark};
 pub use ease::Ease;
-pub use sequence::{follow, read_sequence};
+pub use follow::{Clipped, Neutral, clipped, follow};
 
-/// Longest timeline, in seconds.
-const MAX_SECONDS: f32 = 3600.0;
+/// Longest timeline, in seconds: four hours.
+pub(crate) const MAX_SECONDS: f32 = 14_400.0;
 
 /// An expression at an instant, and how a face comes to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +47,7 @@ impl Timeline {
     /// Takes keys in order of time.
     ///
     /// # Errors
-    /// [`Error::Keys`] if there are none, if one is not later than the one before, or if a time leaves 0 to 3,600 s.
+    /// [`Error::Keys`] if there are none, if one is not later than the one before, or if a time leaves 0 to 14,400 s.
     pub fn new(keys: Vec<Key>) -> Result<Self> {
         if keys.is_empty() {
             return Err(Error::Keys {
@@ -125,7 +127,7 @@ impl Timeline {
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "an hour at any rate fits, and casts saturate"
+            reason = "four hours at any rate fit, and casts saturate"
         )]
         let steps = (self.seconds() * fps).round().max(1.0) as usize;
         let repeats = self.keys.len() > 2 && self.at(0.0) == self.at(self.seconds());
@@ -193,7 +195,14 @@ mod tests {
             expression: smile(1.0),
             ease: Ease::Linear,
         };
-        for times in [&[][..], &[1.0, 1.0], &[1.0, 0.5], &[-1.0], &[f32::NAN], &[4000.0]] {
+        for times in [
+            &[][..],
+            &[1.0, 1.0],
+            &[1.0, 0.5],
+            &[-1.0],
+            &[f32::NAN],
+            &[15_000.0],
+        ] {
             let keys = times.iter().map(|&time| key(time)).collect();
             assert!(
                 matches!(Timeline::new(keys), Err(Error::Keys { .. })),

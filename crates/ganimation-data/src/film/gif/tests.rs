@@ -107,3 +107,47 @@ fn the_same_frames_make_the_same_file() {
 fn frames_of_different_sizes_are_refused() {
     let _ = encode(&[RgbImage::new(3, 2), RgbImage::new(2, 3)], Duration::ZERO, 0);
 }
+
+#[test]
+fn delays_add_up_to_the_length_of_the_film() {
+    for (fps, count) in [
+        (12.0, 24),
+        (30_000.0 / 1001.0, 300),
+        (29.97, 299),
+        (7.0, 100),
+        (50.0, 50),
+        (60.0, 120),
+        (1.0, 2),
+    ] {
+        let delays = delays(count, Duration::from_secs_f64(1.0 / fps));
+        let sum: u32 = delays.iter().flatten().map(|&delay| u32::from(delay)).sum();
+        let expected = count as f64 / fps * 100.0;
+        assert!(
+            (f64::from(sum) - expected).abs() <= 0.5,
+            "{fps}: {sum} of {expected}"
+        );
+        let shown: Vec<_> = delays.iter().flatten().collect();
+        assert!(shown.iter().all(|&&delay| delay >= 2), "{fps}");
+        let (least, most) = (shown.iter().min().unwrap(), shown.iter().max().unwrap());
+        assert!(**most - **least <= if fps > 50.0 { 2 } else { 1 }, "{fps}");
+        assert!(fps > 50.0 || shown.len() == count, "{fps}");
+        assert!(delays[0].is_some(), "{fps}");
+    }
+    assert_eq!(delays(1, Duration::ZERO), [Some(2)]);
+}
+
+#[test]
+fn a_film_at_a_fractional_rate_is_as_long_as_its_frames() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.gif");
+    let frames = [frames(14), frames(14)].concat();
+    write_gif(&path, &frames, Duration::from_secs(1) / 12, 0).unwrap();
+    let mut reader = DecodeOptions::new()
+        .read_info(File::open(&path).unwrap())
+        .unwrap();
+    let mut hundredths = 0;
+    while let Some(frame) = reader.read_next_frame().unwrap() {
+        hundredths += u32::from(frame.delay);
+    }
+    assert_eq!(hundredths, 233, "28 frames at 12 a second");
+}

@@ -1,6 +1,5 @@
 //! What can be asked of the server.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,6 +12,7 @@ use axum::routing::{get, post};
 use ganimation::{Animator, Result as LibraryResult};
 
 use super::facts::{Facts, SAMPLES};
+use super::guard::Names;
 use super::lane::{Lane, Place};
 use super::refusal::Refusal;
 use super::reply::{Reply, file};
@@ -53,8 +53,8 @@ impl Server {
     }
 }
 
-/// The page and its interface, for a server that listens at `bound`.
-pub(super) fn router(server: Server, bound: IpAddr) -> Router {
+/// The page and its interface, for a server that is reached under `names`.
+pub(super) fn router(server: Server, names: Names) -> Router {
     page::router()
         .route("/api/facts", get(facts))
         .route("/api/photo", post(open_photo))
@@ -64,7 +64,7 @@ pub(super) fn router(server: Server, bound: IpAddr) -> Router {
         .route("/api/film", post(film))
         .fallback(async || Refusal::NoPage)
         .method_not_allowed_fallback(async || Refusal::Method)
-        .layer(middleware::from_fn_with_state(bound, guard::guard))
+        .layer(middleware::from_fn_with_state(names, guard::guard))
         .with_state(Arc::new(server))
 }
 

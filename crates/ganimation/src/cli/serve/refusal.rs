@@ -72,7 +72,9 @@ impl Refusal {
             Self::TooLarge { .. } => "make the picture smaller first",
             Self::Busy => "try again in a moment",
             Self::Forgotten => "choose it again",
-            Self::Foreign => "use the address that the program printed",
+            Self::Foreign => {
+                "use the address that the program printed, or allow another name with --allow-host"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
