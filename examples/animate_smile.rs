@@ -53,7 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps = [0, 2, 4, 7, 9, 12].map(|step| (format!("frame {}", step + 1), frames[step].clone()));
     save_image("out/animate_smile.png", &contact_sheet(&photo, &steps))?;
     println!("wrote out/animate_smile.gif, and out/animate_smile.png with, from top to bottom:");
-    println!("the result; the face; its motion as a grid; the attention A, where white keeps the moved face; the colours C");
+    println!(
+        "the result; the face; its motion as a grid; the attention A, where white keeps the moved face; the colours C"
+    );
     println!(
         "(face = A * moved + (1 - A) * C); {:.1} s in all",
         start.elapsed().as_secs_f64()

@@ -193,8 +193,7 @@ impl Columns {
             _ => drop(table.action_units()?),
         }
         // Capital letters are the landmarks in space, in millimetres: `X_0` is not `x_0`.
-        let [across, down] = ["x", "y"]
-            .map(|axis| table.exact_columns(columns(axis)));
+        let [across, down] = ["x", "y"].map(|axis| table.exact_columns(columns(axis)));
         let seconds = table.optional_column(&["timestamp"]).map(|column| (column, 1.0));
         let milliseconds = || Some((table.optional_column(&["frame_time_in_ms"])?, 1000.0));
         Ok(Self {

@@ -9,7 +9,7 @@ use ganimation_kernels::PreparedWeights;
 use serde::{Deserialize, Serialize};
 
 use crate::AU_COUNT;
-use crate::convolution::{Conv2d, ConvTranspose2d};
+use crate::convolution::{Conv2d, ConvTranspose2d, EnlargingConv2d};
 use crate::edit::Edit;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{self, Layer, ResidualBlock, run_ordered};
@@ -50,6 +50,17 @@ pub enum Orders {
     Relative,
 }
 
+/// How the generator doubles the resolution after its middle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enlarging {
+    /// Transposed 4x4 convolutions of stride 2, the paper's way.
+    #[default]
+    Transposed,
+    /// Repeated pixels and a 3x3 convolution, which draws no grid.
+    Repeated,
+}
+
 /// Shape of a [`Generator`]. The defaults are the paper's network, 8,471,296 parameters; [`GeneratorConfig::motion`] is the
 /// network of the bundled weights.
 #[derive(Config, Debug, PartialEq, Eq)]
@@ -76,6 +87,9 @@ pub struct GeneratorConfig {
     /// Side of the kernels of the first layer and of the heads, odd.
     #[config(default = 7)]
     pub edge_kernel: usize,
+    /// How it doubles the resolution after its middle.
+    #[config(default = "Enlarging::Transposed")]
+    pub enlarging: Enlarging,
     /// Whether it moves the input's pixels, not only paints.
     #[config(default = false)]
     pub motion: bool,
@@ -95,6 +109,7 @@ impl GeneratorConfig {
             .with_orders(Orders::Relative)
             .with_space_to_depth(2)
             .with_edge_kernel(3)
+            .with_enlarging(Enlarging::Repeated)
             .with_motion(true)
             .with_shading(true)
     }
@@ -105,14 +120,14 @@ impl GeneratorConfig {
     }
 
     /// Draws fresh weights on `device`: convolutions from N(0, 0.02), norms at scale 1 and shift 0. Heads of sub-pixels
-    /// begin with equal sub-pixels. Beside motion, up-convolutions begin without a grid, attention shut, shading at 0.
+    /// begin with equal sub-pixels, attention beside motion begins shut, shading at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv =
             |channels, kernel, placement| Layer::Conv(Conv2d::new(channels, kernel, placement, device));
-        let up = |channels| {
-            let up = ConvTranspose2d::new(channels, 4, [2, 1], device);
-            Layer::ConvTranspose(if self.motion { up.with_equal_phases() } else { up })
+        let up = |channels| match self.enlarging {
+            Enlarging::Transposed => Layer::ConvTranspose(ConvTranspose2d::new(channels, 4, [2, 1], device)),
+            Enlarging::Repeated => Layer::Enlarge(EnlargingConv2d::new(channels, device)),
         };
         let plain = |channels| InstanceNorm::new(channels, device);
         let norm = |channels| match self.conditioning {

@@ -8,7 +8,7 @@ use burn::nn::{LeakyRelu, LeakyReluConfig, Relu};
 use burn::tensor::{Device, Tensor};
 use ganimation_kernels::PreparedWeights;
 
-use crate::convolution::{Conv2d, ConvTranspose2d};
+use crate::convolution::{Conv2d, ConvTranspose2d, EnlargingConv2d};
 use crate::instance_norm::InstanceNorm;
 
 /// One entry of a `Sequential`.
@@ -16,6 +16,7 @@ use crate::instance_norm::InstanceNorm;
 pub(crate) enum Layer {
     Conv(Conv2d),
     ConvTranspose(ConvTranspose2d),
+    Enlarge(EnlargingConv2d),
     InstanceNorm(InstanceNorm),
     Relu(Relu),
     LeakyRelu(LeakyRelu),
@@ -31,6 +32,7 @@ impl Layer {
         match self {
             Self::Conv(layer) => layer.forward(x),
             Self::ConvTranspose(layer) => layer.forward(x),
+            Self::Enlarge(layer) => layer.forward(x),
             Self::InstanceNorm(layer) => layer.forward(x, orders),
             Self::Relu(layer) => layer.forward(x),
             Self::LeakyRelu(layer) => ganimation_kernels::leaky_relu(x, layer.negative_slope),
@@ -45,6 +47,7 @@ pub(crate) fn prepare(layers: &[Layer], prepared: &mut PreparedWeights) {
         match layer {
             Layer::Conv(layer) => layer.prepare(prepared),
             Layer::ConvTranspose(layer) => layer.prepare(prepared),
+            Layer::Enlarge(layer) => layer.prepare(prepared),
             Layer::Residual(block) => prepare(&block.main, prepared),
             Layer::InstanceNorm(_) | Layer::Relu(_) | Layer::LeakyRelu(_) => {}
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 
 use crate::discriminator::{LAYERS, SIZE_STEP};
-use crate::{Conditioning, DiscriminatorConfig, Error, GeneratorConfig, Orders, Result};
+use crate::{Conditioning, DiscriminatorConfig, Enlarging, Error, GeneratorConfig, Orders, Result};
 
 /// Shapes by published name.
 pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
@@ -72,6 +72,13 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
         orders: Orders::Absolute,
         space_to_depth: if folded == 4 { 2 } else { 1 },
         edge_kernel: edge,
+        enlarging: match shapes
+            .get(&format!("main.{}.weight", 9 + blocks))
+            .map(Vec::as_slice)
+        {
+            Some([.., 3]) => Enlarging::Repeated,
+            _ => Enlarging::Transposed,
+        },
         motion: shapes.contains_key("motion_reg.0.weight"),
         shading: shapes.contains_key("shading_reg.0.weight"),
     })
@@ -153,6 +160,7 @@ mod tests {
             sized(GeneratorConfig::motion(2))
                 .with_shading(false)
                 .with_edge_kernel(5),
+            sized(GeneratorConfig::motion(2)).with_enlarging(Enlarging::Transposed),
             sized(GeneratorConfig::motion(2)),
         ] {
             let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();

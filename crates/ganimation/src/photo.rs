@@ -1,8 +1,8 @@
 //! A photo, the faces in it, and which of them count.
 
 use ganimation_data::{FaceBox, Intensities};
-use image::imageops::{self, FilterType};
 use image::RgbImage;
+use image::imageops::{self, FilterType};
 
 use crate::{Error, Result};
 

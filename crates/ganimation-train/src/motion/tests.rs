@@ -90,7 +90,7 @@ impl Reference {
         }
     }
 
-    /// Two faces of 64 pixels, the second of which is asked for nothing, and two pairs.
+    /// Two faces of 64 pixels, the second of which is asked for next to nothing, and two pairs.
     fn batch(&self) -> LessonBatch {
         let faces = |name: &str| self.tensor::<4>(name) / 127.5 - 1.0;
         LessonBatch {

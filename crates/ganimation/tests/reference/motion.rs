@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 use ganimation_model::{
-    Edit, Generator, GeneratorConfig, ProjectionDiscriminator, ProjectionDiscriminatorConfig,
+    Edit, Enlarging, Generator, GeneratorConfig, ProjectionDiscriminator, ProjectionDiscriminatorConfig,
 };
 
 use crate::numbers::{Numbers, agree, filled, stored, under};
@@ -35,7 +35,13 @@ impl Inputs {
     }
 
     fn generator(&self, edge: usize) -> Generator {
-        let config = GeneratorConfig::motion(2).with_blocks(1).with_edge_kernel(edge);
+        let config = GeneratorConfig::motion(2)
+            .with_blocks(1)
+            .with_edge_kernel(edge)
+            .with_enlarging(match edge {
+                7 => Enlarging::Transposed, // as in the pilot
+                _ => Enlarging::Repeated,
+            });
         let fresh = config.init(&self.device.clone().autodiff());
         let weights = under(&self.stored, &format!("generator_{edge}"));
         filled(fresh, weights, self.dtype)
