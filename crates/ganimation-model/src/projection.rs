@@ -287,7 +287,8 @@ impl LocalCritic {
             (&key.device(), key.dtype()),
         );
         let of_mean = self.matching.input_gradient(key.reshape([batch, count, 1, 1]));
-        let top = self.realness.input_gradient(share) + of_mean / (height * width) as f64;
+        // Burn takes the gradient of a division by a number through f32.
+        let top = self.realness.input_gradient(share) + of_mean * ((height * width) as f64).recip();
         layer::input_gradient(&self.main, activations, top)
     }
 }

@@ -21,9 +21,6 @@ pub enum Error {
         /// What it must be.
         expected: &'static str,
     },
-    /// The motion network was to be trained on faces without landmarks.
-    #[error("no training face has landmarks, which the first stage of the motion network learns from")]
-    NoLandmarks,
     /// A new run was asked for, but the folder holds one.
     #[error("run {path} exists already", path = .0.display())]
     RunExists(PathBuf),

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ganimation_model::{AuTerm, CriticUpdates, SmoothnessTerm, take_gradients};
 
-use crate::config::TrainConfig;
+use crate::config::{Network, TrainConfig};
 use crate::optimizer::Gradients;
 use crate::random::penalty_alphas;
 use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer, critic_terms, generator_terms};
@@ -20,20 +20,25 @@ impl TrainConfig {
     /// Checks that batches can be shared among `devices` devices.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the batch has no equal parts, or if a loss is no mean over the batch (preset `released`).
+    /// [`Error::Setting`] if the batch has no equal parts, if a loss is no mean over the batch (preset `released`), or if
+    /// the network is the motion network, whose steps are not shared.
     pub fn check_devices(&self, devices: usize) -> Result<()> {
         if devices < 2 {
             return Ok(());
         }
-        let loss = &self.loss;
-        let means = loss.critic_updates == CriticUpdates::Together
-            && loss.au_term != AuTerm::MeanDividedByBatch
-            && loss.smoothness_term != SmoothnessTerm::Sum;
         let wrong = |name, found, expected| Error::Setting {
             name,
             found,
             expected,
         };
+        if self.network == Network::Motion {
+            let expected = "paper, for several devices: steps of the motion network are not shared";
+            return Err(wrong("network", "motion".to_owned(), expected));
+        }
+        let loss = &self.loss;
+        let means = loss.critic_updates == CriticUpdates::Together
+            && loss.au_term != AuTerm::MeanDividedByBatch
+            && loss.smoothness_term != SmoothnessTerm::Sum;
         if !means {
             let expected = "losses that are means over the batch, for several devices";
             return Err(wrong("loss", "that of the 2018 code".to_owned(), expected));

@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::Progress;
+use crate::config::Network;
 use crate::history::History;
+use crate::metrics::MotionProgress;
+use crate::validation::Validation;
 
 const WIDTH: f64 = 1010.0;
 const PANEL_WIDTH: f64 = 430.0;
@@ -45,15 +49,9 @@ impl History {
              font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#333\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
              <text x=\"{LEFT}\" y=\"34\" font-size=\"19\" font-weight=\"600\">{}</text>\n\
-             <text x=\"{LEFT}\" y=\"54\" fill=\"#777\">{last} critic steps of {} faces · {} px · generator {} channels, \
-             critic {} · rate {} · generator every {}</text>\n",
+             <text x=\"{LEFT}\" y=\"54\" fill=\"#777\">{last} {}</text>\n",
             escaped(&self.name),
-            self.config.batch_size,
-            self.config.image_size,
-            self.config.generator_channels,
-            self.config.discriminator_channels,
-            self.config.adam.rate,
-            self.config.generator_every,
+            self.settings(),
         );
         for (at, panel) in panels.iter().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "a handful of panels")]
@@ -68,78 +66,186 @@ impl History {
         svg + "</svg>\n"
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
+    /// The settings that a curve depends on most.
+    fn settings(&self) -> String {
+        let config = &self.config;
+        let sizes = format!(
+            "of {} faces · {} px · generator {} channels, critic {}",
+            config.batch_size, config.image_size, config.generator_channels, config.discriminator_channels
+        );
+        let rate = config.adam.rate;
+        match config.network {
+            Network::Paper => format!(
+                "critic steps {sizes} · rate {rate} · generator every {}",
+                config.generator_every
+            ),
+            Network::Motion => format!(
+                "steps {sizes} · {} taught at rate {rate}, then {}",
+                config.motion.taught_steps, config.motion.matched.adam.rate
+            ),
+        }
+    }
+
     fn panels(&self) -> Vec<Panel> {
-        let curve = |name, value: &dyn Fn(&crate::Progress) -> f64| Curve {
-            name,
-            points: self
-                .metrics
-                .iter()
-                .map(|line| (line.step as f64, value(line)))
-                .collect(),
-            sparse: false,
-        };
-        let held_out = |name, value: &dyn Fn(&crate::Validation) -> f64| Curve {
-            name,
-            points: self
-                .validations
-                .iter()
-                .map(|line| (line.step as f64, value(line)))
-                .collect(),
-            sparse: true,
-        };
-        let panel = |title, curves| Panel {
-            title,
-            curves,
-            level: None,
-        };
+        match self.config.network {
+            Network::Paper => self.paper_panels(),
+            Network::Motion => self.motion_panels(),
+        }
+    }
+
+    fn paper_panels(&self) -> Vec<Panel> {
+        let curve = |name, value: fn(&Progress) -> f64| self.curve(name, |line| Some(value(line)));
         vec![
             Panel {
-                level: self
-                    .validations
-                    .last()
-                    .map(|line| ("always the mean", line.aus_of_mean)),
+                level: self.level_of_mean(),
                 ..panel(
                     "Squared error of action units (intensity / 5)",
                     vec![
-                        curve("critic, real faces", &|line| line.critic_aus.into()),
-                        curve("generator, edited faces", &|line| line.generator_aus.into()),
-                        held_out("edited, held out", &|line| line.aus),
+                        curve("critic, real faces", |line| line.critic_aus.into()),
+                        curve("generator, edited faces", |line| line.generator_aus.into()),
+                        self.held_out("edited, held out", |line| line.aus),
                     ],
                 )
             },
             panel(
                 "Realness: edited minus real",
                 vec![
-                    curve("training", &|line| line.critic_realness.into()),
-                    held_out("held out", &|line| -line.realness_gap),
+                    curve("training", |line| line.critic_realness.into()),
+                    self.held_out("held out", |line| -line.realness_gap),
                 ],
             ),
             panel(
                 "Absolute pixel error, of a range of 2",
                 vec![
-                    curve("there and back", &|line| line.cycle.into()),
-                    held_out("there and back, held out", &|line| line.cycle),
-                    held_out("self-edit, held out", &|line| line.self_edit),
+                    curve("there and back", |line| line.cycle.into()),
+                    self.held_out("there and back, held out", |line| line.cycle),
+                    self.held_out("self-edit, held out", |line| line.self_edit),
                 ],
             ),
             panel(
                 "Gradient penalty",
-                vec![curve("training", &|line| line.penalty.into())],
+                vec![curve("training", |line| line.penalty.into())],
             ),
             panel(
                 "Painted: 1 - A",
                 vec![
-                    curve("mean", &|line| line.painted.into()),
-                    curve("largest of a face", &|line| line.painted_peak.into()),
-                    held_out("corners, held out", &|line| line.painted_corners),
+                    curve("mean", |line| line.painted.into()),
+                    curve("largest of a face", |line| line.painted_peak.into()),
+                    self.held_out("corners, held out", |line| line.painted_corners),
                 ],
             ),
             panel(
                 "Training faces a second",
-                vec![curve("pace", &|line| line.faces_per_second)],
+                vec![curve("pace", |line| line.faces_per_second)],
             ),
         ]
+    }
+
+    fn motion_panels(&self) -> Vec<Panel> {
+        let curve = |name, value: fn(&Progress) -> f64| self.curve(name, |line| Some(value(line)));
+        let motion = |name, value: fn(&MotionProgress) -> f32| {
+            self.curve(name, |line| {
+                line.motion.as_ref().map(|motion| value(motion).into())
+            })
+        };
+        // The first stage has no such losses.
+        let taught = self.config.motion.taught_steps;
+        let matched = |name, value: fn(&Progress) -> f64| {
+            self.curve(name, move |line| (line.step > taught).then(|| value(line)))
+        };
+        vec![
+            panel(
+                "Motion's distance from the teacher's, in pixels",
+                vec![
+                    motion("training", |line| line.field),
+                    motion("of doing nothing", |line| line.field_of_nothing),
+                ],
+            ),
+            panel(
+                "Absolute pixel error of pairs, of a range of 2",
+                vec![
+                    motion("training", |line| line.pixels),
+                    motion("of doing nothing", |line| line.pixels_of_nothing),
+                ],
+            ),
+            Panel {
+                level: self.level_of_mean(),
+                ..panel(
+                    "Squared error of action units (intensity / 5)",
+                    vec![
+                        curve("critic, real faces", |line| line.critic_aus.into()),
+                        matched("generator, edited faces", |line| line.generator_aus.into()),
+                        self.held_out("edited, held out", |line| line.aus),
+                    ],
+                )
+            },
+            panel(
+                "Score: edited minus real",
+                vec![
+                    matched("training", |line| line.critic_realness.into()),
+                    self.held_out("held out", |line| -line.realness_gap),
+                ],
+            ),
+            panel(
+                "Absolute pixel error, of a range of 2",
+                vec![
+                    matched("there and back, weighted", |line| line.cycle.into()),
+                    self.held_out("there and back, held out", |line| line.cycle),
+                    self.held_out("self-edit, held out", |line| line.self_edit),
+                ],
+            ),
+            panel(
+                "Squared slope of the score (R1)",
+                vec![matched("training", |line| line.penalty.into())],
+            ),
+            panel(
+                "Painted: 1 - A",
+                vec![
+                    curve("mean", |line| line.painted.into()),
+                    curve("largest of a face", |line| line.painted_peak.into()),
+                    motion("where nothing is uncovered", |line| line.outside),
+                    self.held_out("corners, held out", |line| line.painted_corners),
+                ],
+            ),
+            panel(
+                "Training faces a second",
+                vec![curve("pace", |line| line.faces_per_second)],
+            ),
+        ]
+    }
+
+    /// What always saying the mean of the labels would score.
+    fn level_of_mean(&self) -> Option<(&'static str, f64)> {
+        let newest = self.validations.last()?;
+        Some(("always the mean", newest.aus_of_mean))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
+    fn curve(&self, name: &'static str, value: impl Fn(&Progress) -> Option<f64>) -> Curve {
+        let point = |line: &Progress| Some((line.step as f64, value(line)?));
+        Curve {
+            name,
+            points: self.metrics.iter().filter_map(point).collect(),
+            sparse: false,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
+    fn held_out(&self, name: &'static str, value: fn(&Validation) -> f64) -> Curve {
+        let point = |line: &Validation| (line.step as f64, value(line));
+        Curve {
+            name,
+            points: self.validations.iter().map(point).collect(),
+            sparse: true,
+        }
+    }
+}
+
+fn panel(title: &'static str, curves: Vec<Curve>) -> Panel {
+    Panel {
+        title,
+        curves,
+        level: None,
     }
 }
 
@@ -338,7 +444,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Progress, TrainConfig};
+    use crate::TrainConfig;
 
     fn history(lines: u64) -> History {
         let line = |step| Progress {
@@ -366,6 +472,35 @@ mod tests {
             assert!(svg.contains("a &lt;b") && !svg.contains("NaN") && !svg.contains("inf"));
             assert!(svg.len() < 400_000, "{} bytes of {lines} lines", svg.len());
         }
+    }
+
+    #[test]
+    fn a_motion_run_shows_its_own_losses_and_no_matched_ones_while_it_is_taught() {
+        let mut history = history(40);
+        history.config = TrainConfig::motion("faces");
+        history.config.motion.taught_steps = 400;
+        for line in &mut history.metrics {
+            line.penalty = 1.0;
+            line.motion = Some(MotionProgress {
+                field: 0.5,
+                field_of_nothing: 1.0,
+                ..MotionProgress::default()
+            });
+        }
+        let points = |history: &History, title: &str| {
+            let panels = history.panels();
+            let panel = panels
+                .iter()
+                .find(|panel| panel.title.starts_with(title))
+                .unwrap();
+            panel.curves[0].points.len()
+        };
+        assert_eq!(points(&history, "Motion's distance"), 40);
+        assert_eq!(points(&history, "Score"), 0);
+        assert_eq!(history.plot().matches("nothing measured yet").count(), 2);
+        history.config.motion.taught_steps = 100;
+        assert_eq!(points(&history, "Score"), 30);
+        assert_eq!(history.plot().matches("nothing measured yet").count(), 0);
     }
 
     #[test]

@@ -226,7 +226,6 @@ impl Run {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Outcome> {
-        self.training.check_data(dataset)?;
         Session::open(self, dataset, limits.into(), observer)?.train(stop)
     }
 

@@ -62,6 +62,7 @@ impl<'a> Session<'a> {
         let config = run.training.config().clone();
         let (folder, step, device) = (&run.folder, run.step, &run.device);
         let faces = dataset.split(Split::Train);
+        let lessons = lessons(&config, faces)?; // first, for faces without landmarks teach nothing
         let shown = match dataset.split(Split::Test) {
             [] => faces,
             held_out => held_out,
@@ -75,7 +76,7 @@ impl<'a> Session<'a> {
                 faces.to_vec(),
                 LoaderConfig {
                     skip_bad: dataset.skips_bad(),
-                    lessons: lessons(&config, faces)?,
+                    lessons,
                     ..loader_config(&config)
                 },
                 step,
@@ -163,15 +164,15 @@ impl<'a> Session<'a> {
             ..
         } = &mut *self.run;
         match training.step(batch, device, team, *step, rate) {
-            StepReport::Paper(reports) => {
-                let (critic, generator) = *reports;
+            StepReport::Paper(critic, generator) => {
                 self.critic = Some(critic);
                 self.generator = generator.or(self.generator.take());
             }
             StepReport::Motion(motion) => {
+                let motion = motion.or_latest(self.motion.take());
                 self.critic = Some(motion.critic.clone());
                 self.generator = Some(motion.generator.clone());
-                self.motion = Some(motion.or_latest(self.motion.take()));
+                self.motion = Some(motion);
             }
         }
         self.run.step += 1;
@@ -251,8 +252,8 @@ impl<'a> Session<'a> {
     }
 }
 
-fn scalars_of(line: &Progress) -> [(&'static str, f64); 15] {
-    [
+fn scalars_of(line: &Progress) -> Vec<(&'static str, f64)> {
+    let mut scalars = vec![
         ("critic/realness", line.critic_realness.into()),
         ("critic/action units", line.critic_aus.into()),
         ("critic/penalty", line.penalty.into()),
@@ -268,7 +269,18 @@ fn scalars_of(line: &Progress) -> [(&'static str, f64); 15] {
         ("run/faces a second", line.faces_per_second),
         ("run/waiting", line.waiting),
         ("run/upkeep", line.upkeep),
-    ]
+    ];
+    if let Some(motion) = &line.motion {
+        scalars.extend([
+            ("motion/field", motion.field.into()),
+            ("motion/field of nothing", motion.field_of_nothing.into()),
+            ("motion/pixels", motion.pixels.into()),
+            ("motion/pixels of nothing", motion.pixels_of_nothing.into()),
+            ("motion/shading", motion.shading.into()),
+            ("mask/painted outside", motion.outside.into()),
+        ]);
+    }
+    scalars
 }
 
 fn scalars_of_validation(line: &Validation) -> [(&'static str, f64); 9] {

@@ -270,6 +270,9 @@ mod tests {
         assert_eq!(with("batch_size=25").unwrap(), []);
         for fixed in [
             "version=2",
+            "network=motion",
+            "motion.taught_steps=5",
+            "motion.local_channels=2",
             "seed=5",
             "image_size=64",
             "generator_channels=2",

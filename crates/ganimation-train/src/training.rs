@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use ganimation_data::{Batch, Dataset, Split};
+use ganimation_data::Batch;
 use ganimation_model::Generator;
 
+use crate::Result;
 use crate::checkpoint;
 use crate::config::{Network, TrainConfig};
 use crate::metrics::require_finite_weights;
 use crate::motion::{LessonBatch, MotionReport, MotionTrainer};
 use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
-use crate::{Error, Result};
 
 /// The networks in training, by protocol.
 #[derive(Debug)]
@@ -24,20 +24,19 @@ pub enum Training {
 }
 
 /// What one step measured.
+#[expect(clippy::large_enum_variant, reason = "one a step, taken apart at once")]
 pub(crate) enum StepReport {
     /// A critic step and, every so often, one of the generator.
-    Paper(Box<(CriticReport, Option<GeneratorReport>)>),
-    Motion(Box<MotionReport>),
+    Paper(CriticReport, Option<GeneratorReport>),
+    Motion(MotionReport),
 }
 
 impl Training {
     /// Networks to begin with, as the settings say.
     pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Self> {
         Ok(match config.network {
-            Network::Paper => Self::Paper(Box::new(checkpoint::begin(Trainer::new(config, device))?)),
-            Network::Motion => {
-                Self::Motion(Box::new(checkpoint::begin(MotionTrainer::draw(config, device))?))
-            }
+            Network::Paper => Self::Paper(checkpoint::begin(Trainer::new(config, device))?.into()),
+            Network::Motion => Self::Motion(checkpoint::begin(MotionTrainer::draw(config, device))?.into()),
         })
     }
 
@@ -45,18 +44,14 @@ impl Training {
     pub(crate) fn load(path: &Path, config: TrainConfig, step: u64, device: &Device) -> Result<Self> {
         let adam = config.adam_at(step.saturating_sub(1));
         Ok(match config.network {
-            Network::Paper => Self::Paper(Box::new(checkpoint::load(
-                path,
-                Trainer::new(config, device),
-                adam,
-                device,
-            )?)),
-            Network::Motion => Self::Motion(Box::new(checkpoint::load(
-                path,
-                MotionTrainer::draw(config, device),
-                adam,
-                device,
-            )?)),
+            Network::Paper => {
+                let fresh = Trainer::new(config, device);
+                Self::Paper(checkpoint::load(path, fresh, adam, device)?.into())
+            }
+            Network::Motion => {
+                let fresh = MotionTrainer::draw(config, device);
+                Self::Motion(checkpoint::load(path, fresh, adam, device)?.into())
+            }
         })
     }
 
@@ -100,16 +95,6 @@ impl Training {
         }
     }
 
-    /// Refuses a dataset that cannot teach the network.
-    pub(crate) fn check_data(&self, dataset: &Dataset) -> Result<()> {
-        let lessons = matches!(self, Self::Motion(_));
-        let known = |split| dataset.split(split).iter().any(|face| face.landmarks.is_some());
-        if lessons && !known(Split::Train) {
-            return Err(Error::NoLandmarks);
-        }
-        Ok(())
-    }
-
     /// Takes step number `step`, the first being 0, on one device or on several.
     pub(crate) fn step(
         &mut self,
@@ -131,13 +116,12 @@ impl Training {
                     [] => trainer.generator_step(&batch, rate),
                     team => trainer.generator_step_on(team, &batch, rate),
                 });
-                StepReport::Paper(Box::new((critic, generator)))
+                StepReport::Paper(critic, generator)
             }
-            Self::Motion(trainer) => StepReport::Motion(Box::new(trainer.step(
-                &LessonBatch::new(batch, device),
-                step,
-                rate,
-            ))),
+            Self::Motion(trainer) => {
+                let batch = LessonBatch::new(batch, device);
+                StepReport::Motion(trainer.step(&batch, step, rate))
+            }
         }
     }
 }

@@ -163,8 +163,8 @@ struct Judged {
 impl Critic {
     fn of(training: &Training) -> Self {
         match training {
-            Training::Paper(trainer) => Self::Paper(Box::new(trainer.discriminator().valid())),
-            Training::Motion(trainer) => Self::Motion(Box::new(trainer.discriminator().valid())),
+            Training::Paper(trainer) => Self::Paper(trainer.discriminator().valid().into()),
+            Training::Motion(trainer) => Self::Motion(trainer.discriminator().valid().into()),
         }
     }
 

@@ -149,7 +149,10 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
             Some("OpenFace's tables are separated by commas and have AU01_r to AU45_r: run it with -aus")
         }
         Data::RepeatedLabel { .. } | Data::RepeatedLandmarks { .. } => Some("keep one of them"),
-        Data::NoLandmarks { .. } | Data::LandmarksOfOtherSize { .. } => {
+        Data::NoLandmarks { .. } => Some(
+            "`ganimation doctor` counts landmarks; the paper's network needs none: leave `--network motion` out",
+        ),
+        Data::LandmarksOfOtherSize { .. } => {
             Some("`ganimation doctor` counts landmarks and draws some of them")
         }
         Data::OffScale { .. } => {
@@ -256,6 +259,7 @@ fn setting_hint(name: &str) -> String {
         "discriminator_channels" => "critic-channels",
         "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
         | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every" => name,
+        "network" => return "name one --device".to_owned(),
         "precision" => return "leave --precision out".to_owned(),
         "loss" => return "leave `--preset released` out, or use one device".to_owned(),
         "checkpoint_keep" => "keep",

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+#[path = "../../ganimation-train/tests/common/drawn.rs"]
+mod drawn;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -108,6 +111,89 @@ fn edit_writes_a_photo_of_the_same_size() {
     let photo = image::open(HOPPER).unwrap().into_rgb8();
     assert_eq!(edited.dimensions(), photo.dimensions());
     assert_ne!(edited, photo);
+}
+
+/// Two steps of each stage of a tiny motion network.
+const MOVING: [&str; 18] = [
+    "train",
+    "--network",
+    "motion",
+    "--name",
+    "moving",
+    "--image-size",
+    "64",
+    "--channels",
+    "2",
+    "--critic-channels",
+    "2",
+    "--batch-size",
+    "4",
+    "--steps",
+    "4",
+    "--set",
+    "motion.taught_steps=2",
+    "--data",
+];
+
+#[test]
+fn a_motion_run_draws_previews_and_ends_with_weights_that_animate_takes() {
+    let desk = Desk::new();
+    let data = drawn::drawn_dataset(&desk.path(""), true);
+    let often = ["--preview-every", "2", "--set", "motion.local_channels=2"];
+    let weights = desk.path("runs").join("moving/generator.safetensors");
+    let weights = weights.to_str().unwrap();
+    let train = [&MOVING[..], &[data.to_str().unwrap()], &often].concat();
+    assert_eq!(desk.run(&train), [weights]);
+    for preview in ["step-0000002.png", "step-0000004.png"] {
+        let preview = desk.path("runs/moving/previews").join(preview);
+        assert!(
+            image::open(&preview).unwrap().width() > 64,
+            "{}",
+            preview.display()
+        );
+    }
+    let edit = [
+        "edit",
+        HOPPER,
+        "--au",
+        "12=4",
+        "--max-side",
+        "300",
+        "--weights",
+        weights,
+    ];
+    assert_eq!(
+        desk.run(&[&edit[..], &["-o", "moved.png"]].concat()),
+        ["moved.png"]
+    );
+}
+
+#[test]
+fn what_the_motion_network_cannot_be_trained_on_is_told_in_a_line_with_a_hint() {
+    let desk = Desk::new();
+    let data = drawn::drawn_dataset(&desk.path(""), false);
+    let train = [&MOVING[..], &[data.to_str().unwrap()]].concat();
+    let output = desk.command(desk.0.path(), &train).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("error: 0 face(s) have landmarks, but learning motion needs 100")
+            && told.contains("hint: `ganimation doctor` counts landmarks"),
+        "{told}"
+    );
+    let mut two = Command::new(env!("CARGO_BIN_EXE_ganimation"));
+    let output = two
+        .args(&train)
+        .args(["--devices", "flex,flex"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.starts_with("error: setting `network` is motion; expected paper, for several devices")
+            && told.contains("hint: name one --device"),
+        "{told}"
+    );
 }
 
 #[test]

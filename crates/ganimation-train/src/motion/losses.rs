@@ -53,6 +53,8 @@ pub(super) fn halved(x: Tensor<4>) -> Tensor<4> {
 
 #[cfg(test)]
 mod tests {
+    use std::f32::consts::LN_2;
+
     use burn::tensor::{Device, Tolerance};
 
     use super::*;
@@ -60,10 +62,7 @@ mod tests {
     #[test]
     fn softplus_is_exact_and_survives_large_scores() {
         let x = Tensor::<1>::from_data([-200.0, -1.0, 0.0, 2.0, 200.0], &Device::flex());
-        let expected = Tensor::<1>::from_data(
-            [0.0, 0.313_261_7, std::f32::consts::LN_2, 2.126_928, 200.0],
-            &Device::flex(),
-        );
+        let expected = Tensor::<1>::from_data([0.0, 0.313_261_7, LN_2, 2.126_928, 200.0], &Device::flex());
         softplus(x)
             .into_data()
             .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-5));
@@ -81,8 +80,8 @@ mod tests {
             cross_entropy(half(), mask.clone(), free.clone(), 4.0).into_scalar()
         };
         assert_eq!(loss(&none, &all), 0.0);
-        assert!((loss(&none, &none) - std::f32::consts::LN_2).abs() < 1e-5);
-        assert!((loss(&all, &all) - 4.0 * std::f32::consts::LN_2).abs() < 1e-5);
+        assert!((loss(&none, &none) - LN_2).abs() < 1e-5);
+        assert!((loss(&all, &all) - 4.0 * LN_2).abs() < 1e-5);
     }
 
     #[test]

@@ -34,27 +34,22 @@ impl MotionTrainer {
         self.update_discriminator(judgement, rate * weights.discriminator_rate);
 
         let frozen = self.discriminator.clone().no_grad();
-        let pleasing = Pleasing::new(&frozen, batch, &edit, &config, &mut random);
-        let staying = Staying::new(batch, &edit, weights);
-        let mut total = pleasing.total(weights) + staying.total(weights);
-        let mut cycle = None;
-        if step % weights.cycle_every == 1 % weights.cycle_every {
-            let back = self.there_and_back(batch, &edit, weights);
-            total = total + back.clone() * (weights.cycle * weights.cycle_every as f64);
-            cycle = Some(back);
-        }
-        let mut pixels = None;
-        if let Some(pairs) = &batch.pairs {
-            let (term, plain) = self.of_pairs(pairs, weights);
-            total = total + term * (2.0 * weights.pixels);
-            pixels = Some(plain);
-        }
-        self.generator_adam.step(&mut self.generator, &total, rate);
+        let loss = self.generator_loss(&frozen, batch, &edit, step, &mut random);
+        self.generator_adam
+            .step(&mut self.generator, &loss.total(weights), rate);
         self.update_average();
 
         let size = batch.images.dims()[2] as f64;
         let painted = edit.attention.clone().inner().neg() + 1.0;
+        let GeneratorLoss {
+            pleasing,
+            staying,
+            cycle,
+            pixels,
+        } = loss;
         MotionReport {
+            has_penalty: step.is_multiple_of(weights.r1_every),
+            has_cycle: cycle.is_some(),
             critic,
             generator: GeneratorReport {
                 realness: pleasing.score.inner(),
@@ -67,11 +62,31 @@ impl MotionTrainer {
             },
             field: staying.motion.inner() * size,
             field_of_nothing: batch.lesson.field.clone().abs().mean() * size,
-            pixels,
+            pixels: pixels.map(|of_pairs| of_pairs.plain),
             pixels_of_nothing: (batch.pairs.as_ref())
                 .map(|pairs| (pairs.led_images() - pairs.images.clone()).abs().mean()),
             outside: staying.outside.inner(),
             shading: staying.shading.inner(),
+        }
+    }
+
+    /// What the generator learns from `batch`, of which it made `edit`.
+    pub(super) fn generator_loss(
+        &self,
+        frozen: &ProjectionDiscriminator,
+        batch: &LessonBatch,
+        edit: &Edit,
+        step: u64,
+        random: &mut ChaCha8Rng,
+    ) -> GeneratorLoss {
+        let config = &self.config.motion;
+        let weights = &config.matched;
+        let turn = step % weights.cycle_every == 1 % weights.cycle_every;
+        GeneratorLoss {
+            pleasing: Pleasing::new(frozen, batch, edit, config, random),
+            staying: Staying::new(batch, edit, weights),
+            cycle: turn.then(|| self.there_and_back(batch, edit, weights)),
+            pixels: batch.pairs.as_ref().map(|pairs| self.of_pairs(pairs, weights)),
         }
     }
 
@@ -88,15 +103,50 @@ impl MotionTrainer {
             + outside * (weights.paint / weights.cycle.max(1.0))
     }
 
-    /// Weighted and plain mean absolute difference of pairs from the real faces.
-    fn of_pairs(&self, pairs: &PairBatch, weights: &MatchedConfig) -> (Tensor<1>, Tensor<1>) {
+    fn of_pairs(&self, pairs: &PairBatch, weights: &MatchedConfig) -> OfPairs {
         let [_, _, height, width] = pairs.images.dims();
         let (led, orders) = (pairs.led_images().autodiff(), pairs.orders().autodiff());
         let edit = self.generator.edit(led, orders);
         let difference = (edit.image - pairs.images.clone().autodiff()).abs();
         let mask = enlarge(pairs.lesson.mask.clone(), [height, width]).autodiff();
         let plain = difference.clone().inner().mean();
-        (weighted_mean(difference, mask, weights.pixels_inside), plain)
+        OfPairs {
+            weighted: weighted_mean(difference, mask, weights.pixels_inside),
+            plain,
+        }
+    }
+}
+
+/// The generator's terms, each `[1]` and not yet weighted.
+pub(super) struct GeneratorLoss {
+    pub(super) pleasing: Pleasing,
+    pub(super) staying: Staying,
+    /// Faces edited there and back, in some steps.
+    pub(super) cycle: Option<Tensor<1>>,
+    /// Of the batch's pairs, if it has any.
+    pub(super) pixels: Option<OfPairs>,
+}
+
+/// Mean absolute difference of pairs from the real faces.
+pub(super) struct OfPairs {
+    /// The teacher's mask counts more.
+    pub(super) weighted: Tensor<1>,
+    /// Outside autodiff.
+    plain: Tensor<1>,
+}
+
+impl GeneratorLoss {
+    /// The weighted sum.
+    pub(super) fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
+        let mut total = self.pleasing.total(weights) + self.staying.total(weights);
+        if let Some(cycle) = &self.cycle {
+            total = total + cycle.clone() * (weights.cycle * weights.cycle_every as f64);
+        }
+        if let Some(of_pairs) = &self.pixels {
+            // Every second step has pairs.
+            total = total + of_pairs.weighted.clone() * (2.0 * weights.pixels);
+        }
+        total
     }
 }
 
@@ -106,7 +156,7 @@ fn free(lesson: &Lesson) -> Tensor<4> {
 }
 
 /// The discriminator's weighted loss, and what it measured.
-fn judged(
+pub(super) fn judged(
     discriminator: &ProjectionDiscriminator,
     batch: &LessonBatch,
     edited: Tensor<4>,
@@ -158,11 +208,11 @@ fn next(rows: Tensor<2>) -> Tensor<2> {
 }
 
 /// What the generator learns from the discriminator.
-struct Pleasing {
-    score: Tensor<1>,
-    patches: Tensor<1>,
+pub(super) struct Pleasing {
+    pub(super) score: Tensor<1>,
+    pub(super) patches: Tensor<1>,
     /// Half of the differences, half absolute.
-    aus: Tensor<1>,
+    pub(super) aus: Tensor<1>,
 }
 
 impl Pleasing {
@@ -195,13 +245,13 @@ impl Pleasing {
 }
 
 /// What keeps the generator near its teacher and the face near itself.
-struct Staying {
-    motion: Tensor<1>,
-    outside: Tensor<1>,
-    variation: Tensor<1>,
-    shading: Tensor<1>,
-    shading_variation: Tensor<1>,
-    identity: Tensor<1>,
+pub(super) struct Staying {
+    pub(super) motion: Tensor<1>,
+    pub(super) outside: Tensor<1>,
+    pub(super) variation: Tensor<1>,
+    pub(super) shading: Tensor<1>,
+    pub(super) shading_variation: Tensor<1>,
+    pub(super) identity: Tensor<1>,
 }
 
 impl Staying {
@@ -218,6 +268,7 @@ impl Staying {
         let nothing = asked
             .lower_elem(NOTHING)
             .float()
+            .cast(change.dtype())
             .reshape([-1, 1, 1, 1])
             .autodiff();
         Self {

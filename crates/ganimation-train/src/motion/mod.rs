@@ -17,6 +17,9 @@ mod report;
 mod taught;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 use burn::tensor::Device;
 use ganimation_model::ProjectionDiscriminator;
 

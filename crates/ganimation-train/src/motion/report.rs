@@ -9,8 +9,12 @@ use crate::trainer::{CriticReport, GeneratorReport};
 pub struct MotionReport {
     /// Terms that the paper's protocol has too; 0 where a stage has none. Realness is the logistic score.
     pub critic: CriticReport,
-    /// Likewise. `cycle` and `penalty` are those of the latest step that computed them.
+    /// Likewise.
     pub generator: GeneratorReport,
+    /// Whether this step computed R1, the penalty.
+    pub(crate) has_penalty: bool,
+    /// Whether this step computed the cycle.
+    pub(crate) has_cycle: bool,
     /// Mean absolute difference of the motion from the teacher's, in pixels of the face.
     pub field: Tensor<1>,
     /// Mean absolute motion of the teacher, in pixels: what `field` is if nothing moves.
@@ -31,6 +35,12 @@ impl MotionReport {
         if let Some(before) = before {
             self.pixels = self.pixels.or(before.pixels);
             self.pixels_of_nothing = self.pixels_of_nothing.or(before.pixels_of_nothing);
+            if !self.has_penalty {
+                self.critic.penalty = before.critic.penalty;
+            }
+            if !self.has_cycle {
+                self.generator.cycle = before.generator.cycle;
+            }
         }
         self
     }

@@ -1,15 +1,92 @@
 //! The first stage: motion and mask are taught, and real faces are what pairs must become.
 
 use burn::tensor::Tensor;
-use ganimation_model::enlarge;
+use ganimation_model::{Generator, enlarge};
 
 use super::MotionTrainer;
-use super::batch::LessonBatch;
+use super::batch::{Lesson, LessonBatch, PairBatch};
+use super::config::TaughtConfig;
 use super::losses::{cross_entropy, halved, weighted_mean};
 use super::report::MotionReport;
 use super::views::view;
 use crate::random::view_stream;
 use crate::trainer::{CriticReport, GeneratorReport};
+
+/// The generator's terms, each `[1]` and not yet weighted, and what it made.
+pub(super) struct TaughtLoss {
+    /// In pixels; of pairs it counts less.
+    pub(super) motion: Tensor<1>,
+    pub(super) mask: Tensor<1>,
+    pub(super) copy: Tensor<1>,
+    /// The teacher's mask counts more.
+    pub(super) pixels: Tensor<1>,
+    pub(super) shading: Tensor<1>,
+    /// Of the faces, then of the pairs.
+    attention: Tensor<4>,
+    /// Mean absolute difference of each motion from the teacher's, in pixels: `[batch, 1, 1, 1]`.
+    off: Tensor<4>,
+    /// Absolute difference of pairs from the real faces.
+    from_real: Tensor<4>,
+}
+
+impl TaughtLoss {
+    pub(super) fn new(
+        generator: &Generator,
+        batch: &LessonBatch,
+        pairs: &PairBatch,
+        weights: &TaughtConfig,
+    ) -> Self {
+        let [faces, _, size, _] = batch.images.dims();
+        let [count, ..] = pairs.images.dims();
+        let orders = batch.targets.clone() - batch.aus.clone();
+        let orders = Tensor::cat(vec![orders, pairs.orders()], 0);
+        let images = Tensor::cat(vec![batch.images.clone(), pairs.led_images()], 0);
+        let [field, mask, seam] = both(&batch.lesson, &pairs.lesson);
+
+        let edit = generator.edit(images.autodiff(), orders.autodiff());
+        let Some((motion, shading)) = edit.motion.zip(edit.shading) else {
+            panic!("a network without motion or shading is not taught any")
+        };
+        let place = (&field.device(), field.dtype());
+        let shares = [(faces, 1.0), (count, weights.motion_in_pairs)]
+            .map(|(count, share)| Tensor::full([count, 1, 1, 1], share, place));
+        let off = (motion - field.autodiff()).abs().mean_dims(&[1, 2, 3]) * size as f64;
+        let of_motion = (off.clone() * Tensor::cat(shares.to_vec(), 0).autodiff()).mean();
+        let painted = halved(edit.attention.clone().neg() + 1.0);
+        let copy = edit.color.narrow(0, 0, faces) - batch.images.clone().autodiff();
+        let from_real = (edit.image.narrow(0, faces, count) - pairs.images.clone().autodiff()).abs();
+        let inside = enlarge(pairs.lesson.mask.clone(), [size, size]).autodiff();
+        Self {
+            motion: of_motion,
+            mask: cross_entropy(painted, mask.autodiff(), seam.autodiff(), weights.mask_inside),
+            copy: copy.abs().mean(),
+            pixels: weighted_mean(from_real.clone(), inside, weights.pixels_inside),
+            shading: shading.abs().mean(),
+            attention: edit.attention.inner(),
+            off: off.inner(),
+            from_real: from_real.inner(),
+        }
+    }
+
+    /// The weighted sum.
+    pub(super) fn total(&self, weights: &TaughtConfig) -> Tensor<1> {
+        self.motion.clone() * weights.motion
+            + self.mask.clone() * weights.mask
+            + self.copy.clone() * weights.copy
+            + self.pixels.clone() * weights.pixels
+            + self.shading.clone() * weights.shading
+    }
+}
+
+/// Field, mask and seam of faces and of pairs behind them.
+fn both(of_faces: &Lesson, of_pairs: &Lesson) -> [Tensor<4>; 3] {
+    [
+        [&of_faces.field, &of_pairs.field],
+        [&of_faces.mask, &of_pairs.mask],
+        [&of_faces.seam, &of_pairs.seam],
+    ]
+    .map(|parts| Tensor::cat(parts.map(Clone::clone).to_vec(), 0))
+}
 
 impl MotionTrainer {
     pub(super) fn taught_step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
@@ -18,51 +95,9 @@ impl MotionTrainer {
         };
         let config = self.config.motion.clone();
         let weights = &config.taught;
-        let [faces, _, size, _] = batch.images.dims();
-        let [count, ..] = pairs.images.dims();
-        let full = |mask: Tensor<4>| enlarge(mask, [size, size]);
-
-        let led = pairs.led_images();
-        let images = Tensor::cat(vec![batch.images.clone(), led.clone()], 0);
-        let orders = batch.targets.clone() - batch.aus.clone();
-        let orders = Tensor::cat(vec![orders, pairs.orders()], 0);
-        let both = |of_faces: &Tensor<4>, of_pairs: &Tensor<4>| {
-            Tensor::cat(vec![of_faces.clone(), of_pairs.clone()], 0)
-        };
-        let (lesson, back) = (&batch.lesson, &pairs.lesson);
-        let field = both(&lesson.field, &back.field);
-        let mask = both(&lesson.mask, &back.mask);
-        let seam = both(&lesson.seam, &back.seam);
-
-        let edit = self.generator.edit(images.autodiff(), orders.autodiff());
-        let Some((motion, shading)) = edit.motion.zip(edit.shading) else {
-            panic!("a network without motion or shading is not taught any")
-        };
-        let off = (motion - field.clone().autodiff()).abs().mean_dims(&[1, 2, 3]) * size as f64;
-        let shares = [(faces, 1.0), (count, weights.motion_in_pairs)]
-            .map(|(count, share)| Tensor::full([count, 1, 1, 1], share, &field.device()));
-        let of_motion = (off.clone() * Tensor::cat(shares.to_vec(), 0).autodiff()).mean();
-        let painted = edit.attention.clone().neg() + 1.0;
-        let of_mask = cross_entropy(
-            halved(painted.clone()),
-            mask.clone().autodiff(),
-            seam.autodiff(),
-            weights.mask_inside,
-        );
-        let copy = (edit.color.narrow(0, 0, faces) - batch.images.clone().autodiff())
-            .abs()
-            .mean();
-        let real = pairs.images.clone().autodiff();
-        let from_real = (edit.image.narrow(0, faces, count) - real).abs();
-        let inside = full(back.mask.clone()).autodiff();
-        let of_pixels = weighted_mean(from_real.clone(), inside, weights.pixels_inside);
-        let of_shading = shading.abs().mean();
-        let total = of_motion * weights.motion
-            + of_mask * weights.mask
-            + copy * weights.copy
-            + of_pixels * weights.pixels
-            + of_shading.clone() * weights.shading;
-        self.generator_adam.step(&mut self.generator, &total, rate);
+        let loss = TaughtLoss::new(&self.generator, batch, pairs, weights);
+        self.generator_adam
+            .step(&mut self.generator, &loss.total(weights), rate);
         self.update_average();
 
         // The discriminator learns to read meanwhile.
@@ -75,9 +110,13 @@ impl MotionTrainer {
         let of_aus = (read - shown.autodiff()).square().mean();
         self.update_discriminator(of_aus.clone() * weights.aus, rate);
 
-        let painted = painted.inner();
+        let [_, _, size, _] = batch.images.dims();
+        let [field, mask, _] = both(&batch.lesson, &pairs.lesson);
+        let painted = loss.attention.clone().neg() + 1.0;
         let zero = Tensor::<1>::zeros([1], &painted.device());
         MotionReport {
+            has_penalty: false,
+            has_cycle: false,
             critic: CriticReport {
                 realness: zero.clone(),
                 aus: of_aus.inner(),
@@ -87,17 +126,17 @@ impl MotionTrainer {
                 realness: zero.clone(),
                 aus: zero.clone(),
                 cycle: zero.clone(),
-                attention: edit.attention.inner().mean(),
+                attention: loss.attention.mean(),
                 smoothness: zero,
                 painted: painted.clone().mean(),
                 painted_peak: painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
             },
-            field: off.inner().mean(),
+            field: loss.off.mean(),
             field_of_nothing: field.abs().mean() * size as f64,
-            pixels: Some(from_real.inner().mean()),
-            pixels_of_nothing: Some((led - pairs.images.clone()).abs().mean()),
-            outside: (painted * (full(mask).neg() + 1.0)).mean(),
-            shading: of_shading.inner(),
+            pixels: Some(loss.from_real.mean()),
+            pixels_of_nothing: Some((pairs.led_images() - pairs.images.clone()).abs().mean()),
+            outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
+            shading: loss.shading.inner(),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! This is GANimation: networks, losses, gradients and training steps give the numbers of a PyTorch implementation,
-//! stored in `assets/reference/` by the script beside them.
+//! stored in `assets/reference/` by the scripts beside them.
 //!
 //! In f64 on the CPU up to 1e-9, in f32 on every device that is compiled in and present. Build with the backends to be
 //! checked, for example `cargo test --release -p ganimation --features wgpu,ndarray --test reference`.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+mod motion;
 mod numbers;
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Gradients, Tensor};
 use ganimation::device;
 use ganimation_model::{
     LossWeights, Preset, critic_loss, generator_loss, gradient_penalty, state_dict, take_gradients,
@@ -46,12 +47,17 @@ const F32: Tolerance = Tolerance {
 
 /// Runs `check` in f64 on the CPU and in f32 on every device.
 fn everywhere(check: impl Fn(&Inputs, Tolerance)) {
+    on_devices(|device, dtype, tolerance| check(&Inputs::new(device, dtype), tolerance));
+}
+
+/// [`everywhere`] for other inputs.
+fn on_devices(check: impl Fn(&Device, DType, Tolerance)) {
     let cpu = device::resolve("flex".parse().unwrap()).unwrap();
     println!("f64 on the CPU");
-    check(&Inputs::new(&cpu, DType::F64), F64);
+    check(&cpu, DType::F64, F64);
     for found in device::devices() {
         println!("f32 on {}: {:?}", found.choice(), found.device);
-        check(&Inputs::new(&found.device, DType::F32), F32);
+        check(&found.device, DType::F32, F32);
     }
 }
 
@@ -248,7 +254,12 @@ fn weights<M: Module>(network: &M) -> Numbers {
 }
 
 fn gradients<M: Module>(network: &M, loss: &Tensor<1>) -> Numbers {
-    take_gradients(network, &mut loss.backward())
+    taken(network, &mut loss.backward())
+}
+
+/// The gradients of `network` among `all`.
+fn taken<M: Module>(network: &M, all: &mut Gradients) -> Numbers {
+    take_gradients(network, all)
         .into_iter()
         .map(|(name, gradient)| (name, gradient.into_data()))
         .collect()

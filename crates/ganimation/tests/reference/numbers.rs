@@ -14,7 +14,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/referenc
 /// Tensors by name.
 pub(crate) type Numbers = BTreeMap<String, TensorData>;
 
-/// Reads one of the files that `reference.py` wrote; bytes become f64.
+/// Reads one of the files that the scripts beside them wrote; all numbers become f64.
 pub(crate) fn stored(name: &str) -> Numbers {
     let bytes = fs::read(format!("{FOLDER}/{name}.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -22,6 +22,7 @@ pub(crate) fn stored(name: &str) -> Numbers {
         .map(|(name, view)| {
             let dtype = match view.dtype() {
                 Dtype::F64 => DType::F64,
+                Dtype::F16 => DType::F16,
                 Dtype::U8 => DType::U8,
                 other => panic!("{name} is stored as {other:?}"),
             };
@@ -102,14 +103,23 @@ impl Inputs {
     }
 
     fn filled<M: Module>(&self, fresh: M, network: &str) -> M {
-        struct Cast(DType);
-        impl ModuleMapper for Cast {
-            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-                param.map(|tensor| tensor.inner().cast(self.0).autodiff().require_grad())
-            }
-        }
-        load_state_dict(fresh.map(&mut Cast(self.dtype)), self.weights(network)).unwrap()
+        filled(fresh, self.weights(network), self.dtype)
     }
+}
+
+/// `fresh` with stored weights, in `dtype`.
+pub(crate) fn filled<M: Module>(fresh: M, weights: Numbers, dtype: DType) -> M {
+    struct Cast(DType);
+    impl ModuleMapper for Cast {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let trained = param.is_require_grad();
+            param.map(|tensor| {
+                let tensor = tensor.inner().cast(self.0).autodiff();
+                tensor.set_require_grad(trained)
+            })
+        }
+    }
+    load_state_dict(fresh.map(&mut Cast(dtype)), weights).unwrap()
 }
 
 /// Checks that `found` is the reference up to `tolerance` times the reference tensor's norm, every tensor of it.

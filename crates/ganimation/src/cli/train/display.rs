@@ -71,14 +71,48 @@ impl Observer for Display {
 /// Rate, time left, and the losses that tell whether a run is healthy.
 fn summary(progress: &Progress) -> String {
     let left = Duration::try_from_secs_f64(progress.seconds_left.max(0.0).round()).unwrap_or_default();
-    format!(
-        "{:.0} faces/s, {} left, {:.0}% waiting | AUs: critic {:.4}, generator {:.4} | cycle {:.4} | painted {:.3}",
+    let pace = format!(
+        "{:.0} faces/s, {} left, {:.0}% waiting | AUs: critic {:.4}, generator {:.4}",
         progress.faces_per_second,
         indicatif::HumanDuration(left),
         100.0 * progress.waiting,
         progress.critic_aus,
         progress.generator_aus,
-        progress.cycle,
-        progress.painted,
-    )
+    );
+    match &progress.motion {
+        // Of what they would be if the network did nothing.
+        Some(motion) => format!(
+            "{pace} | field {:.2} of {:.2} px | pixels {:.4} of {:.4} | painted {:.3}",
+            motion.field, motion.field_of_nothing, motion.pixels, motion.pixels_of_nothing, progress.painted,
+        ),
+        None => format!(
+            "{pace} | cycle {:.4} | painted {:.3}",
+            progress.cycle, progress.painted
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ganimation_train::MotionProgress;
+
+    use super::*;
+
+    #[test]
+    fn a_motion_run_is_told_beside_doing_nothing() {
+        let mut progress = Progress::default();
+        assert!(summary(&progress).contains("cycle 0.0000"));
+        progress.motion = Some(MotionProgress {
+            field: 0.25,
+            field_of_nothing: 1.5,
+            pixels: 0.03,
+            pixels_of_nothing: 0.05,
+            ..MotionProgress::default()
+        });
+        let told = summary(&progress);
+        assert!(
+            told.contains("field 0.25 of 1.50 px | pixels 0.0300 of 0.0500"),
+            "{told}"
+        );
+    }
 }

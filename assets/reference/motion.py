@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""Makes motion.safetensors beside it: the motion network in plain PyTorch, double precision, true double backward.
+
+Written from this project's own description of the network and its losses. Usage: python3 motion.py [FOLDER]
+"""
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+FOLDER = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent
+AUS, SIZE, FACES, CHANNELS, BLOCKS = 17, 64, 2, 2, 1
+# Faces of this size are what the generator alone is compared on: no square, and small enough to keep.
+HEIGHT, WIDTH = 24, 32
+MAX_MOTION, MAX_SHADING, ORDER_GAIN, MATCH_GAIN, SLOPE = 0.12, 0.2, 2.0, 4.0, 0.05
+# Top, bottom, left, right in eighths of the side.
+MOUTH, EYES = (4, 8, 1, 7), (1, 4, 0, 8)
+torch.set_default_dtype(torch.float64)
+torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+class Norm(nn.Module):
+    """Scale and shift are changed by the orders."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(c)), nn.Parameter(torch.zeros(c))
+        self.orders = nn.Linear(AUS, 2 * c, bias=False)
+
+    def forward(self, x, orders):
+        x = F.instance_norm(x, weight=self.weight, bias=self.bias, eps=1e-5)
+        scale, shift = self.orders(ORDER_GAIN * orders)[:, :, None, None].chunk(2, 1)
+        return x * (1 + scale) + shift
+
+
+class Ordered(nn.Sequential):
+    def forward(self, x, orders):
+        for layer in self:
+            x = layer(x, orders) if isinstance(layer, (Norm, Residual)) else layer(x)
+        return x
+
+
+class Residual(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        conv = lambda: nn.Conv2d(c, c, 3, 1, 1, bias=False)
+        self.main = Ordered(conv(), Norm(c), nn.ReLU(), conv(), Norm(c))
+
+    def forward(self, x, orders):
+        return x + self.main(x, orders)
+
+
+def enlarged(x, height, width):
+    return F.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def warp(x, field):
+    """Reads every pixel from where `field` points, in shares of width and height."""
+    height, width = x.shape[2:]
+    centers = lambda n: (torch.arange(n) + 0.5) / n * 2 - 1
+    identity = torch.stack(torch.meshgrid(centers(width), centers(height), indexing="xy"), -1)[None]
+    grid = identity + 2 * field.permute(0, 2, 3, 1)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+class Enlarging(nn.Conv2d):
+    """Each pixel twice in both directions, then a convolution."""
+
+    def __init__(self, i, o):
+        super().__init__(i, o, 3, 1, 1, bias=False)
+
+    def forward(self, x):
+        return super().forward(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+class Generator(nn.Module):
+    """With an edge kernel of 7 it enlarges by transposed convolutions, as the pilot does."""
+
+    def __init__(self, edge, c=CHANNELS):
+        super().__init__()
+        conv = lambda i, o, k, s, p: [nn.Conv2d(i, o, k, s, p, bias=False), Norm(o), nn.ReLU()]
+        twice = lambda i, o: nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False) if edge == 7 else Enlarging(i, o)
+        up = lambda i, o: [twice(i, o), Norm(o), nn.ReLU()]
+        self.main = Ordered(
+            *conv(12, c, edge, 1, edge // 2), *conv(c, 2 * c, 4, 2, 1), *conv(2 * c, 4 * c, 4, 2, 1),
+            *[Residual(4 * c) for _ in range(BLOCKS)], *up(4 * c, 2 * c), *up(2 * c, c))
+        head = lambda o, bias=False: nn.Sequential(nn.Conv2d(c, o, edge, 1, edge // 2, bias=bias))
+        self.img_reg, self.attetion_reg = head(12), head(4, bias=True)
+        self.motion_reg, self.shading_reg = head(2), head(1)
+
+    def forward(self, x, orders):
+        height, width = x.shape[2:]
+        h = self.main(F.pixel_unshuffle(x, 2), orders)
+        # Less is done for orders that add up to next to nothing, and nothing for none.
+        whole = (orders.abs().sum(1) / 0.1).clamp(max=1)[:, None, None, None]
+        color = torch.tanh(F.pixel_shuffle(self.img_reg(h), 2))
+        attention = 1 - whole * (1 - torch.sigmoid(F.pixel_shuffle(self.attetion_reg(h), 2)))
+        motion = whole * MAX_MOTION * torch.tanh(F.avg_pool2d(self.motion_reg(h), 2))
+        shading = whole * MAX_SHADING * torch.tanh(F.avg_pool2d(self.shading_reg(h), 2))
+        moved = warp(x, enlarged(motion, height, width))
+        # Brightness counts from black, which is -1.
+        kept = ((moved + 1) * (1 + enlarged(shading, height, width)) - 1).clamp(-1, 1)
+        image = attention * kept + (1 - attention) * color
+        return dict(image=image, attention=attention, color=color, motion=motion, shading=shading)
+
+
+def strided(sizes):
+    layers = [[nn.Conv2d(i, o, 4, 2, 1), nn.LeakyReLU(SLOPE)] for i, o in zip(sizes, sizes[1:])]
+    return nn.Sequential(*sum(layers, []))
+
+
+class Part(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.main = strided([3, c, 2 * c, 4 * c])
+        self.realness, self.matching = nn.Conv2d(4 * c, 1, 3, 1, 1), nn.Conv2d(4 * c, AUS, 1)
+
+    def forward(self, x):
+        top = self.main(x)
+        return self.realness(top).flatten(1), self.matching(top.mean((2, 3), keepdim=True)).flatten(1)
+
+
+class Discriminator(nn.Module):
+    def __init__(self, c=CHANNELS, local=CHANNELS):
+        super().__init__()
+        # Half of 64 pixels, halved until two are left.
+        self.whole = strided([3, c, 2 * c, 4 * c, 8 * c])
+        head = lambda o: nn.Conv2d(8 * c, o, 2)
+        self.realness, self.matching, self.aus = head(1), head(AUS), head(AUS)
+        self.mouth, self.eyes = Part(local), Part(local)
+        self.register_buffer("mean_aus", torch.zeros(AUS))
+
+    def forward(self, x, aus):
+        """Score `[batch]`, patches, action units."""
+        cut = lambda part: x[:, :, part[0] * SIZE // 8:part[1] * SIZE // 8, part[2] * SIZE // 8:part[3] * SIZE // 8]
+        key = MATCH_GAIN * (aus - self.mean_aus)
+        top = self.whole(F.avg_pool2d(x, 2))
+        (patches, of_mouth), (more, of_eyes) = self.mouth(cut(MOUTH)), self.eyes(cut(EYES))
+        matching = self.matching(top).flatten(1) + of_mouth + of_eyes
+        score = self.realness(top).flatten() + (matching * key).sum(1)
+        return score, torch.cat([patches, more], 1), self.aus(top).flatten(1)
+
+
+def drawn(network, seed):
+    """Weights on both sides of zero everywhere, and of a size that neither saturates nor starves."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, p in network.named_parameters():
+            if p.dim() == 4:
+                p.copy_(torch.randn_like(p) * (2 / p[0].numel()) ** 0.5)
+            elif "orders" in name:
+                p.copy_(0.1 * torch.randn_like(p))
+            elif name.endswith("weight"):
+                p.copy_(1 + 0.3 * torch.randn_like(p))
+            else:
+                p.copy_(0.2 * torch.randn_like(p))
+        for name, b in network.named_buffers():
+            b.copy_(torch.rand_like(b) * 0.3)
+    return network
+
+
+def penalty(critic, images, aus):
+    """R1: the squared gradient of score and mean patch at real faces."""
+    images = images.detach().requires_grad_()
+    score, patches, _ = critic(images, aus)
+    gradient, = torch.autograd.grad(score.sum() + patches.mean(1).sum(), images, create_graph=True)
+    return gradient.pow(2).flatten(1).sum(1).mean()
+
+
+# The default weights of both stages.
+TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
+              shading=6.0)
+MATCHED = dict(adversarial=0.5, patches=0.7, mismatched=0.5, aus=20.0, r1=0.05, r1_every=8, cycle=10.0, cycle_inside=8.0,
+               cycle_every=2, paint=40.0, paint_inside=0.1, paint_variation=1.0, motion=160.0, shading=6.0,
+               shading_variation=2.0, identity=10.0, pixels=6.0, pixels_inside=4.0)
+
+
+def full(mask):
+    return enlarged(mask, SIZE, SIZE)
+
+
+def led(b):
+    """The pairs' real faces, led back by the teacher."""
+    return warp(b["pairs/images"], full(b["pairs/lead"]))
+
+
+def variation(x):
+    return (x[:, :, 1:] - x[:, :, :-1]).abs().mean() + (x[..., 1:] - x[..., :-1]).abs().mean()
+
+
+def taught(generator, b, w=TAUGHT):
+    x, both = b["images"], lambda name: torch.cat([b[name], b[f"pairs/{name}"]])
+    orders = torch.cat([b["targets"] - b["aus"], b["pairs/aus"] - b["pairs/led_aus"]])
+    edit = generator(torch.cat([x, led(b)]), orders)
+    share = torch.tensor([1.0] * len(x) + [w["motion_in_pairs"]] * len(b["pairs/aus"]))
+    off = (edit["motion"] - both("field")).abs().mean((1, 2, 3)) * SIZE
+    painted = F.avg_pool2d(1 - edit["attention"], 2).clamp(1e-4, 1 - 1e-4)
+    mask, seam = both("mask"), both("seam")
+    of_mask = -(w["mask_inside"] * mask * painted.log() + (1 - mask) * (1 - seam) * (1 - painted).log()).mean()
+    difference = (edit["image"][len(x):] - b["pairs/images"]).abs()
+    terms = dict(
+        motion=(off * share).mean(), mask=of_mask, copy=(edit["color"][:len(x)] - x).abs().mean(),
+        pixels=(difference * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean(),
+        shading=edit["shading"].abs().mean())
+    return sum(w[name] * term for name, term in terms.items()), terms
+
+
+def judged(critic, b, edited, w=MATCHED):
+    x, aus = b["images"], b["aus"]
+    score, patches, read = critic(x, aus)
+    of_edited, patches_edited, _ = critic(edited, b["targets"])
+    others = aus.roll(-1, 0)  # each face with the action units of the next one
+    differs = ((others - aus).pow(2).sum(1) / 0.5).clamp(max=1)
+    mismatched = (F.softplus(critic(x, others)[0]) * differs).mean()
+    of_patches = F.softplus(-patches).mean() + F.softplus(patches_edited).mean()
+    terms = dict(realness=of_edited.mean() - score.mean(), aus=(read - aus).pow(2).mean(), penalty=penalty(critic, x, aus))
+    terms["total_without_r1"] = (F.softplus(-score).mean() + F.softplus(of_edited).mean() + w["mismatched"] * mismatched
+                                 + w["patches"] * of_patches + w["aus"] * terms["aus"])
+    return terms["total_without_r1"] + w["r1"] * w["r1_every"] * terms["penalty"], terms
+
+
+def pleased(generator, critic, b, w=MATCHED):
+    """The generator's loss with the cycle and the pairs."""
+    x, aus, targets = b["images"], b["aus"], b["targets"]
+    edit = generator(x, targets - aus)
+    score, patches, read = critic(edit["image"], targets)
+    shown = critic(x, aus)[2].detach()
+    change = (read - shown - (targets - aus)).pow(2).mean()
+    free = full(torch.maximum(b["mask"], b["seam"]))
+    price = 1 - (1 - w["paint_inside"]) * free
+    nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
+    back = generator(edit["image"], aus - targets)
+    # What comes back may be painted where the teacher allows it, and must be right there above all.
+    cycle = ((back["image"] - x).abs() * (1 + w["cycle_inside"] * free)).mean()
+    cycle = cycle + w["paint"] / w["cycle"] * ((1 - back["attention"]) * price).mean()
+    again = generator(led(b), b["pairs/aus"] - b["pairs/led_aus"])
+    difference = (again["image"] - b["pairs/images"]).abs()
+    terms = dict(
+        score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
+        aus=0.5 * change + 0.5 * (read - targets).pow(2).mean(),
+        motion=(edit["motion"] - b["field"]).abs().mean(), paint=((1 - edit["attention"]) * price).mean(),
+        paint_variation=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
+        shading_variation=variation(edit["shading"]),
+        identity=((edit["image"] - x).abs().mean((1, 2, 3)) * nothing).mean(), cycle=cycle,
+        pixels=(difference * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean())
+    factors = {**w, "score": w["adversarial"], "cycle": w["cycle"] * w["cycle_every"], "pixels": 2 * w["pixels"]}
+    return sum(factors[name] * term for name, term in terms.items()), terms
+
+
+def gradients(network, loss):
+    """Of every parameter that the loss reaches."""
+    found = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True, retain_graph=True)
+    return {n: g for (n, _), g in zip(network.named_parameters(), found) if g is not None and g.any()}
+
+
+def lessons(count, draw, prefix=""):
+    """What a teacher might say; only its numbers matter here."""
+    field = 0.05 * (2 * draw(count, 2, SIZE // 4, SIZE // 4) - 1)
+    blob = lambda: (draw(count, 1, SIZE // 2, SIZE // 2) - 0.7).clamp(min=0) / 0.3
+    return {f"{prefix}field": field, f"{prefix}mask": blob(), f"{prefix}seam": blob()}
+
+
+def batch(draw):
+    """Two faces, the second of which is asked for next to nothing, and two pairs."""
+    torch.manual_seed(3)
+    pixels = torch.randint(0, 256, (2, FACES, 3, SIZE, SIZE), dtype=torch.uint8)
+    aus, targets = 0.5 * draw(FACES, AUS), draw(FACES, AUS)
+    targets[1] = aus[1]
+    aus[1, 0], targets[1, 0] = 0.0625, 0.0625 + 2**-11  # in half precision too
+    b = {"aus": aus, "targets": targets, **lessons(FACES, draw)}
+    pairs = {"pairs/aus": draw(FACES, AUS), "pairs/led_aus": 0.5 * draw(FACES, AUS)}
+    lead = {"pairs/lead": 0.05 * (2 * draw(FACES, 2, SIZE // 4, SIZE // 4) - 1)}
+    b |= pairs | lead | lessons(FACES, draw, "pairs/")
+    # Half precision keeps the file small; computed is with what it rounds to. It holds bytes exactly.
+    b = {name: tensor.half() for name, tensor in b.items()}
+    stored = {"pixels": pixels[0].half(), "pairs/pixels": pixels[1].half(), **b}
+    images = pixels.double() / 127.5 - 1
+    return stored, {**{n: t.double() for n, t in b.items()}, "images": images[0], "pairs/images": images[1]}
+
+
+def main():
+    torch.manual_seed(7)
+    kept, draw = {}, torch.rand
+    pixels = torch.randint(0, 256, (FACES, 3, HEIGHT, WIDTH), dtype=torch.uint8)
+    orders = 2 * draw(FACES, AUS) - 1
+    orders[1] *= 0.06 / orders[1].abs().sum()  # of which less is done
+    # The scalar whose gradients are kept weighs image and motion with noise.
+    weighed = dict(image=torch.randn(FACES, 3, HEIGHT, WIDTH), motion=torch.randn(FACES, 2, HEIGHT // 4, WIDTH // 4))
+    kept |= {"pixels": pixels.half(), "orders": orders, **{f"noise/{n}": t for n, t in weighed.items()}}
+    for edge in (3, 7):
+        generator = drawn(Generator(edge), edge)
+        x = (pixels.double() / 127.5 - 1).requires_grad_()
+        edit = generator(x, orders)
+        loss = sum((edit[name] * noise).mean() for name, noise in weighed.items())
+        of_input, = torch.autograd.grad(loss, x, retain_graph=True)
+        kept |= {f"generator_{edge}/{n}": v for n, v in generator.state_dict().items()}
+        kept |= {f"edit_{edge}/{n}": v for n, v in edit.items()}
+        kept |= {f"gradient_{edge}/{n}": g for n, g in gradients(generator, loss).items()}
+        kept |= {f"gradient_{edge}/input": of_input, f"loss_{edge}": loss[None]}
+
+    stored, b = batch(draw)
+    generator, critic = drawn(Generator(3), 3), drawn(Discriminator(), 2)
+    score, patches, read = critic(b["images"], b["aus"])
+    of_penalty = penalty(critic, b["images"], b["aus"])
+    kept |= {f"batch/{n}": t for n, t in stored.items()}
+    kept |= {f"discriminator/{n}": v for n, v in critic.state_dict().items()}
+    kept |= {"verdict/score": score, "verdict/patches": patches, "verdict/aus": read, "penalty": of_penalty[None]}
+    kept |= {f"penalty_gradient/{n}": g for n, g in gradients(critic, of_penalty).items()}
+
+    def keep(name, network, total, terms):
+        nonlocal kept
+        kept |= {f"{name}/{n}": t[None] for n, t in {**terms, "total": total}.items()}
+        kept |= {f"{name}_gradient/{n}": g for n, g in gradients(network, total).items()}
+        print(name, {n: round(t.item(), 5) for n, t in {**terms, "total": total}.items()})
+
+    keep("taught", generator, *taught(generator, b))
+    edited = generator(b["images"], b["targets"] - b["aus"])["image"].detach()
+    keep("judged", critic, *judged(critic, b, edited))
+    keep("pleased", generator, *pleased(generator, critic, b))
+    kept = {n: t.detach().contiguous() for n, t in kept.items()}
+    save_file(kept, FOLDER / "motion.safetensors")
+    print(len(kept), "tensors,", sum(t.numel() * t.element_size() for t in kept.values()), "bytes")
+
+
+main()

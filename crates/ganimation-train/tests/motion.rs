@@ -1,0 +1,266 @@
+//! Runs of the motion network on drawn faces.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use common::drawn::drawn_dataset;
+use common::{Fixture, never};
+use ganimation_data::{Dataset, Split};
+use ganimation_model::{Orders, weights::load_generator};
+use ganimation_train::{
+    AdamConfig, Error, History, Limits, Network, Observer, Outcome, Overlay, Progress, Run, TrainConfig,
+};
+
+/// Steps of a taught stage that learns something: some seconds' worth.
+const STEPS: u64 = 120;
+
+/// Both stages of a small network in eight steps.
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let data = drawn_dataset(folder.path(), true);
+    let dataset = Dataset::open(&data).unwrap();
+    let mut config = TrainConfig {
+        image_size: 64,
+        generator_channels: 2,
+        generator_blocks: 1,
+        discriminator_channels: 2,
+        batch_size: 4,
+        steps: Some(8),
+        log_every: 1,
+        checkpoint_every: 100,
+        checkpoint_keep: 5,
+        preview_every: 8,
+        validate_every: 4,
+        seed: 11,
+        ..TrainConfig::motion(&data)
+    };
+    config.motion.taught_steps = 3;
+    config.motion.local_channels = 2;
+    Fixture {
+        config: config.with_mean_aus(dataset.split(Split::Train)),
+        dataset,
+        folder,
+    }
+}
+
+fn assert_same_checkpoints(expected: &Path, found: &Path) {
+    let mut compared = 0;
+    for entry in fs::read_dir(expected).unwrap() {
+        let expected = entry.unwrap().path();
+        let found = found.join(expected.file_name().unwrap());
+        assert!(
+            fs::read(&expected).unwrap() == fs::read(&found).unwrap(),
+            "{} differs",
+            found.display()
+        );
+        compared += 1;
+    }
+    assert_eq!(compared, 5, "both networks, the average, both optimisers");
+}
+
+#[test]
+fn a_run_that_stops_in_either_stage_or_between_them_ends_bit_for_bit_the_same() {
+    let fixture = fixture();
+    let folder = fixture.folder.path();
+    let train =
+        |run: &mut Run, limits: Limits| run.train(&fixture.dataset, limits, &mut (), &never()).unwrap();
+    let mut whole = fixture.start("whole");
+    assert_eq!(train(&mut whole, Limits::default()), Outcome::Finished);
+    // In the taught stage, between the stages, before a step with R1 and pairs, and in the matched one.
+    for stop in [2, 3, 4, 6] {
+        let name = format!("stop_{stop}");
+        let mut part = fixture.start(&name);
+        assert_eq!(train(&mut part, stop.into()), Outcome::Stopped { step: stop });
+        drop(part);
+        let mut resumed = fixture.resume(&name);
+        assert_eq!(resumed.step(), stop);
+        train(&mut resumed, Limits::default());
+        assert_same_checkpoints(
+            &folder.join("whole/checkpoints/step-8"),
+            &folder.join(&name).join("checkpoints/step-8"),
+        );
+    }
+}
+
+#[test]
+fn a_motion_run_measures_its_own_losses_and_writes_weights_with_relative_orders() {
+    #[derive(Default)]
+    struct Heard(Vec<Progress>, usize);
+    impl Observer for Heard {
+        fn measured(&mut self, progress: &Progress) {
+            self.0.push(progress.clone());
+        }
+        fn previewed(&mut self, path: &Path) {
+            assert!(image::open(path).unwrap().width() > 64);
+            self.1 += 1;
+        }
+    }
+    let mut fixture = fixture();
+    fixture.config.motion.matched.r1_every = 2;
+    let mut heard = Heard::default();
+    fixture
+        .start("run")
+        .train(&fixture.dataset, Limits::default(), &mut heard, &never())
+        .unwrap();
+    assert_eq!((heard.0.len(), heard.1), (8, 1));
+    let history = History::read(&fixture.folder.path().join("run")).unwrap();
+    let motions = |lines: &[Progress]| -> Vec<_> { lines.iter().map(|line| line.motion.clone()).collect() };
+    assert_eq!(motions(&history.metrics), motions(&heard.0));
+    for line in &history.metrics {
+        let motion = line.motion.as_ref().unwrap();
+        let measured = [
+            motion.field,
+            motion.field_of_nothing,
+            motion.pixels,
+            motion.pixels_of_nothing,
+            motion.outside,
+        ];
+        assert!(
+            measured.iter().all(|value| value.is_finite() && *value > 0.0),
+            "{line:?}"
+        );
+        assert!(motion.shading.is_finite() && line.critic_aus > 0.0, "{line:?}");
+        // The first stage has none of the second one's terms; they stay from one step that computes them to the next.
+        let matched = line.step > 3;
+        assert_eq!(line.generator_aus > 0.0, matched, "{line:?}");
+        assert_eq!(line.cycle > 0.0, matched, "{line:?}");
+        assert_eq!(line.penalty > 0.0, line.step > 4, "{line:?}");
+    }
+    assert_eq!(history.validations.len(), 2);
+    let plot = history.plot();
+    assert!(
+        plot.contains("in pixels") && !plot.contains("generator every"),
+        "{plot}"
+    );
+    assert!(!plot.contains("nothing measured yet"));
+
+    let weights = fixture.folder.path().join("run/generator.safetensors");
+    let (generator, metadata) = load_generator(&weights, &Device::flex()).unwrap();
+    assert_eq!(metadata.orders, Orders::Relative);
+    assert_eq!(generator.orders(), Orders::Relative);
+    assert!(
+        metadata
+            .training
+            .starts_with("8 steps of 4 faces, the first 3 taught")
+    );
+}
+
+#[test]
+fn faces_without_landmarks_are_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = drawn_dataset(folder.path(), false);
+    let config = TrainConfig {
+        data: data.clone(),
+        ..fixture().config
+    };
+    let mut run = Run::start(folder.path().join("run"), config, &Device::flex()).unwrap();
+    let dataset = Dataset::open(&data).unwrap();
+    let error = run.train(&dataset, 1, &mut (), &never()).unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.starts_with("0 face(s) have landmarks") && told.contains("add landmarks.csv"),
+        "{told}"
+    );
+}
+
+#[test]
+fn settings_that_do_not_suit_the_motion_network_are_refused() {
+    let config = fixture().config;
+    let odd = TrainConfig {
+        batch_size: 5,
+        ..config.clone()
+    };
+    let told = odd.check().unwrap_err().to_string();
+    assert!(
+        told.starts_with("setting `batch_size` is 5; expected an even number"),
+        "{told}"
+    );
+    config.check_devices(1).unwrap();
+    let told = config.check_devices(2).unwrap_err().to_string();
+    assert!(
+        told.starts_with("setting `network` is motion; expected paper, for several devices"),
+        "{told}"
+    );
+    for (change, expected) in [("motion.matched.r1_every", 0), ("motion.local_channels", 0)] {
+        let mut overlay = Overlay::default();
+        overlay.set(change, expected).unwrap();
+        let told = config
+            .overlaid(&overlay)
+            .unwrap()
+            .check()
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains(change), "{told}");
+    }
+}
+
+#[test]
+fn neither_the_network_nor_its_stages_change_on_resume() {
+    let fixture = fixture();
+    fixture
+        .start("run")
+        .train(&fixture.dataset, 1, &mut (), &never())
+        .unwrap();
+    let folder = fixture.folder.path().join("run");
+    let resume = |change: &str| {
+        let mut overlay = Overlay::default();
+        overlay.set_text(change).unwrap();
+        Run::resume_changed(&folder, &overlay, &Device::flex())
+    };
+    for (change, name) in [
+        ("network=paper", "network"),
+        ("motion.taught_steps=5", "motion.taught_steps"),
+        ("motion.local_channels=3", "motion.local_channels"),
+    ] {
+        let error = resume(change).unwrap_err();
+        assert!(
+            matches!(&error, Error::Unchangeable { name: found, .. } if found == name),
+            "{error}"
+        );
+    }
+    let (run, changes) = resume("motion.matched.paint=10").unwrap();
+    assert_eq!(changes[0].to_string(), "motion.matched.paint: 40 -> 10");
+    assert_eq!(run.config().network, Network::Motion);
+}
+
+#[test]
+fn the_taught_stage_moves_nearer_to_the_teacher_than_doing_nothing() {
+    struct Last(Vec<(f32, f32)>);
+    impl Observer for Last {
+        fn measured(&mut self, progress: &Progress) {
+            let motion = progress.motion.as_ref().unwrap();
+            self.0.push((motion.field, motion.field_of_nothing));
+        }
+    }
+    let mut fixture = fixture();
+    fixture.config.steps = Some(STEPS);
+    fixture.config.motion.taught_steps = STEPS;
+    fixture.config.generator_channels = 8;
+    fixture.config.batch_size = 8;
+    fixture.config.adam = AdamConfig {
+        rate: 4e-3,
+        ..fixture.config.adam
+    };
+    fixture.config.validate_faces = 0;
+    // Drawn faces hardly move; so there is more to learn.
+    fixture.config.motion.gains = [6.0; 17];
+    let mut last = Last(Vec::new());
+    fixture
+        .start("run")
+        .train(&fixture.dataset, Limits::default(), &mut last, &never())
+        .unwrap();
+    let share = |lines: &[(f32, f32)]| {
+        let (field, nothing) = lines
+            .iter()
+            .fold((0.0, 0.0), |sum, line| (sum.0 + line.0, sum.1 + line.1));
+        field / nothing
+    };
+    let (first, last) = (share(&last.0[..20]), share(&last.0[last.0.len() - 20..]));
+    println!("{first} of doing nothing in the first steps, {last} in the last");
+    assert!(last < 0.9, "{last} of what doing nothing is off, after {first}");
+}
