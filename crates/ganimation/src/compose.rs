@@ -48,7 +48,14 @@ pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: b
         false => edit.color.clone(),
     };
     let painted = fade(enlarge(edit.attention.clone(), size).clamp(0.0, 1.0).neg() + 1.0);
-    let full = |part: &Option<Tensor<4>>| part.as_ref().map(|part| fade(enlarge(part.clone(), size)));
+    // At the network's own size exactly as the edit equation has it.
+    let own = edit.color.dims()[2] == size;
+    let full = |part: &Option<Tensor<4>>| {
+        part.as_ref().map(|part| match own {
+            true => fade(ganimation_model::enlarge(part.clone(), [size; 2])),
+            false => fade(enlarge(part.clone(), size)),
+        })
+    };
     let (motion, shading) = (full(&edit.motion), full(&edit.shading));
     let original = pixels::tensor_from_images(&[cut], &device);
     let nothing = (Tensor::ones_like(&painted), original.zeros_like());
