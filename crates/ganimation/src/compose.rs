@@ -67,6 +67,21 @@ pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: b
     }
 }
 
+/// Motion by this share of the face's side counts as wholly moved.
+const MOVED: f64 = 0.02;
+
+/// How much of a face an edit leaves as it is, `[1, 1, height, width]`: 1 neither moves nor is painted.
+pub(crate) fn kept(edit: &Edit) -> Tensor<4> {
+    let attention = edit.attention.clone();
+    let Some(motion) = &edit.motion else {
+        return attention;
+    };
+    let [_, _, height, width] = attention.dims();
+    let motion = ganimation_model::enlarge(motion.clone(), [height, width]);
+    let moved = (motion.square().sum_dim(1).sqrt() / MOVED).clamp(0.0, 1.0);
+    attention * (moved.neg() + 1.0)
+}
+
 /// Squares of a motion's picture along each side.
 const SQUARES: u32 = 16;
 
