@@ -50,7 +50,9 @@ impl From<Data> for Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Told(Error::Data(Data::Picture { .. })) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Told(Error::Data(Data::Picture { .. } | Data::ForeignPicture { .. })) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::Told(Error::Data(Data::PictureTooLarge { .. })) | Self::TooLarge { .. } => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
