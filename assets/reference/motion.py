@@ -284,7 +284,8 @@ def batch(draw):
 def main():
     torch.manual_seed(7)
     kept, draw = {}, torch.rand
-    pixels = torch.randint(0, 256, (FACES, 3, HEIGHT, WIDTH), dtype=torch.uint8)
+    # No black and no white: where nothing is shaded, they lie on the limits of a clamp, where slopes are a convention.
+    pixels = torch.randint(1, 255, (FACES, 3, HEIGHT, WIDTH), dtype=torch.uint8)
     orders = 2 * draw(FACES, AUS) - 1
     orders[1] *= 0.06 / orders[1].abs().sum()  # of which less is done
     # The scalar whose gradients are kept weighs image and motion with noise.
