@@ -266,7 +266,7 @@ def lessons(count, draw, prefix=""):
 def batch(draw):
     """Two faces, the second of which is asked for next to nothing, and two pairs."""
     torch.manual_seed(3)
-    pixels = torch.randint(0, 256, (2, FACES, 3, SIZE, SIZE), dtype=torch.uint8)
+    pixels = torch.randint(8, 248, (2, FACES, 3, SIZE, SIZE), dtype=torch.uint8)
     aus, targets = 0.5 * draw(FACES, AUS), draw(FACES, AUS)
     targets[1] = aus[1]
     aus[1, 0], targets[1, 0] = 0.0625, 0.0625 + 2**-11  # in half precision too
@@ -284,8 +284,8 @@ def batch(draw):
 def main():
     torch.manual_seed(7)
     kept, draw = {}, torch.rand
-    # No black and no white: where nothing is shaded, they lie on the limits of a clamp, where slopes are a convention.
-    pixels = torch.randint(1, 255, (FACES, 3, HEIGHT, WIDTH), dtype=torch.uint8)
+    # Not black, not white: at the bounds of a clamp any slope up to 1 is a gradient.
+    pixels = torch.randint(8, 248, (FACES, 3, HEIGHT, WIDTH), dtype=torch.uint8)
     orders = 2 * draw(FACES, AUS) - 1
     orders[1] *= 0.06 / orders[1].abs().sum()  # of which less is done
     # The scalar whose gradients are kept weighs image and motion with noise.

@@ -413,7 +413,7 @@ pub enum Error {
     },
 
     /// A file that is known and that this crate does not read.
-    #[error("{} is {kind}, which cannot be read", path.display())]
+    #[error("picture {} is {kind}, which cannot be read", path.display())]
     ForeignPicture {
         /// The file.
         path: PathBuf,

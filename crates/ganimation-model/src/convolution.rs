@@ -69,13 +69,13 @@ impl Conv2d {
     pub(crate) fn with_equal_subpixels(mut self, scale: usize) -> Self {
         let [output, input, height, width] = self.weight.dims();
         let count = scale * scale;
-        self.weight = self.weight.map(|weight| {
-            weight
-                .reshape([output / count, count, input, height, width])
-                .narrow(1, 0, 1)
-                .repeat_dim(1, count)
-                .reshape([output, input, height, width])
-        });
+        let equal = (self.weight.val())
+            .reshape([output / count, count, input, height, width])
+            .narrow(1, 0, 1)
+            .repeat_dim(1, count)
+            .reshape([output, input, height, width]);
+        // A parameter of its own: one that is computed from another gets no gradient.
+        self.weight = Param::from_tensor(equal.detach());
         self
     }
 

@@ -460,4 +460,24 @@ mod tests {
         let by = generator.edit(face, target - shown);
         towards.image.into_data().assert_eq(&by.image.into_data(), true);
     }
+
+    #[test]
+    fn every_weight_of_a_fresh_network_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        for config in [
+            GeneratorConfig::new().with_channels(4),
+            GeneratorConfig::motion(4),
+        ] {
+            let generator = config.with_blocks(1).init(&device);
+            let face = Tensor::random([1, 3, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+            let edit = generator.edit(face, Tensor::ones([1, AU_COUNT], &device));
+            let mut gradients = edit.image.square().sum().backward();
+            let reached = crate::take_gradients(&generator, &mut gradients);
+            let missed: Vec<_> = (crate::state_dict(&generator).into_iter())
+                .map(|(name, _)| name)
+                .filter(|name| !reached.contains_key(name))
+                .collect();
+            assert!(missed.is_empty(), "{missed:?}");
+        }
+    }
 }

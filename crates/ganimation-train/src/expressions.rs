@@ -8,10 +8,16 @@ use ganimation_model::Orders;
 pub(crate) struct Expression {
     /// What to call it under a picture.
     pub(crate) name: &'static str,
-    asked: &'static [(ActionUnit, f32)],
+    /// The action units that it names.
+    pub(crate) asked: &'static [(ActionUnit, f32)],
 }
 
 impl Expression {
+    /// The same under another name.
+    pub(crate) const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
     /// The complete target.
     pub(crate) fn target(self) -> Intensities {
         let mut target = Intensities::default();
@@ -54,6 +60,28 @@ pub(crate) const SMILE: Expression = Expression {
         (ActionUnit::CheekRaiser, 3.0),
         (ActionUnit::LipCornerPuller, 4.0),
         (ActionUnit::LipsPart, 3.0),
+    ],
+};
+
+/// A smile with the lips together.
+pub(crate) const CLOSED_SMILE: Expression = Expression {
+    name: "closed smile",
+    asked: &[
+        (ActionUnit::CheekRaiser, 2.0),
+        (ActionUnit::LipCornerPuller, 3.5),
+        (ActionUnit::LipsPart, 0.0),
+        (ActionUnit::JawDrop, 0.0),
+    ],
+};
+
+/// No trace of a smile; a face that does not smile stays as it is.
+pub(crate) const SMILE_REMOVED: Expression = Expression {
+    name: "smile removed",
+    asked: &[
+        (ActionUnit::CheekRaiser, 0.0),
+        (ActionUnit::UpperLipRaiser, 0.0),
+        (ActionUnit::LipCornerPuller, 0.0),
+        (ActionUnit::LipsPart, 0.0),
     ],
 };
 

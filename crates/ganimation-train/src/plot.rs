@@ -497,7 +497,7 @@ mod tests {
         };
         assert_eq!(points(&history, "Motion's distance"), 40);
         assert_eq!(points(&history, "Score"), 0);
-        // Score, cycle and R1.
+        // Scores, there and back, and R1.
         assert_eq!(history.plot().matches("nothing measured yet").count(), 3);
         history.config.motion.taught_steps = 100;
         assert_eq!(points(&history, "Score"), 30);

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+use std::cell::Cell;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ganimation_data::{AU_COUNT, Face, Intensities};
-use ganimation_model::{Edit, blend};
-use ganimation_train::evaluate::{Editor, Evaluation, Extent, Judge, Trial, evaluate};
+use ganimation_data::{AU_COUNT, Face, FaceBox, Intensities};
+use ganimation_model::{Edit, Orders, blend};
+use ganimation_train::evaluate::{
+    DoNothing, Editor, Evaluation, Extent, Judge, PhotoScore, PhotosScore, Scores, Trial, evaluate,
+};
 use image::{Rgb, RgbImage};
 
 const SIZE: usize = 64;
@@ -88,6 +91,69 @@ impl Editor for Painter {
     }
 }
 
+/// Makes faces redder and no brighter by a colour that grows with the mean of what is asked, outside mouth and eyes too.
+struct Bruiser;
+
+impl Editor for Bruiser {
+    fn edit(&self, images: Tensor<4>, _: Tensor<2>, aus: Tensor<2>) -> Edit {
+        let ([batch, ..], device) = (images.dims(), images.device());
+        // No luminance: 0.299 * 0.587 - 0.587 * 0.299.
+        let red = Tensor::<1>::from_data([0.587, -0.299, 0.0], &device).reshape([1, 3, 1, 1]);
+        let strength = aus.mean_dim(1).reshape([batch, 1, 1, 1]) + 0.1;
+        changed(images.clone(), images + red * strength)
+    }
+}
+
+/// Says what is asked only where it exceeds a threshold, and then all of it.
+struct Jumper;
+
+impl Editor for Jumper {
+    fn edit(&self, images: Tensor<4>, _: Tensor<2>, aus: Tensor<2>) -> Edit {
+        let batch = images.dims()[0];
+        let jumped = aus.greater_elem(0.52).float() * 0.8;
+        let place = [0..batch, 0..1, ROW..ROW + 1, COLUMN..COLUMN + AU_COUNT];
+        let line = jumped.reshape([batch, 1, 1, AU_COUNT]) * 2.0 - 1.0;
+        changed(images.clone(), images.slice_assign(place, line))
+    }
+}
+
+/// Does nothing and counts blinks that wipe everything else off a face that shows something else.
+struct Counter {
+    orders: Orders,
+    lonely_blinks: Cell<usize>,
+}
+
+impl Editor for Counter {
+    fn edit(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit {
+        let rows = |aus: &Tensor<2>| aus.clone().into_data_as::<f32>().try_to_vec::<f32>().unwrap();
+        for (current, target) in rows(&current)
+            .chunks_exact(AU_COUNT)
+            .zip(rows(&target).chunks_exact(AU_COUNT))
+        {
+            let [shown, others] = [current, target].map(|aus| aus[..AU_COUNT - 1].iter().sum::<f32>());
+            if target[AU_COUNT - 1] == 1.0 && others == 0.0 && shown > 0.0 {
+                self.lonely_blinks.set(self.lonely_blinks.get() + 1);
+            }
+        }
+        DoNothing::default().edit(images, current, target)
+    }
+
+    fn orders(&self) -> Orders {
+        self.orders
+    }
+}
+
+fn changed(images: Tensor<4>, image: Tensor<4>) -> Edit {
+    let [batch, _, height, width] = images.dims();
+    Edit {
+        motion: None,
+        shading: None,
+        attention: Tensor::zeros([batch, 1, height, width], &images.device()),
+        color: image.clone(),
+        image,
+    }
+}
+
 fn score(editor: &dyn Editor) -> Evaluation {
     let folder = tempfile::tempdir().unwrap();
     let trial = Trial {
@@ -131,6 +197,8 @@ fn an_editor_that_does_what_is_asked_has_full_marks() {
     })
     .scorecard;
     close(card.reading.mean_correlation, 1.0);
+    let card = card.scores;
+    assert_eq!(card.asks.len(), 8);
     for ask in &card.asks {
         assert!(ask.faces >= 4, "{} faces without {:?}", ask.faces, ask.units);
         close(ask.mean_rise, 3.0);
@@ -158,24 +226,146 @@ fn an_editor_that_does_what_is_asked_has_full_marks() {
     assert!(card.attention.mouth > 4.0 * card.attention.mean);
     close(card.attention.corners, 0.0);
     close(card.attention.dead, 0.0);
+    assert_eq!(card.self_edit.largest_level, 0);
+    close(card.self_edit.share_within_two_levels, 1.0);
+    for removal in &card.removal {
+        assert!(
+            removal.faces >= 3,
+            "{} faces with {:?}",
+            removal.faces,
+            removal.units
+        );
+        assert!(removal.before > 1.9, "{}", removal.before);
+        close(removal.mean_fall, removal.before);
+        close(removal.share_gone, 1.0);
+    }
+    assert_eq!(card.curve.intensities.len(), 21);
+    for curve in &card.curve.units {
+        close(curve.correlation, 1.0);
+        close(curve.largest_step_pixels, 1.0);
+        close(curve.largest_step_reading, 1.0);
+        for (read, asked) in curve.read.iter().zip(&card.curve.intensities) {
+            close(*read, f64::from(*asked));
+        }
+        // A twentieth of the red of one pixel or two.
+        let pixels = f64::from(u32::try_from(curve.units.len()).unwrap());
+        for step in &curve.pixel_steps {
+            let expected = 0.05 * pixels / 3.0 / 4096.0;
+            assert!((step - expected).abs() < 0.01 * expected, "{step}");
+        }
+    }
+    assert!(card.identity.reader_distance > 0.05);
+    close(
+        card.identity.reader_distance,
+        card.identity.reader_distance_stranger,
+    );
+}
+
+fn check_nothing(scores: &Scores) {
+    for ask in &scores.asks {
+        close(ask.mean_rise, 0.0);
+        close(ask.share_risen, 0.0);
+        close(ask.leakage, 0.0);
+    }
+    close(scores.sweep.mean_pooled_correlation, 0.0);
+    close(scores.sweep.mean_face_correlation, 0.0);
+    assert!(scores.targets.mean_error > 1.0, "{}", scores.targets.mean_error);
+    close(scores.attention.dead, 1.0);
+    close(scores.attention.mean, 0.0);
+    close(scores.cycle_error, 0.0);
+    assert_eq!(scores.expressions.len(), 8);
+    for expression in &scores.expressions {
+        assert_eq!(expression.faces, 12);
+        assert_eq!((expression.detail, expression.color), (1.0, 0.0));
+    }
+    for removal in &scores.removal {
+        assert!(removal.faces >= 3);
+        close(removal.mean_fall, 0.0);
+        close(removal.share_gone, 0.0);
+    }
+    for curve in &scores.curve.units {
+        close(curve.correlation, 0.0);
+        assert!(curve.largest_step_pixels.is_nan() && curve.largest_step_reading.is_nan());
+        assert!(curve.pixel_steps.iter().all(|step| *step < 1e-6));
+    }
+    assert_eq!(scores.self_edit.largest_level, 0);
+    close(scores.identity.reader_distance, 0.0);
+    assert!(scores.identity.reader_distance_stranger > 0.05);
 }
 
 #[test]
 fn an_editor_that_does_nothing_moves_nothing() {
-    let card = score(&Painter {
-        share: 1.0,
-        mask: |_, _| 1.0,
-    })
-    .scorecard;
-    for ask in &card.asks {
-        close(ask.mean_rise, 0.0);
-        close(ask.share_risen, 0.0);
+    check_nothing(
+        &score(&Painter {
+            share: 1.0,
+            mask: |_, _| 1.0,
+        })
+        .scorecard
+        .scores,
+    );
+}
+
+#[test]
+fn doing_nothing_stands_beside_every_editor() {
+    let beside = score(&Bruiser).scorecard.nothing;
+    check_nothing(&beside);
+    let alone = score(&DoNothing::default()).scorecard;
+    let [alone, beside, own] = [&alone.scores, &beside, &alone.nothing].map(|scores| {
+        let value: serde_json::Value = serde_json::to_value(scores).unwrap();
+        value
+    });
+    assert_eq!(
+        alone, own,
+        "remembered readings are those of the judge on unchanged faces"
+    );
+    assert_eq!(beside, own);
+}
+
+#[test]
+fn a_bruise_is_colour() {
+    let scores = score(&Bruiser).scorecard.scores;
+    for expression in &scores.expressions {
+        assert!(
+            expression.color > 10.0,
+            "{}: {}",
+            expression.name,
+            expression.color
+        );
+        assert!(
+            expression.luminance < 1.0 && expression.chroma > 2.0,
+            "{expression:?}"
+        );
     }
-    close(card.sweep.mean_pooled_correlation, 0.0);
-    close(card.sweep.mean_face_correlation, 0.0);
-    assert!(card.targets.mean_error > 1.0, "{}", card.targets.mean_error);
-    close(card.attention.dead, 1.0);
-    close(card.attention.mean, 0.0);
+    assert!(scores.self_edit.largest_level >= 7);
+    close(scores.self_edit.share_within_two_levels, 0.0);
+}
+
+#[test]
+fn a_jump_is_not_an_even_response() {
+    let scores = score(&Jumper).scorecard.scores;
+    for curve in &scores.curve.units {
+        // One step of twenty is all there is.
+        close(curve.largest_step_pixels, 20.0);
+        close(curve.largest_step_reading, 20.0);
+        assert!((0.8..0.9).contains(&curve.correlation), "{}", curve.correlation);
+        close(curve.read[10], 0.0);
+        close(curve.read[11], 4.0);
+    }
+}
+
+#[test]
+fn relative_editors_keep_what_an_expression_does_not_name() {
+    let lonely_blinks = |orders| {
+        let counter = Counter {
+            orders,
+            lonely_blinks: Cell::new(0),
+        };
+        score(&counter);
+        counter.lonely_blinks.get()
+    };
+    // Eight of the twelve faces show something; each blinks for the scores and for the sheet.
+    assert_eq!(lonely_blinks(Orders::Absolute), 2 * 8);
+    assert_eq!(lonely_blinks(Orders::Relative), 0);
 }
 
 #[test]
@@ -184,13 +374,18 @@ fn an_editor_that_goes_half_the_way_rises_by_half() {
         share: 0.5,
         mask: paints_the_line,
     })
-    .scorecard;
+    .scorecard
+    .scores;
     for ask in &card.asks {
         close(ask.mean_rise, 1.5);
         close(ask.leakage, 0.0);
     }
     assert!(card.sweep.mean_face_correlation > 0.99);
     assert!(card.targets.mean_error > 0.5);
+    for removal in &card.removal {
+        close(removal.mean_fall, removal.before / 2.0);
+        close(removal.share_gone, 0.0);
+    }
 }
 
 #[test]
@@ -199,7 +394,8 @@ fn paint_where_nothing_moves_is_seen() {
         share: 1.0,
         mask: |_, _| 0.5,
     })
-    .scorecard;
+    .scorecard
+    .scores;
     close(card.attention.corners, 0.5);
     close(card.attention.coverage, 1.0);
 }
@@ -221,14 +417,68 @@ fn an_evaluation_becomes_files() {
     assert_eq!(json["asks"][0]["units"][0], "AU12");
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();
     assert!(page.contains("a painter") && page.contains("AU45"));
+    assert!(
+        page.contains("<a href=\"edits.png\">"),
+        "the full sheet can be opened"
+    );
+    assert!(page.contains("do nothing") && page.contains("no face space"));
+    assert_eq!(json["version"], 2);
+    assert_eq!(json["nothing"]["asks"][6]["units"][0], "AU45");
+    assert_eq!(json["nothing"]["expressions"][1]["detail"], 1.0);
+    assert!(json["photos"].is_null() && json["edits"].as_u64().unwrap() > 1000);
     for name in ["edits.png", "painted.png"] {
-        assert!(image::image_dimensions(out.join(name)).unwrap().0 > 7 * 128);
+        assert!(image::image_dimensions(out.join(name)).unwrap().0 > 9 * 192);
     }
     assert!(
         std::fs::read_to_string(out.join("scorecard.md"))
             .unwrap()
             .contains("| AU12 |")
     );
+}
+
+#[test]
+fn photos_are_measured_at_their_own_resolution() {
+    // Fine stripes with a face in the middle.
+    let photo = RgbImage::from_fn(300, 200, |x, _| Rgb([if x % 4 < 2 { 100 } else { 160 }; 3]));
+    let face = FaceBox {
+        x: 100,
+        y: 60,
+        size: 100,
+        score: 1.0,
+    };
+    let mut asked = Vec::new();
+    let blurred = PhotoScore::measure("a.png", &photo, &[face], |units| {
+        asked.push(units.to_vec());
+        let mut edited = photo.clone();
+        if !units.is_empty() {
+            for y in 60..160 {
+                for x in 100..200 {
+                    edited.put_pixel(x, y, Rgb([130; 3])); // as bright as before, on average
+                }
+            }
+        } else {
+            edited.put_pixel(0, 0, Rgb([104; 3]));
+        }
+        Ok::<_, std::io::Error>(edited)
+    })
+    .unwrap();
+    assert_eq!(asked.len(), 3, "nothing, a smile, surprise");
+    assert!(asked[1].contains(&(ganimation_data::ActionUnit::LipsPart, 3.0)));
+    assert_eq!(blurred.scores.largest_level, 4);
+    for expression in &blurred.scores.expressions {
+        assert!(expression.detail < 0.15, "{}", expression.detail);
+        close(expression.color, 0.0);
+    }
+
+    let kept = PhotoScore::measure("b.png", &photo, &[face], |_| {
+        Ok::<_, std::io::Error>(photo.clone())
+    });
+    let both = PhotosScore::new(vec![blurred.clone(), kept.unwrap()]);
+    assert_eq!(both.photos[1].scores, both.nothing);
+    assert_eq!(both.scores.largest_level, 4);
+    let detail = |scores: &ganimation_train::evaluate::PhotoScores| scores.expressions[0].detail;
+    close(detail(&both.nothing), 1.0);
+    close(detail(&both.scores), f64::midpoint(detail(&blurred.scores), 1.0));
 }
 
 #[test]

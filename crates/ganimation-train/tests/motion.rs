@@ -17,7 +17,7 @@ use ganimation_train::{
 };
 
 /// Steps of a taught stage that learns something: some seconds' worth.
-const STEPS: u64 = 240;
+const STEPS: u64 = 300;
 
 /// Both stages of a small network in eight steps.
 fn fixture() -> Fixture {
@@ -229,7 +229,7 @@ fn neither_the_network_nor_its_stages_change_on_resume() {
 }
 
 #[test]
-fn the_taught_stage_moves_nearer_to_the_teacher_than_doing_nothing() {
+fn the_taught_stage_moves_towards_the_teacher() {
     struct Last(Vec<(f32, f32)>);
     impl Observer for Last {
         fn measured(&mut self, progress: &Progress) {
@@ -248,7 +248,7 @@ fn the_taught_stage_moves_nearer_to_the_teacher_than_doing_nothing() {
     };
     fixture.config.validate_faces = 0;
     // Drawn faces hardly move; so there is more to learn.
-    fixture.config.motion.gains = [3.0; 17];
+    fixture.config.motion.gains = [6.0; 17];
     let mut last = Last(Vec::new());
     fixture
         .start("run")
@@ -260,7 +260,10 @@ fn the_taught_stage_moves_nearer_to_the_teacher_than_doing_nothing() {
             .fold((0.0, 0.0), |sum, line| (sum.0 + line.0, sum.1 + line.1));
         field / nothing
     };
-    let (first, last) = (share(&last.0[..20]), share(&last.0[last.0.len() - 60..]));
+    let (first, last) = (share(&last.0[..20]), share(&last.0[last.0.len() - 20..]));
     println!("{first} of doing nothing in the first steps, {last} in the last");
-    assert!(last < 0.95, "{last} of what doing nothing is off, after {first}");
+    assert!(
+        last < 0.9 * first,
+        "{last} of what doing nothing is off, after {first}"
+    );
 }

@@ -9,7 +9,7 @@ use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{AuReader, Edit, Generator};
 use image::{GrayImage, RgbImage};
 
-use crate::compose::{moved_grid, paint};
+use crate::compose::{kept, moved_grid, paint};
 use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, whole};
 use crate::{Error, Expression, Result};
 
@@ -85,6 +85,9 @@ pub struct EditedFace {
     pub attention: GrayImage,
     /// The painted colours.
     pub color: RgbImage,
+    /// How much of the photo is left as it is: **white neither moves nor is painted**. Of weights that only paint it is the
+    /// attention.
+    pub kept: GrayImage,
     /// A grid drawn on the faded face and moved with it; absent with weights that only paint.
     pub motion: Option<RgbImage>,
 }
@@ -292,12 +295,14 @@ impl Animator {
         let faces = photo.faces.iter().zip(edits).zip(targets);
         let faces = faces.flat_map(|((face, edit), &target)| {
             paint(&mut painted, face.bounds, &edit, photo.feather);
+            let kept = pixels::gray_from_tensor(kept(&edit)).into_iter();
             let motion = edit.motion.map(|motion| moved_grid(&face.crop, motion));
             let images = pixels::images_from_tensor(edit.image).into_iter();
             let masks = pixels::gray_from_tensor(edit.attention).into_iter();
             let colors = pixels::images_from_tensor(edit.color).into_iter();
-            let parts = images.zip(masks).zip(colors);
-            parts.map(move |((image, attention), color)| EditedFace {
+            let parts = images.zip(masks).zip(colors).zip(kept);
+            parts.map(move |(((image, attention), color), kept)| EditedFace {
+                kept,
                 target,
                 image,
                 attention,

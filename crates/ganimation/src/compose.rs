@@ -48,7 +48,14 @@ pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: b
         false => edit.color.clone(),
     };
     let painted = fade(enlarge(edit.attention.clone(), size).clamp(0.0, 1.0).neg() + 1.0);
-    let full = |part: &Option<Tensor<4>>| part.as_ref().map(|part| fade(enlarge(part.clone(), size)));
+    // At the network's own size exactly as the edit equation has it.
+    let own = edit.color.dims()[2] == size;
+    let full = |part: &Option<Tensor<4>>| {
+        part.as_ref().map(|part| match own {
+            true => fade(ganimation_model::enlarge(part.clone(), [size; 2])),
+            false => fade(enlarge(part.clone(), size)),
+        })
+    };
     let (motion, shading) = (full(&edit.motion), full(&edit.shading));
     let original = pixels::tensor_from_images(&[cut], &device);
     let nothing = (Tensor::ones_like(&painted), original.zeros_like());
@@ -58,6 +65,21 @@ pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: b
     for painted in pixels::images_from_tensor(done) {
         paste(photo, &painted, face);
     }
+}
+
+/// Motion by this share of the face's side counts as wholly moved.
+const MOVED: f64 = 0.02;
+
+/// How much of a face an edit leaves as it is, `[1, 1, height, width]`: 1 neither moves nor is painted.
+pub(crate) fn kept(edit: &Edit) -> Tensor<4> {
+    let attention = edit.attention.clone();
+    let Some(motion) = &edit.motion else {
+        return attention;
+    };
+    let [_, _, height, width] = attention.dims();
+    let motion = ganimation_model::enlarge(motion.clone(), [height, width]);
+    let moved = (motion.square().sum_dim(1).sqrt() / MOVED).clamp(0.0, 1.0);
+    attention * (moved.neg() + 1.0)
 }
 
 /// Squares of a motion's picture along each side.

@@ -287,13 +287,24 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
 
     let data = format!("{ASSETS}/sample_dataset");
     let arguments = ["evaluate", "--data", &data, "--reader", "reader.safetensors"];
-    let told = desk.run(&[&arguments[..], &["--sweep-faces", "1", "-o", "card"]].concat());
+    let few = ["--sweep-faces", "1", "--curve-faces", "1", "--photos", ASSETS];
+    let told = desk.run(&[&arguments[..], &few, &["-o", "card"]].concat());
     assert_eq!(told.last().unwrap(), "card/index.html");
     let card = fs::read_to_string(desk.path("card/scorecard.json")).unwrap();
-    assert!(
-        card.contains("\"faces\": 4") && card.contains("none at all"),
-        "{card}"
-    );
+    for part in [
+        "\"faces\": 4",
+        "none at all",
+        "\"file\": \"astronaut.png\"",
+        "\"file\": \"grace_hopper.jpg\"",
+    ] {
+        assert!(card.contains(part), "no {part} in {card}");
+    }
+
+    fs::create_dir(desk.path("empty")).unwrap();
+    let no_photos = [&arguments[..], &["--photos", "empty"]].concat();
+    let refused = desk.command(desk.0.path(), &no_photos).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("empty holds no photo with a face"), "{told}");
 
     let too_few = [&arguments[..], &["--faces", "1"]].concat();
     let refused = desk.command(desk.0.path(), &too_few).output().unwrap();

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
-use ganimation_data::pixels::tensor_from_intensities;
+use ganimation_data::pixels::{images_from_tensor, tensor_from_intensities};
 use ganimation_data::{ActionUnit, Intensities};
 use ganimation_model::Edit;
 
 use super::frechet::frechet_distance;
+use super::pixels::largest_change;
 use super::scorecard::{
     Agreement, AskScore, AttentionScore, FrechetScore, SelfEditScore, SweepScore, UnitAgreement, UnitSweep,
 };
@@ -26,32 +27,19 @@ const RISEN: f64 = 0.5;
 const PAINTED: f64 = 0.1;
 
 /// What [`asks`] asks for, one line at a time.
-const ASKS: [&[ActionUnit]; 6] = [
+const ASKS: [&[ActionUnit]; 8] = [
     &[ActionUnit::LipCornerPuller],
     &[ActionUnit::LipsPart],
     &[ActionUnit::CheekRaiser],
     &[ActionUnit::UpperLipRaiser],
     &[ActionUnit::InnerBrowRaiser, ActionUnit::OuterBrowRaiser],
     &[ActionUnit::BrowLowerer],
+    &[ActionUnit::Blink],
+    &[ActionUnit::LipCornerDepressor],
 ];
 
 /// The intensities of a sweep.
 const SWEEP: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
-
-/// What the judge makes of the faces as they are.
-pub(super) struct Before {
-    pub(super) read: Vec<Intensities>,
-    pub(super) features: Vec<Vec<f32>>,
-}
-
-pub(super) fn before(subject: &mut Subject<'_>) -> Before {
-    let (mut read, mut features) = (Vec::new(), Vec::new());
-    subject.each_face(|subject, images| {
-        read.extend(subject.read(images.clone()));
-        features.extend(subject.features(images));
-    });
-    Before { read, features }
-}
 
 /// Agreement of `second` with `first`, action unit by action unit.
 pub(super) fn agreement(first: &[Intensities], second: &[Intensities]) -> Agreement {
@@ -87,7 +75,7 @@ fn absent(labels: &[Intensities], units: &[ActionUnit]) -> impl Iterator<Item = 
     (0..labels.len()).filter(|&face| units.iter().all(|&unit| labels[face].get(unit) < ABSENT))
 }
 
-pub(super) fn asks(subject: &mut Subject<'_>, before: &Before) -> Vec<AskScore> {
+pub(super) fn asks(subject: &mut Subject<'_>) -> Vec<AskScore> {
     ASKS.iter()
         .map(|units| {
             let asks: Vec<Ask> = absent(subject.labels(), units)
@@ -98,8 +86,8 @@ pub(super) fn asks(subject: &mut Subject<'_>, before: &Before) -> Vec<AskScore> 
                 .collect();
             let (mut rises, mut leaks) = (Vec::new(), Vec::new());
             subject.each_edit(&asks, |subject, asks, _, edit| {
-                for (ask, after) in asks.iter().zip(subject.read(edit.image)) {
-                    let before = &before.read[ask.face];
+                for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
+                    let before = &subject.before.read[ask.face];
                     let rise = |&unit| f64::from(after.get(unit) - before.get(unit));
                     rises.push(mean(units.iter().map(rise)));
                     leaks.push(leakage(before, &after, units));
@@ -117,7 +105,8 @@ pub(super) fn asks(subject: &mut Subject<'_>, before: &Before) -> Vec<AskScore> 
         .collect()
 }
 
-fn with(mut face: Intensities, units: &[ActionUnit], intensity: f32) -> Intensities {
+/// `face` with those units at that intensity.
+pub(super) fn with(mut face: Intensities, units: &[ActionUnit], intensity: f32) -> Intensities {
     for &unit in units {
         face.set(unit, intensity);
     }
@@ -135,10 +124,10 @@ pub(super) fn sweep_count(faces: usize) -> usize {
     faces * ActionUnit::ALL.len() * SWEEP.len()
 }
 
-pub(super) fn sweep(subject: &mut Subject<'_>, before: &Before, faces: &[usize]) -> SweepScore {
+pub(super) fn sweep(subject: &mut Subject<'_>, faces: &[usize]) -> SweepScore {
     let units: BTreeMap<_, _> = ActionUnit::ALL
         .into_iter()
-        .map(|unit| (unit.code(), sweep_of(unit, subject, before, faces)))
+        .map(|unit| (unit.code(), sweep_of(unit, subject, faces)))
         .collect();
     SweepScore {
         faces: faces.len(),
@@ -149,7 +138,7 @@ pub(super) fn sweep(subject: &mut Subject<'_>, before: &Before, faces: &[usize])
     }
 }
 
-fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, before: &Before, faces: &[usize]) -> UnitSweep {
+fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, faces: &[usize]) -> UnitSweep {
     let asks: Vec<Ask> = faces
         .iter()
         .flat_map(|&face| SWEEP.map(|intensity| (face, intensity)))
@@ -160,11 +149,10 @@ fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, before: &Before, faces:
         .collect();
     let (mut read, mut leaks) = (Vec::new(), Vec::new());
     subject.each_edit(&asks, |subject, asks, _, edit| {
-        for (ask, after) in asks.iter().zip(subject.read(edit.image)) {
-            // Rounding in the arithmetic is no response: what differs by less than a thousandth is equal.
-            read.push((f64::from(after.get(unit)) * 1e3).round() / 1e3);
+        for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
+            read.push(rounded(after.get(unit)));
             if ask.target.get(unit) == ASKED {
-                leaks.push(leakage(&before.read[ask.face], &after, &[unit]));
+                leaks.push(leakage(&subject.before.read[ask.face], &after, &[unit]));
             }
         }
     });
@@ -182,18 +170,28 @@ fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, before: &Before, faces:
     }
 }
 
-pub(super) fn self_edit(subject: &mut Subject<'_>, before: &Before) -> SelfEditScore {
+/// Rounding in the arithmetic is no response: what differs by less than a thousandth is equal.
+pub(super) fn rounded(intensity: f32) -> f64 {
+    (f64::from(intensity) * 1e3).round() / 1e3
+}
+
+pub(super) fn self_edit(subject: &mut Subject<'_>) -> SelfEditScore {
     let asks = subject.ask_all(|_, own| own);
-    let (mut errors, mut changes) = (Vec::new(), Vec::new());
+    let (mut errors, mut changes, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     subject.each_edit(&asks, |subject, asks, images, edit| {
         errors.extend(face_means(pixel_change(edit.image.clone(), images)));
-        for (ask, after) in asks.iter().zip(subject.read(edit.image)) {
-            changes.push(leakage(&before.read[ask.face], &after, &[]));
+        for (ask, after) in asks.iter().zip(images_from_tensor(edit.image.clone())) {
+            levels.push(largest_change(subject.picture(ask.face), &after));
+        }
+        for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
+            changes.push(leakage(&subject.before.read[ask.face], &after, &[]));
         }
     });
     SelfEditScore {
         pixel_error: mean(errors),
         reading_change: mean(changes),
+        largest_level: levels.iter().copied().max().unwrap_or(0),
+        share_within_two_levels: mean(levels.iter().map(|level| f64::from(u8::from(*level <= 2)))),
     }
 }
 
@@ -204,10 +202,12 @@ pub(super) struct Targets {
     pub(super) outside: f64,
     pub(super) inside: f64,
     pub(super) frechet: FrechetScore,
+    pub(super) reader_distance: f64,
+    pub(super) reader_distance_stranger: f64,
 }
 
 /// `others[face]` is the face whose label is asked of `face`.
-pub(super) fn targets(subject: &mut Subject<'_>, before: &Before, others: &[usize]) -> Targets {
+pub(super) fn targets(subject: &mut Subject<'_>, others: &[usize]) -> Targets {
     let size = subject.trial.image_size;
     let moving = [Region::MOUTH, Region::BROWS];
     let inside = Area::inside(&moving, size, subject.trial.device);
@@ -225,21 +225,45 @@ pub(super) fn targets(subject: &mut Subject<'_>, before: &Before, others: &[usiz
         let change = pixel_change(edit.image.clone(), images);
         changed_inside.extend(values(inside.mean(change.clone())));
         changed_outside.extend(values(outside.mean(change)));
-        read.extend(subject.read(edit.image.clone()));
-        features.extend(subject.features(edit.image));
+        read.extend(subject.read(asks, edit.image.clone()));
+        features.extend(subject.features(asks, edit.image));
     });
     let asked: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
-    let (even, odd) = halves(&before.features);
+    let own = &subject.before.features;
+    let (even, odd) = halves(own);
+    let apart = own
+        .iter()
+        .zip(&features)
+        .map(|(own, edited)| cosine_distance(own, edited));
+    let strangers = own
+        .iter()
+        .zip(others)
+        .map(|(face, &other)| cosine_distance(face, &own[other]));
     Targets {
         agreement: agreement(&asked, &read),
         cycle_error: mean(cycles),
         outside: mean(changed_outside),
         inside: mean(changed_inside),
         frechet: FrechetScore {
-            distance: frechet_distance(&before.features, &features),
+            distance: frechet_distance(own, &features),
             real_halves: frechet_distance(&even, &odd),
             features: features.first().map_or(0, Vec::len),
         },
+        reader_distance: mean(apart),
+        reader_distance_stranger: mean(strangers),
+    }
+}
+
+/// 0 for vectors of one direction, 1 for those at a right angle.
+fn cosine_distance(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+        products.sum()
+    };
+    match (dot(a, a) * dot(b, b)).sqrt() {
+        0.0 => f64::from(u8::from(a != b)),
+        // Rounding may leave a little more than 1.
+        lengths => (1.0 - dot(a, b) / lengths).max(0.0),
     }
 }
 
@@ -254,7 +278,7 @@ pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
     let mouth = Area::inside(&[Region::MOUTH], size, subject.trial.device);
     let corners = Area::inside(&Region::CORNERS, size, subject.trial.device);
     let outside = Area::outside(&[Region::MOUTH, Region::BROWS], size, subject.trial.device);
-    let asks = subject.ask_all(|_, _| SMILE.target());
+    let asks = subject.ask_all(|face, _| subject.target(SMILE, face));
     let [
         mut all,
         mut at_mouth,
@@ -285,11 +309,11 @@ pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
 }
 
 /// Absolute difference as a share of the range of 2, mean over the colours: `[batch, 1, size, size]`.
-fn pixel_change(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+pub(super) fn pixel_change(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     (a - b).abs().mean_dim(1) / 2.0
 }
 
 /// The mean of each face of a batch.
-fn face_means(values_of: Tensor<4>) -> Vec<f64> {
+pub(super) fn face_means(values_of: Tensor<4>) -> Vec<f64> {
     values(values_of.mean_dims(&[1, 2, 3]).flatten(0, 3))
 }

@@ -2,26 +2,32 @@
 
 mod frechet;
 mod measures;
+mod photos;
 mod pictures;
+pub mod pixels;
 mod regions;
 mod report;
 mod scorecard;
 mod statistics;
 mod subject;
+mod tables;
+mod visible;
 
 use burn::tensor::{Device, Tensor};
 use ganimation_data::Face;
-use ganimation_model::{AuReader, Edit, Generator};
+use ganimation_model::{AuReader, Edit, Generator, Orders};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+pub use photos::{PhotoExpressionScore, PhotoScore, PhotoScores, PhotosScore};
 pub use pictures::Pictures;
 pub(crate) use regions::Area;
 pub use regions::Region;
 pub use scorecard::{
-    Agreement, AskScore, AttentionScore, FrechetScore, IdentityScore, Regions, SCORECARD_VERSION, Scorecard,
-    SelfEditScore, SweepScore, UnitAgreement, UnitSweep,
+    Agreement, AskScore, AttentionScore, CurveScore, ExpressionScore, FrechetScore, IdentityScore, Regions,
+    RemovalScore, SCORECARD_VERSION, Scorecard, Scores, SelfEditScore, SweepScore, UnitAgreement, UnitCurve,
+    UnitSweep,
 };
 pub(crate) use statistics::pearson;
 
@@ -52,11 +58,44 @@ pub trait Editor {
     /// Edits `images`, `[batch, 3, size, size]` in [-1, 1], which show `current`, towards `target`: `[batch, 17]` each,
     /// OpenFace intensity / 5.
     fn edit(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit;
+
+    /// Whether what an expression does not name is asked to stay (relative) or to be absent (absolute).
+    fn orders(&self) -> Orders {
+        Orders::Absolute
+    }
 }
 
 impl Editor for Generator {
     fn edit(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit {
         self.edit_towards(images, current, target)
+    }
+
+    fn orders(&self) -> Orders {
+        Self::orders(self)
+    }
+}
+
+/// An editor that returns its input: what every score is worth when nothing is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DoNothing {
+    /// Those of the editor that it stands beside.
+    pub orders: Orders,
+}
+
+impl Editor for DoNothing {
+    fn edit(&self, images: Tensor<4>, _: Tensor<2>, _: Tensor<2>) -> Edit {
+        let [batch, _, height, width] = images.dims();
+        Edit {
+            attention: Tensor::ones([batch, 1, height, width], &images.device()),
+            color: images.clone(),
+            image: images,
+            motion: None,
+            shading: None,
+        }
+    }
+
+    fn orders(&self) -> Orders {
+        self.orders
     }
 }
 
@@ -80,6 +119,10 @@ pub struct Extent {
     pub faces: Option<usize>,
     /// Faces of which every action unit is swept: each costs 102 edits.
     pub sweep_faces: usize,
+    /// Faces of which eight expressions are made for their detail and colour.
+    pub expression_faces: usize,
+    /// Faces of which response curves are drawn: each costs 126 edits.
+    pub curve_faces: usize,
     /// Faces edited at once.
     pub batch_size: usize,
     /// Picks whose action units are asked of whom.
@@ -91,6 +134,8 @@ impl Default for Extent {
         Self {
             faces: None,
             sweep_faces: 64,
+            expression_faces: 200,
+            curve_faces: 16,
             batch_size: 16,
             seed: 0,
         }
@@ -130,39 +175,87 @@ pub fn evaluate(
         }
     }
     let chosen: Vec<&Face> = chosen.into_iter().map(|at| &faces[at]).collect();
-    let swept = spread(chosen.len(), extent.sweep_faces);
+    let plan = Plan {
+        swept: spread(chosen.len(), extent.sweep_faces),
+        expressive: spread(chosen.len(), extent.expression_faces),
+        curved: spread(chosen.len(), extent.curve_faces),
+        others: others(chosen.len(), extent.seed),
+    };
+    let nothing = DoNothing {
+        orders: trial.editor.orders(),
+    };
 
     let mut subject = Subject::new(trial, &chosen, extent.batch_size, progress)?;
-    let single_edits = measures::ask_count(subject.labels()) + measures::sweep_count(swept.len());
-    subject.expect(4 * chosen.len() + single_edits + pictures::count(chosen.len()));
-
-    let before = measures::before(&mut subject);
-    let asks = measures::asks(&mut subject, &before);
-    let sweep = measures::sweep(&mut subject, &before, &swept);
-    let targets = measures::targets(&mut subject, &before, &others(chosen.len(), extent.seed));
-    let self_edit = measures::self_edit(&mut subject, &before);
-    let (attention, outside_smile) = measures::smile(&mut subject);
+    let count = plan.count(&subject);
+    subject.expect(chosen.len() + 2 * count + pictures::count(chosen.len()));
+    subject.look();
+    subject.expect(2 * visible::removal_count(&subject));
+    let scores = plan.score(&mut subject);
+    // The look at the faces as they are was no edit, but the way back of each target is one, too.
+    let edits = subject.looks();
+    let pictures = Pictures::draw(&mut subject);
+    subject.keep_still(&nothing);
     let scorecard = Scorecard {
         version: SCORECARD_VERSION,
         faces: chosen.len(),
         image_size: trial.image_size,
-        reading: measures::agreement(subject.labels(), &before.read),
-        asks,
-        sweep,
-        identity: IdentityScore {
-            outside: targets.outside,
-            inside: targets.inside,
-            outside_smile,
-        },
-        targets: targets.agreement,
-        self_edit,
-        cycle_error: targets.cycle_error,
-        attention,
-        frechet: targets.frechet,
+        edits,
+        reading: measures::agreement(subject.labels(), &subject.before.read),
+        scores,
+        nothing: plan.score(&mut subject),
+        identity_note: scorecard::IDENTITY_NOTE,
+        photos: None,
         regions: Regions::FIXED,
     };
-    let pictures = Pictures::draw(&mut subject);
     Ok(Evaluation { scorecard, pictures })
+}
+
+/// Which of the faces are asked for what.
+struct Plan {
+    swept: Vec<usize>,
+    expressive: Vec<usize>,
+    curved: Vec<usize>,
+    /// For each face the one whose label is asked of it.
+    others: Vec<usize>,
+}
+
+impl Plan {
+    /// Looks at edits that [`Self::score`] takes, without those of removals: who is asked for them is not known before the
+    /// judge has looked.
+    fn count(&self, subject: &Subject<'_>) -> usize {
+        3 * self.others.len()
+            + measures::ask_count(subject.labels())
+            + measures::sweep_count(self.swept.len())
+            + visible::expression_count(self.expressive.len())
+            + visible::curve_count(self.curved.len())
+    }
+
+    fn score(&self, subject: &mut Subject<'_>) -> Scores {
+        let asks = measures::asks(subject);
+        let sweep = measures::sweep(subject, &self.swept);
+        let targets = measures::targets(subject, &self.others);
+        let self_edit = measures::self_edit(subject);
+        let (attention, outside_smile) = measures::smile(subject);
+        Scores {
+            asks,
+            sweep,
+            identity: IdentityScore {
+                outside: targets.outside,
+                inside: targets.inside,
+                outside_smile,
+                reader_distance: targets.reader_distance,
+                reader_distance_stranger: targets.reader_distance_stranger,
+            },
+            targets: targets.agreement,
+            self_edit,
+            cycle_error: targets.cycle_error,
+            attention,
+            frechet: targets.frechet,
+            expressions: visible::expressions(subject, &self.expressive),
+            removal: visible::removal(subject),
+            curve: visible::curve(subject, &self.curved),
+        }
+    }
 }
 
 /// At most `count` of `all` places, evenly spread.

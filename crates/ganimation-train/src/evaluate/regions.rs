@@ -21,6 +21,11 @@ impl Region {
     pub const MOUTH: Self = Self::new(0.22, 0.60, 0.78, 0.96);
     /// Brows and eyes.
     pub const BROWS: Self = Self::new(0.12, 0.18, 0.88, 0.46);
+    /// The eyes alone, without what is under and between them.
+    pub const EYES: [Self; 2] = [
+        Self::new(0.14, 0.23, 0.44, 0.39),
+        Self::new(0.54, 0.23, 0.84, 0.39),
+    ];
     /// The crop's four corners: hair, ears, background.
     pub const CORNERS: [Self; 4] = [
         Self::new(0.0, 0.0, 0.125, 0.125),
@@ -39,7 +44,7 @@ impl Region {
     }
 
     /// Whether a pixel's middle, in shares of the side, lies inside.
-    fn holds(self, x: f64, y: f64) -> bool {
+    pub(super) fn holds(self, x: f64, y: f64) -> bool {
         (self.left..self.right).contains(&x) && (self.top..self.bottom).contains(&y)
     }
 }

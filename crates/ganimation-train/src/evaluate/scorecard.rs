@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::photos::PhotosScore;
 use super::regions::Region;
 
-/// Version of `scorecard.json`.
-pub const SCORECARD_VERSION: u32 = 1;
+/// Version of `scorecard.json`. Version 2 asks two more action units, asks relative networks for a smile on top of what a
+/// face shows, and adds fields; those of version 1 have kept their names.
+pub const SCORECARD_VERSION: u32 = 2;
+
+/// What [`Scorecard::identity_note`] says.
+pub(super) const IDENTITY_NOTE: &str = "Whether a face is still the same person is not measured: no face space with     suitable terms is bundled. reader_distance stands in for it: a cosine distance of the action-unit reader's features,     which change with the expression too; beside it stands the distance from one person to another.";
 
 /// Everything that was measured, on held-out faces. Intensities are OpenFace's, 0 to 5, as the judge reads them.
 #[derive(Clone, Debug, Serialize)]
@@ -18,8 +23,26 @@ pub struct Scorecard {
     pub faces: usize,
     /// Side of the faces in pixels.
     pub image_size: usize,
+    /// Edits that the scores took.
+    pub edits: usize,
     /// How well the judge reads unedited faces, against their labels: what can be asked of the rest at best.
     pub reading: Agreement,
+    /// What the editor does.
+    #[serde(flatten)]
+    pub scores: Scores,
+    /// The same scores of an editor that does nothing.
+    pub nothing: Scores,
+    /// What is known of identity, in words.
+    pub identity_note: &'static str,
+    /// Edits of whole photos; `null` if none were given.
+    pub photos: Option<PhotosScore>,
+    /// The rectangles behind the words mouth, brows, eyes and corners.
+    pub regions: Regions,
+}
+
+/// What an editor does to the faces.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scores {
     /// One action unit or two asked at an intensity of 3 on faces that show less than 0.5; the others as they are.
     pub asks: Vec<AskScore>,
     /// Each action unit asked from 0 to 5, the others as they are.
@@ -36,8 +59,12 @@ pub struct Scorecard {
     pub identity: IdentityScore,
     /// How far edited faces are from real ones, all together.
     pub frechet: FrechetScore,
-    /// The rectangles behind the words mouth, brows and corners.
-    pub regions: Regions,
+    /// Detail and colour, expression by expression.
+    pub expressions: Vec<ExpressionScore>,
+    /// One action unit asked at 0 on faces that are read above 1.5; the others as they are.
+    pub removal: Vec<RemovalScore>,
+    /// One action unit or two asked from 0 to 5 in small steps, the others as they are.
+    pub curve: CurveScore,
 }
 
 /// How two columns of intensities agree, by action unit and on average.
@@ -114,6 +141,71 @@ pub struct SelfEditScore {
     pub pixel_error: f64,
     /// Mean absolute change of the readings, in intensities.
     pub reading_change: f64,
+    /// The largest change of any colour of any pixel of any face, in levels of 255.
+    pub largest_level: u8,
+    /// Share of faces of which no pixel changes by more than 2 levels.
+    pub share_within_two_levels: f64,
+}
+
+/// What people see of an expression. Intensities that it does not name are asked as the face shows them, or, of networks
+/// with absolute orders, at 0.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExpressionScore {
+    /// The expression.
+    pub name: &'static str,
+    /// Faces edited, spread evenly over those looked at.
+    pub faces: usize,
+    /// Mean over faces of [`kept_detail`](super::pixels::kept_detail): 1 keeps all, less is blurred.
+    pub detail: f64,
+    /// Chroma divided by luminance.
+    pub color: f64,
+    /// Mean absolute change of Y outside the rectangles of mouth and eyes, in levels of 255.
+    pub luminance: f64,
+    /// Mean length of the change of (Cb, Cr) there, in levels of 255.
+    pub chroma: f64,
+}
+
+/// What becomes of an action unit that is asked away.
+#[derive(Clone, Debug, Serialize)]
+pub struct RemovalScore {
+    /// The action units asked at 0.
+    pub units: Vec<&'static str>,
+    /// Faces on which each is read above 1.5.
+    pub faces: usize,
+    /// Mean reading before.
+    pub before: f64,
+    /// Mean of read before minus read after.
+    pub mean_fall: f64,
+    /// Share of faces that end under 0.5.
+    pub share_gone: f64,
+}
+
+/// How evenly edits follow an intensity that rises from 0 to 5.
+#[derive(Clone, Debug, Serialize)]
+pub struct CurveScore {
+    /// Faces, spread evenly over those looked at.
+    pub faces: usize,
+    /// The intensities asked for.
+    pub intensities: Vec<f32>,
+    /// By action unit or pair.
+    pub units: Vec<UnitCurve>,
+}
+
+/// How evenly one action unit or a pair follows. Steps are absolute changes from one intensity to the next.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnitCurve {
+    /// The action units asked for.
+    pub units: Vec<&'static str>,
+    /// Mean over faces of Pearson's correlation of asked and read; of a pair the mean reading.
+    pub correlation: f64,
+    /// The largest step in pixels (mean absolute change) divided by the mean step; mean over the faces that change.
+    pub largest_step_pixels: f64,
+    /// The same of the reading.
+    pub largest_step_reading: f64,
+    /// Mean reading at each intensity.
+    pub read: Vec<f64>,
+    /// Mean step in pixels, as a share of the range, to the second intensity, the third, and so on.
+    pub pixel_steps: Vec<f64>,
 }
 
 /// Where `1 - A` is when a smile is asked of every face.
@@ -140,6 +232,11 @@ pub struct IdentityScore {
     pub inside: f64,
     /// Outside them, when a smile is asked.
     pub outside_smile: f64,
+    /// No face space, but a stand-in: mean cosine distance of the judge's features of a face before and after, when a
+    /// target of another face is asked; `null` for a judge without features.
+    pub reader_distance: f64,
+    /// The same distance from a face to another person's, both unedited.
+    pub reader_distance_stranger: f64,
 }
 
 /// Fréchet distance on the judge's features between real faces and the same faces edited to other faces' targets.
@@ -160,6 +257,8 @@ pub struct Regions {
     pub mouth: Region,
     /// That of brows and eyes.
     pub brows: Region,
+    /// Those of the eyes alone.
+    pub eyes: [Region; 2],
     /// Four of them.
     pub corners: [Region; 4],
 }
@@ -168,6 +267,7 @@ impl Regions {
     pub(super) const FIXED: Self = Self {
         mouth: Region::MOUTH,
         brows: Region::BROWS,
+        eyes: Region::EYES,
         corners: Region::CORNERS,
     };
 }

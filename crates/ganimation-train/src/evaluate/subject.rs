@@ -7,8 +7,9 @@ use ganimation_data::{AU_COUNT, Face, Intensities, picture};
 use ganimation_model::Edit;
 use image::RgbImage;
 
-use super::Trial;
+use super::{DoNothing, Trial};
 use crate::Result;
+use crate::expressions::Expression;
 
 /// A face and what is asked of it.
 #[derive(Clone, Copy, Debug)]
@@ -19,9 +20,19 @@ pub(super) struct Ask {
     pub(super) target: Intensities,
 }
 
+/// What the judge makes of the faces as they are.
+#[derive(Default)]
+pub(super) struct Before {
+    pub(super) read: Vec<Intensities>,
+    pub(super) features: Vec<Vec<f32>>,
+}
+
 /// Faces of one size, and what is tried with them.
 pub(super) struct Subject<'a> {
     pub(super) trial: Trial<'a>,
+    pub(super) before: Before,
+    /// Whether edits are the faces themselves.
+    still: bool,
     batch_size: usize,
     labels: Vec<Intensities>,
     pictures: Vec<RgbImage>,
@@ -51,6 +62,8 @@ impl<'a> Subject<'a> {
         };
         Ok(Self {
             trial,
+            before: Before::default(),
+            still: false,
             batch_size,
             labels: faces.iter().map(within).map(Intensities::new).collect(),
             pictures,
@@ -60,9 +73,37 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Says how many looks at faces are to come.
-    pub(super) fn expect(&mut self, total: usize) {
-        self.total = total;
+    /// Says that so many more looks at faces are to come.
+    pub(super) fn expect(&mut self, more: usize) {
+        self.total += more;
+    }
+
+    /// How many looks at faces were taken.
+    pub(super) fn looks(&self) -> usize {
+        self.done
+    }
+
+    /// Has the judge look at the faces as they are.
+    pub(super) fn look(&mut self) {
+        let mut before = Before::default();
+        let mut start = 0;
+        while start < self.pictures.len() {
+            let end = (start + self.batch_size).min(self.pictures.len());
+            let images = tensor_from_images(&self.pictures[start..end], self.trial.device);
+            before
+                .read
+                .extend(intensities(self.trial.judge.read(images.clone())));
+            before.features.extend(self.features_of(images));
+            self.advance(end - start);
+            start = end;
+        }
+        self.before = before;
+    }
+
+    /// From now on nothing is done to the faces. The judge need not read the same pictures again and again.
+    pub(super) fn keep_still(&mut self, nothing: &'a DoNothing) {
+        self.trial.editor = nothing;
+        self.still = true;
     }
 
     /// What the faces show by their labels, within 0 to 5.
@@ -83,16 +124,9 @@ impl<'a> Subject<'a> {
         self.labels.iter().copied().enumerate().map(ask).collect()
     }
 
-    /// Hands every face to `look`, batch by batch: `[batch, 3, size, size]`.
-    pub(super) fn each_face(&mut self, mut look: impl FnMut(&Self, Tensor<4>)) {
-        let mut start = 0;
-        while start < self.pictures.len() {
-            let end = (start + self.batch_size).min(self.pictures.len());
-            let images = tensor_from_images(&self.pictures[start..end], self.trial.device);
-            look(self, images);
-            self.advance(end - start);
-            start = end;
-        }
+    /// All 17 action units of an expression on a face.
+    pub(super) fn target(&self, expression: Expression, face: usize) -> Intensities {
+        expression.target_of(self.labels[face], self.trial.editor.orders())
     }
 
     /// Edits as asked and hands each batch to `look`: what was asked, the faces, their edits.
@@ -110,17 +144,25 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What the judge reads, OpenFace intensities.
-    pub(super) fn read(&self, images: Tensor<4>) -> Vec<Intensities> {
-        rows(self.trial.judge.read(images))
-            .iter()
-            .filter_map(|row| <[f32; AU_COUNT]>::try_from(row.as_slice()).ok())
-            .map(Intensities::from_normalized)
-            .collect()
+    /// What the judge reads from the edits of `asks`, OpenFace intensities.
+    pub(super) fn read(&self, asks: &[Ask], edited: Tensor<4>) -> Vec<Intensities> {
+        match self.still {
+            true => asks.iter().map(|ask| self.before.read[ask.face]).collect(),
+            false => intensities(self.trial.judge.read(edited)),
+        }
     }
 
-    /// How the judge describes each face; empty for a judge that does not.
-    pub(super) fn features(&self, images: Tensor<4>) -> Vec<Vec<f32>> {
+    /// How the judge describes the edits of `asks`; empty for a judge that does not.
+    pub(super) fn features(&self, asks: &[Ask], edited: Tensor<4>) -> Vec<Vec<f32>> {
+        let before = &self.before.features;
+        match self.still {
+            true if before.is_empty() => Vec::new(),
+            true => asks.iter().map(|ask| before[ask.face].clone()).collect(),
+            false => self.features_of(edited),
+        }
+    }
+
+    fn features_of(&self, images: Tensor<4>) -> Vec<Vec<f32>> {
         self.trial.judge.features(images).map(rows).unwrap_or_default()
     }
 
@@ -128,6 +170,14 @@ impl<'a> Subject<'a> {
         self.done += looks;
         (self.progress)(self.done, self.total);
     }
+}
+
+fn intensities(aus: Tensor<2>) -> Vec<Intensities> {
+    rows(aus)
+        .iter()
+        .filter_map(|row| <[f32; AU_COUNT]>::try_from(row.as_slice()).ok())
+        .map(Intensities::from_normalized)
+        .collect()
 }
 
 /// The rows of a tensor, in main memory.

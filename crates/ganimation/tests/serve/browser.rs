@@ -100,7 +100,7 @@ fn a_person_drops_a_photo_moves_the_mouth_saves_and_records() {
     // A file that is no picture is told, and the photo stays.
     browser.keys("#file", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     browser.wait(&says("cannot decode picture"));
-    assert!(text("#status").as_str().unwrap().contains("jpg, png and webp"));
+    assert!(text("#status").as_str().unwrap().contains("jpg, png, webp"));
 }
 
 #[test]

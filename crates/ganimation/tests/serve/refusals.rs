@@ -46,7 +46,7 @@ fn photos_that_cannot_be_used_are_told_apart() {
             415,
             "cannot decode picture that was sent",
         ),
-        (Vec::new(), 415, "cannot decode picture that was sent"),
+        (Vec::new(), 415, "picture that was sent is an empty file"),
         (
             bomb(),
             413,

@@ -103,7 +103,7 @@ impl Studio {
     }
 
     /// Edits the preview: facts, the part `patch` that may have changed, and a part `attention` for each face, in which
-    /// white keeps the photo.
+    /// white leaves the photo as it is.
     pub(super) fn edit(&self, session: &Session, wanted: &Wanted) -> Result<Reply, Refusal> {
         if session.is_stale(wanted.turn) {
             return Err(Refusal::Stale);
@@ -119,7 +119,7 @@ impl Studio {
         })?;
         reply.picture("patch", &patch.into())?;
         for face in frame.faces {
-            reply.picture("attention", &face.attention.into())?;
+            reply.picture("attention", &face.kept.into())?;
         }
         Ok(reply)
     }
