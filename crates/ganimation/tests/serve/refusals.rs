@@ -50,12 +50,12 @@ fn photos_that_cannot_be_used_are_told_apart() {
         (
             bomb(),
             413,
-            "picture that was sent is 60000 x 60000 pixels, more than 64 megapixels",
+            "picture that was sent is 60000 x 60000 pixels (3600 megapixels), more than 64 megapixels",
         ),
         (
             grey(10_000),
             413,
-            "picture that was sent is 10000 x 10000 pixels, more than 64 megapixels",
+            "picture that was sent is 10000 x 10000 pixels (100 megapixels), more than 64 megapixels",
         ),
         (sky, 422, "no face found (200 x 160 pixels)"),
         (
