@@ -56,7 +56,7 @@ pub struct Place {
 /// not matter, nor does the order.
 ///
 /// # Errors
-/// [`Error::Read`](crate::Error::Read) or [`Error::FileTooLarge`](crate::Error::FileTooLarge) if the file cannot be read;
+/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read;
 /// otherwise as [`readings_from_bytes`].
 pub fn read_openface(path: impl AsRef<Path>) -> Result<Vec<Reading>> {
     let path = path.as_ref();
