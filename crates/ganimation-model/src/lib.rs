@@ -53,7 +53,7 @@ pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients
 pub use penalty::gradient_penalty;
 pub use projection::{Features, ProjectionDiscriminator, ProjectionDiscriminatorConfig, Verdict};
 pub use reader::{READER_SIZE, Reader, ReaderConfig};
-pub use resample::enlarge;
+pub use resample::{average, enlarge};
 pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};
 
 /// Number of action units that the field's networks are conditioned on.

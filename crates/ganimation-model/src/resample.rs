@@ -33,7 +33,7 @@ pub(crate) fn depth_to_space(x: Tensor<4>, scale: usize) -> Tensor<4> {
 /// The mean of each block of `scale` x `scale` pixels.
 ///
 /// `[batch, c, h, w]` -> `[batch, c, h / scale, w / scale]`.
-pub(crate) fn average(x: Tensor<4>, scale: usize) -> Tensor<4> {
+pub fn average(x: Tensor<4>, scale: usize) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     x.reshape([batch, channels, height / scale, scale, width / scale, scale])
         .mean_dims(&[3, 5])

@@ -43,14 +43,6 @@ pub(super) fn variation(x: Tensor<4>) -> Tensor<1> {
     down.abs().mean() + across.abs().mean()
 }
 
-/// The mean of each block of 2 x 2 pixels, `[batch, channels, height, width]` to half of it.
-pub(super) fn halved(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch, channels, height / 2, 2, width / 2, 2])
-        .mean_dims(&[3, 5])
-        .reshape([batch, channels, height / 2, width / 2])
-}
-
 #[cfg(test)]
 mod tests {
     use std::f32::consts::LN_2;

@@ -1,12 +1,12 @@
 //! The first stage: motion and mask are taught, and real faces are what pairs must become.
 
 use burn::tensor::Tensor;
-use ganimation_model::{Generator, enlarge};
+use ganimation_model::{Generator, average, enlarge};
 
 use super::MotionTrainer;
 use super::batch::{Lesson, LessonBatch, PairBatch};
 use super::config::TaughtConfig;
-use super::losses::{cross_entropy, halved, weighted_mean};
+use super::losses::{cross_entropy, weighted_mean};
 use super::report::MotionReport;
 use super::views::view;
 use crate::random::view_stream;
@@ -52,7 +52,7 @@ impl TaughtLoss {
             .map(|(count, share)| Tensor::full([count, 1, 1, 1], share, place));
         let off = (motion - field.autodiff()).abs().mean_dims(&[1, 2, 3]) * size as f64;
         let of_motion = (off.clone() * Tensor::cat(shares.to_vec(), 0).autodiff()).mean();
-        let painted = halved(edit.attention.clone().neg() + 1.0);
+        let painted = average(edit.attention.clone().neg() + 1.0, 2);
         let copy = edit.color.narrow(0, 0, faces) - batch.images.clone().autodiff();
         let from_real = (edit.image.narrow(0, faces, count) - pairs.images.clone().autodiff()).abs();
         let inside = enlarge(pairs.lesson.mask.clone(), [size, size]).autodiff();
