@@ -49,13 +49,14 @@ fn prepare(case: &str, rest: &[&str]) -> Result<Option<Turn>, Box<dyn Error>> {
             let folder = rest.get(1).map_or_else(work::sample_dataset, Into::into);
             Some(Box::new(move || load(&folder, workers)))
         }
-        [_, _, "bf16"] => None,
-        [kind, batch, "f32"] => {
+        ["generator" | "train", _, "bf16"] => None,
+        [kind, batch, "f32" | "bf16"] => {
             let batch = batch.trim_start_matches('b').parse()?;
             let device = device::resolve(rest.first().unwrap_or(&"auto").parse()?)?;
             match *kind {
                 "generator" => Some(generator(&device, batch)),
                 "train" => Some(training(&device, batch)),
+                "motion" | "pilot" => Some(motion(&device, batch)),
                 _ => return Err(unknown().into()),
             }
         }
@@ -81,6 +82,14 @@ fn generator(device: &Device, batch: usize) -> Turn {
 fn training(device: &Device, batch: usize) -> Turn {
     let mut training = work::Training::new(device, batch);
     let mut turn = move || timed(|| training.critic_step()) + timed(|| training.generator_step()) / 5.0;
+    turn(); // kernels are compiled and tuned on first use
+    Box::new(turn)
+}
+
+/// Mean of eight steps of the motion network's second stage, in f32.
+fn motion(device: &Device, batch: usize) -> Turn {
+    let mut training = work::Motion::new(device, batch);
+    let mut turn = move || (0..8).map(|step| timed(|| training.step(step))).sum::<f64>() / 8.0;
     turn(); // kernels are compiled and tuned on first use
     Box::new(turn)
 }

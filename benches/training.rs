@@ -1,4 +1,5 @@
-//! How long does one step of training take, on each device here? Full networks, 128 x 128 pixels, 4 faces.
+//! How long does one step of training take, on each device here? Full networks, 128 x 128
+//! pixels, 4 faces; the motion network's with 16.
 //!
 //!     cargo bench --bench training
 
@@ -8,9 +9,11 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use ganimation::device::{PresentDevice, devices};
 
-use work::Training;
+use work::{Motion, Training};
 
 const BATCH: usize = 4;
+/// The motion network's.
+const MOTION_BATCH: usize = 16;
 
 fn main() {
     divan::main();
@@ -26,6 +29,17 @@ fn critic_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
 fn generator_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
     step(bencher, on, Training::generator_step);
+}
+
+/// Eight steps of the motion network's second stage, of which one has R1.
+#[divan::bench(args = devices(), sample_count = 3, sample_size = 1)]
+fn motion_steps(bencher: Bencher<'_, '_>, on: &PresentDevice) {
+    let mut training = Motion::new(&on.device, MOTION_BATCH);
+    let mut steps = move || (0..8).for_each(|step| training.step(step));
+    steps();
+    bencher
+        .counter(ItemsCount::new(8 * MOTION_BATCH))
+        .bench_local(steps);
 }
 
 fn step(bencher: Bencher<'_, '_>, on: &PresentDevice, step: fn(&mut Training)) {

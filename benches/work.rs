@@ -5,9 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Distribution, Tensor};
-use ganimation_data::{AU_COUNT, Dataset, Face, Loader, LoaderConfig, Split};
+use ganimation_data::teacher::FIELD_SIDE;
+use ganimation_data::{AU_COUNT, Batch, Dataset, Face, Lessons, Loader, LoaderConfig, Pairs, Split};
 use ganimation_model::{Edit, GeneratorConfig};
-use ganimation_train::{FaceBatch, TrainConfig, Trainer};
+use ganimation_train::{FaceBatch, LessonBatch, MotionConfig, MotionTrainer, TrainConfig, Trainer};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// Side of a face, in pixels.
 pub(crate) const SIZE: usize = 128;
@@ -74,6 +77,78 @@ impl Training {
     pub(crate) fn generator_step(&mut self) {
         self.trainer.generator_step(&self.faces, RATE);
         wait(&self.device);
+    }
+}
+
+/// Both networks of the motion training in its second stage, and a batch of random faces with random lessons.
+pub(crate) struct Motion {
+    trainer: MotionTrainer,
+    /// With pairs and without.
+    batches: [LessonBatch; 2],
+    device: Device,
+}
+
+impl Motion {
+    pub(crate) fn new(device: &Device, batch: usize) -> Self {
+        ganimation_kernels::keep_freed_memory(); // as the program does
+        let config = TrainConfig {
+            batch_size: batch,
+            generator_channels: 24,
+            motion: MotionConfig {
+                taught_steps: 0,
+                ..MotionConfig::default()
+            },
+            ..TrainConfig::motion("")
+        };
+        let batches = [Some(batch / 2), None].map(|pairs| LessonBatch::new(lessons(batch, pairs), device));
+        Self {
+            trainer: MotionTrainer::draw(config, device),
+            batches,
+            device: device.clone(),
+        }
+    }
+
+    /// One step of both networks: R1 at every eighth, pairs at even ones, faces there and back at odd ones.
+    pub(crate) fn step(&mut self, step: u64) {
+        let batch = &self.batches[usize::from(step % 2 == 1)];
+        self.trainer.step(batch, step, RATE);
+        wait(&self.device);
+    }
+}
+
+/// Random faces with random lessons, and as many pairs.
+fn lessons(batch: usize, pairs: Option<usize>) -> Batch {
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let mut pixels = |count: usize| (0..count * SIZE * SIZE * 3).map(|_| random.random()).collect();
+    let (faces, of_pairs) = (pixels(batch), pairs.map(&mut pixels));
+    let mut draw = |count: usize, width: f32| -> Vec<f32> {
+        (0..count)
+            .map(|_| random.random_range(0.0..1.0) * width)
+            .collect()
+    };
+    let (field, half) = (2 * FIELD_SIDE * FIELD_SIDE, SIZE * SIZE / 4);
+    Batch {
+        step: 0,
+        pixels: faces,
+        batch,
+        size: SIZE,
+        aus: draw(batch * AU_COUNT, 1.0),
+        target_aus: draw(batch * AU_COUNT, 1.0),
+        lessons: Some(Lessons {
+            field: draw(batch * field, 0.05),
+            mask: draw(batch * half, 1.0),
+            seam: draw(batch * half, 1.0),
+            pairs: pairs.zip(of_pairs).map(|(count, pixels)| Pairs {
+                pixels,
+                count,
+                aus: draw(count * AU_COUNT, 1.0),
+                led_aus: draw(count * AU_COUNT, 1.0),
+                lead: draw(count * field, 0.05),
+                field: draw(count * field, 0.05),
+                mask: draw(count * half, 1.0),
+                seam: draw(count * half, 1.0),
+            }),
+        }),
     }
 }
 

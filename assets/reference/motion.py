@@ -76,11 +76,19 @@ class Enlarging(nn.Conv2d):
         return super().forward(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
+def smooth(x):
+    """Each pixel with its neighbours, 1 : 2 : 1 down and across."""
+    line = torch.tensor([0.25, 0.5, 0.25])
+    kernel = torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, groups=x.shape[1])
+
+
 class Generator(nn.Module):
-    """With an edge kernel of 7 it enlarges by transposed convolutions, as the pilot does."""
+    """With an edge kernel of 7 it enlarges by transposed convolutions and leaves sub-pixels alone, as the pilot does."""
 
     def __init__(self, edge, c=CHANNELS):
         super().__init__()
+        self.fine = smooth if edge == 3 else lambda x: x
         conv = lambda i, o, k, s, p: [nn.Conv2d(i, o, k, s, p, bias=False), Norm(o), nn.ReLU()]
         twice = lambda i, o: nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False) if edge == 7 else Enlarging(i, o)
         up = lambda i, o: [twice(i, o), Norm(o), nn.ReLU()]
@@ -96,8 +104,8 @@ class Generator(nn.Module):
         h = self.main(F.pixel_unshuffle(x, 2), orders)
         # Less is done for orders that add up to next to nothing, and nothing for none.
         whole = (orders.abs().sum(1) / 0.1).clamp(max=1)[:, None, None, None]
-        color = torch.tanh(F.pixel_shuffle(self.img_reg(h), 2))
-        attention = 1 - whole * (1 - torch.sigmoid(F.pixel_shuffle(self.attetion_reg(h), 2)))
+        color = torch.tanh(self.fine(F.pixel_shuffle(self.img_reg(h), 2)))
+        attention = 1 - whole * (1 - torch.sigmoid(self.fine(F.pixel_shuffle(self.attetion_reg(h), 2))))
         motion = whole * MAX_MOTION * torch.tanh(F.avg_pool2d(self.motion_reg(h), 2))
         shading = whole * MAX_SHADING * torch.tanh(F.avg_pool2d(self.shading_reg(h), 2))
         moved = warp(x, enlarged(motion, height, width))

@@ -20,6 +20,7 @@ CPU_CASES = [
     "train-b8-f32",
     "train-b4-bf16",
     "train-b8-bf16",
+    *(f"{network}-b16-{kind}" for network in ("motion", "pilot") for kind in ("f32", "bf16")),
     "photo",
     "loader-w1",
     "loader-w2",
@@ -27,6 +28,7 @@ CPU_CASES = [
 GPU_CASES = [
     *(f"generator-b{batch}-{kind}" for kind in ("f32", "bf16") for batch in (1, 8, 25, 64)),
     *(f"train-b{batch}-{kind}" for kind in ("f32", "bf16") for batch in (4, 8, 25, 64)),
+    *(f"motion-b{batch}-{kind}" for kind in ("f32", "bf16") for batch in (16, 64)),
     "photo",
 ]
 # PyTorch may choose; the fastest is the opponent.

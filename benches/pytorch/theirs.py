@@ -63,7 +63,8 @@ def prepare(options):
         "compiled": "compiled" in options.variant,
         "bf16": bf16,
     }
-    return {"generator": generator, "train": training}[kind](batch, device, **settings)
+    cases = {"generator": generator, "train": training, "motion": motion, "pilot": pilot}
+    return cases[kind](batch, device, **settings)
 
 
 def generator(batch, device, memory_format, compiled, bf16):
@@ -96,6 +97,22 @@ def training(batch, device, **settings):
         return critic + generator / 5
 
     return turn
+
+
+def motion(batch, device, edge=3, **settings):
+    from motion import Motion
+
+    steps = Motion(batch, device, edge=edge, **settings)
+
+    def turn():
+        # R1 comes every eighth step.
+        return statistics.mean(timed(lambda: steps.step(number), device) for number in range(8))
+
+    return turn
+
+
+def pilot(batch, device, **settings):
+    return motion(batch, device, edge=7, **settings)
 
 
 def loader(folder, workers, _device):

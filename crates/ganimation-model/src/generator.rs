@@ -13,7 +13,7 @@ use crate::convolution::{Conv2d, ConvTranspose2d, EnlargingConv2d};
 use crate::edit::Edit;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{self, Layer, ResidualBlock, run_ordered};
-use crate::resample::{average, depth_to_space, space_to_depth};
+use crate::resample::{average, depth_to_space, smooth, space_to_depth};
 
 /// Farthest that a pixel is moved, in shares of the picture's side.
 const MAX_MOTION: f64 = 0.12;
@@ -50,14 +50,14 @@ pub enum Orders {
     Relative,
 }
 
-/// How the generator doubles the resolution after its middle.
+/// How the generator doubles the resolution: after its middle, and from features to sub-pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Enlarging {
     /// Transposed 4x4 convolutions of stride 2, the paper's way.
     #[default]
     Transposed,
-    /// Repeated pixels and a 3x3 convolution, which draws no grid.
+    /// Repeated pixels and a 3x3 convolution; painted sub-pixels are mixed with their neighbours. It draws no grid.
     Repeated,
 }
 
@@ -87,7 +87,7 @@ pub struct GeneratorConfig {
     /// Side of the kernels of the first layer and of the heads, odd.
     #[config(default = 7)]
     pub edge_kernel: usize,
-    /// How it doubles the resolution after its middle.
+    /// How it doubles the resolution.
     #[config(default = "Enlarging::Transposed")]
     pub enlarging: Enlarging,
     /// Whether it moves the input's pixels, not only paints.
@@ -171,6 +171,7 @@ impl GeneratorConfig {
                 .into_iter())
             .collect(),
             space_to_depth: self.space_to_depth,
+            smooth: self.enlarging == Enlarging::Repeated && self.space_to_depth > 1,
             planes: self.conditioning == Conditioning::Planes,
             relative: self.orders == Orders::Relative,
         }
@@ -191,6 +192,8 @@ pub struct Generator {
     /// One head, or none.
     shading_reg: Vec<Conv2d>,
     space_to_depth: usize,
+    /// Whether painted sub-pixels are mixed with their neighbours.
+    smooth: bool,
     planes: bool,
     relative: bool,
 }
@@ -285,7 +288,8 @@ impl Generator {
             outputs.clone().narrow(1, first - channels, channels)
         };
         let scale = self.space_to_depth;
-        let (color, attention) = (take(3 * scale * scale), take(scale * scale));
+        let painted = depth_to_space(take(4 * scale * scale), scale);
+        let painted = if self.smooth { smooth(painted) } else { painted };
         // Half as fine again as the features: skin moves smoothly.
         let done = |change: Tensor<4>| match &whole {
             Some(whole) => change * whole.clone(),
@@ -293,8 +297,8 @@ impl Generator {
         };
         let motion = (!self.motion_reg.is_empty()).then(|| done(average(take(2), 2).tanh() * MAX_MOTION));
         let shading = (!self.shading_reg.is_empty()).then(|| done(average(take(1), 2).tanh() * MAX_SHADING));
-        let color = depth_to_space(color, scale).tanh();
-        let attention = sigmoid(depth_to_space(attention, scale));
+        let color = painted.clone().narrow(1, 0, 3).tanh();
+        let attention = sigmoid(painted.narrow(1, 3, 1));
         let attention = match whole {
             Some(_) => done(attention.neg() + 1.0).neg() + 1.0,
             None => attention,

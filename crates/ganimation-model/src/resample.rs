@@ -58,16 +58,42 @@ pub(crate) fn repeat(x: Tensor<4>, scale: usize) -> Tensor<4> {
 /// - result: `[batch, channels, height, width]` for `size = [height, width]`
 pub fn enlarge(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
-    if [height, width] == size {
-        return x;
+    match [height, width] == size {
+        true => x,
+        false => weighed(x, size, bilinear),
     }
+}
+
+/// Weighs each pixel and its neighbours 1 : 2 : 1, down and across, borders repeated: what changes from pixel to pixel goes,
+/// what is wider stays.
+///
+/// `[batch, c, h, w]` -> the same.
+pub(crate) fn smooth(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    weighed(x, [height, width], |side, _| binomial(side))
+}
+
+/// Rows and columns of `x` as weighed sums of its own; `weights(from, to)` is a matrix `[to, from]`.
+fn weighed(x: Tensor<4>, size: [usize; 2], weights: impl Fn(usize, usize) -> Vec<f32>) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
     let (device, dtype) = (x.device(), x.dtype());
-    let weights = |from, to| {
-        let data = TensorData::new(bilinear(from, to), [1, 1, to, from]);
+    let matrix = |from, to| {
+        let data = TensorData::new(weights(from, to), [1, 1, to, from]);
         Tensor::<4>::from_data(data, (&device, dtype))
     };
-    let (down, across) = (weights(height, size[0]), weights(width, size[1]));
+    let (down, across) = (matrix(height, size[0]), matrix(width, size[1]));
     down.matmul(x).matmul(across.transpose())
+}
+
+/// `[side, side]`: a line of pixels, each mixed with its two neighbours.
+fn binomial(side: usize) -> Vec<f32> {
+    let mut weights = vec![0.0; side * side];
+    for (at, row) in weights.chunks_exact_mut(side).enumerate() {
+        row[at] += 0.5;
+        row[at.saturating_sub(1)] += 0.25;
+        row[(at + 1).min(side - 1)] += 0.25;
+    }
+    weights
 }
 
 /// `[to, from]`: how much of each pixel of a line of `from` goes into each of a line of `to`.
@@ -126,6 +152,26 @@ mod tests {
         average(repeat(x.clone(), 2), 2)
             .into_data()
             .assert_approx_eq::<f32>(&x.into_data(), Tolerance::absolute(1e-6));
+    }
+
+    #[test]
+    fn smoothing_removes_grids_and_keeps_slopes() {
+        let grid = |y: f32, x: f32| (y % 2.0) * 0.5 - (x % 2.0) * 0.25;
+        let slope = |y: f32, x: f32| 0.1 * y - 0.2 * x;
+        let picture = |at: &dyn Fn(f32, f32) -> f32| {
+            let pixels: Vec<f32> = (0_u8..48)
+                .map(|i| at(f32::from(i / 8), f32::from(i % 8)))
+                .collect();
+            Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, 6, 8]), &Device::flex())
+        };
+        let inner = |x: Tensor<4>| x.slice([0..1, 0..1, 1..5, 1..7]).into_data();
+        let smoothed = smooth(picture(&|y, x| grid(y, x) + slope(y, x)));
+        let expected = picture(&|y, x| 0.25 - 0.125 + slope(y, x));
+        inner(smoothed).assert_approx_eq::<f32>(&inner(expected), Tolerance::absolute(1e-6));
+        let flat = Tensor::<4>::full([2, 3, 5, 4], 0.7, &Device::flex());
+        smooth(flat.clone())
+            .into_data()
+            .assert_approx_eq::<f32>(&flat.into_data(), Tolerance::absolute(1e-6));
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub use config::{AdamConfig, CONFIG_VERSION, Network, Precision, TrainConfig};
 pub use error::{Error, Result};
 pub use history::{History, run_folders};
 pub use metrics::{MotionProgress, Progress};
-pub use motion::{MatchedConfig, MotionConfig, MotionReport, MotionTrainer, TaughtConfig, ViewConfig};
+pub use motion::{
+    LessonBatch, MatchedConfig, MotionConfig, MotionReport, MotionTrainer, TaughtConfig, ViewConfig,
+};
 pub use optimizer::Adam;
 pub use reader::{ReaderScore, ReaderTraining, score_reader, train_reader};
 pub use run::{Limits, Observer, Outcome, Run};

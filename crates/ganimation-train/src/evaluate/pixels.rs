@@ -56,6 +56,9 @@ impl ColorChange {
 /// How much changes from `before` to `after` outside the rectangles `except`, in luminance and in chroma. Where skin moves,
 /// luminance changes most; a bruise changes chroma.
 ///
+/// Pixels of which no colour changes by more than 2 levels count as unchanged: rounding alone changes chroma as much as
+/// luminance.
+///
 /// # Panics
 /// If the pictures differ in size.
 pub fn color_change(before: &RgbImage, after: &RgbImage, except: &[Region]) -> ColorChange {
@@ -68,7 +71,7 @@ pub fn color_change(before: &RgbImage, after: &RgbImage, except: &[Region]) -> C
             continue;
         }
         pixels += 1.0;
-        if before != after {
+        if changed(before, after) {
             // The conversion is linear: the difference may be converted.
             let [red, _, blue] = [0, 1, 2].map(|at| f64::from(after[at]) - f64::from(before[at]));
             let luminance = luminance(after) - luminance(before);
@@ -129,14 +132,17 @@ fn laplacian(picture: &RgbImage) -> Vec<f32> {
     detail
 }
 
+/// Whether a colour changes by more than rounding and noise do.
+fn changed(before: &Rgb<u8>, after: &Rgb<u8>) -> bool {
+    let mut levels = before.0.iter().zip(&after.0);
+    levels.any(|(before, after)| before.abs_diff(*after) > UNCHANGED)
+}
+
 /// Which pixels the edit reaches, row by row.
 fn reached(before: &RgbImage, after: &RgbImage) -> Vec<bool> {
     let [width, height] = sides(before);
-    let changed = |(before, after): (&Rgb<u8>, &Rgb<u8>)| {
-        let mut levels = before.0.iter().zip(&after.0);
-        levels.any(|(before, after)| before.abs_diff(*after) > UNCHANGED)
-    };
-    let mut reached: Vec<bool> = before.pixels().zip(after.pixels()).map(changed).collect();
+    let pixels = before.pixels().zip(after.pixels());
+    let mut reached: Vec<bool> = pixels.map(|(before, after)| changed(before, after)).collect();
     for row in reached.chunks_exact_mut(width.max(1)) {
         widen(row);
     }
@@ -241,6 +247,16 @@ mod tests {
             "{change:?}"
         );
         assert_eq!(largest_change(&before, &after), 50);
+    }
+
+    #[test]
+    fn two_levels_are_no_change_of_color() {
+        let before = RgbImage::from_pixel(8, 4, Rgb([100; 3]));
+        let mut after = RgbImage::from_pixel(8, 4, Rgb([102, 98, 101]));
+        assert_eq!(color_change(&before, &after, &[]), ColorChange::default());
+        after.put_pixel(3, 2, Rgb([103; 3]));
+        let change = color_change(&before, &after, &[]);
+        assert!((change.luminance - 3.0 / 32.0).abs() < 1e-9, "{change:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ganimation_model::enlarge;
 
 /// Faces, what they are asked to do, and what the teacher says to it.
 #[derive(Clone, Debug)]
-pub(crate) struct LessonBatch {
+pub struct LessonBatch {
     /// `[batch, 3, size, size]`, in [-1, 1].
     pub(super) images: Tensor<4>,
     /// `[batch, 17]`, OpenFace intensity / 5.
@@ -50,7 +50,7 @@ impl LessonBatch {
     ///
     /// # Panics
     /// If it holds no lessons.
-    pub(crate) fn new(batch: Batch, device: &Device) -> Self {
+    pub fn new(batch: Batch, device: &Device) -> Self {
         let Some(Lessons {
             field,
             mask,

@@ -26,7 +26,7 @@ use ganimation_model::ProjectionDiscriminator;
 use crate::config::TrainConfig;
 use crate::trainer::Trainer;
 
-pub(crate) use batch::LessonBatch;
+pub use batch::LessonBatch;
 pub use config::{MatchedConfig, MotionConfig, TaughtConfig, ViewConfig};
 pub use report::MotionReport;
 
@@ -50,7 +50,7 @@ impl MotionTrainer {
     ///
     /// # Panics
     /// If the batch holds no lessons of the stage.
-    pub(crate) fn step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
+    pub fn step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
         let motion = self.config.motion.clone();
         if step < motion.taught_steps {
             return self.taught_step(batch, step, rate);
