@@ -1,5 +1,7 @@
 //! The generator: a face and action units in, colours and an attention mask out.
 
+use std::ops::Deref;
+
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::Relu;
@@ -199,11 +201,14 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Makes the weights ready for many edits, which are faster for as long as the result lives.
-    pub fn prepare(&self) -> PreparedWeights {
-        let mut prepared = PreparedWeights::default();
-        layer::prepare(&self.main, &mut prepared);
-        prepared
+    /// Makes the weights ready for many edits, which are faster from then on.
+    pub fn into_prepared(self) -> PreparedGenerator {
+        let mut weights = PreparedWeights::default();
+        layer::prepare(&self.main, &mut weights);
+        PreparedGenerator {
+            generator: self,
+            _weights: weights,
+        }
     }
 
     /// What its second input says.
@@ -307,6 +312,21 @@ impl Generator {
     }
 }
 
+/// A generator for many edits: its convolutions' weights are kept in the form that they are computed with.
+#[derive(Debug)]
+pub struct PreparedGenerator {
+    generator: Generator,
+    _weights: PreparedWeights,
+}
+
+impl Deref for PreparedGenerator {
+    type Target = Generator;
+
+    fn deref(&self) -> &Generator {
+        &self.generator
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::Distribution;
@@ -344,8 +364,8 @@ mod tests {
             edit.color.into_data()
         };
         let plain = edit(&generator);
-        let prepared = generator.prepare();
-        edit(&generator).assert_eq(&plain, true);
+        let prepared = generator.clone().into_prepared();
+        edit(&prepared).assert_eq(&plain, true);
         let doubled = crate::map_parameters(generator.clone(), |_, values| values * 2.0);
         let with_the_first_kept = edit(&doubled);
         drop(prepared);

@@ -44,7 +44,7 @@ pub use au_reader::AuReader;
 pub use discriminator::{Discriminator, DiscriminatorConfig, Judgement};
 pub use edit::{Edit, blend};
 pub use error::{Error, Result};
-pub use generator::{Conditioning, Enlarging, Generator, GeneratorConfig, Orders};
+pub use generator::{Conditioning, Enlarging, Generator, GeneratorConfig, Orders, PreparedGenerator};
 pub use loss::{
     AttentionTerm, AuTerm, CriticLoss, CriticUpdates, GeneratorLoss, LossWeights, Preset, SmoothnessTerm,
     critic_loss, generator_loss,

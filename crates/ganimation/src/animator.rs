@@ -3,21 +3,16 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels};
-use ganimation_kernels::PreparedWeights;
+use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels, save_image};
 use ganimation_model::weights::{self, Metadata};
-use ganimation_model::{AuReader, Edit, Generator};
+use ganimation_model::{AuReader, Edit, Generator, PreparedGenerator};
 use image::{GrayImage, RgbImage};
 
 use crate::compose::{kept, moved_grid, paint};
+#[cfg(feature = "bundled")]
+use crate::device::{self, DeviceChoice};
 use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, whole};
 use crate::{Error, Expression, Result};
-
-/// The weights that come with this crate.
-const BUNDLED: &[u8] = include_bytes!("../../../assets/weights/generator.safetensors");
-
-/// The network that reads what a photo shows; it comes with this crate too.
-const BUNDLED_READER: &[u8] = include_bytes!("../../../assets/weights/reader.safetensors");
 
 /// Side of the faces that are read, in pixels.
 #[allow(
@@ -40,22 +35,22 @@ const MAX_FACE: u32 = 4096;
 /// Loading takes longer than a frame: make one, and use it for every photo. It may be shared between threads.
 ///
 /// ```
-/// use ganimation::{ActionUnit, Animator, Expression, PhotoOptions, device};
+/// # #[cfg(feature = "bundled")] {
+/// use ganimation::{ActionUnit, Animator, Expression, PhotoOptions};
 ///
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
-/// let animator = Animator::bundled(&device::resolve("auto".parse()?)?)?;
+/// let animator = Animator::bundled()?;
 /// let photo = animator.open(path.as_ref(), &PhotoOptions::new())?;
 /// let smile = Expression::new().with(ActionUnit::LipCornerPuller, 3.0)?;
 /// let smiling = animator.edit(&photo, &smile);
 /// assert_eq!(smiling.photo.dimensions(), (512, 600));
 /// assert_eq!(smiling.faces[0].target.get(ActionUnit::LipCornerPuller), 3.0);
+/// # }
 /// # Ok::<(), ganimation::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Animator {
-    generator: Generator,
-    /// Keeps the generator fast.
-    _prepared: PreparedWeights,
+    generator: PreparedGenerator,
     metadata: Metadata,
     /// Side of the faces that the network was trained on, in pixels.
     crop_size: u32,
@@ -72,6 +67,16 @@ pub struct Frame {
     pub photo: RgbImage,
     /// What was painted, in the order of [`FacePhoto::faces`].
     pub faces: Vec<EditedFace>,
+}
+
+impl Frame {
+    /// Saves the photo as png, jpg, jpeg or webp, by the extension of `path`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for other extensions, and if the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        Ok(save_image(path, &self.photo)?)
+    }
 }
 
 /// One edited face at the network's size.
@@ -93,26 +98,52 @@ pub struct EditedFace {
 }
 
 impl Animator {
-    /// Loads weights from a safetensors file.
+    /// Loads the weights of this project onto the fastest device present.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`], and those of [`Animator::bundled_on`].
+    #[cfg(feature = "bundled")]
+    pub fn bundled() -> Result<Self> {
+        Self::bundled_on(&device::resolve(DeviceChoice::Auto)?)
+    }
+
+    /// Loads the weights of this project; `ganimation-weights` has their model card.
+    ///
+    /// # Errors
+    /// Those of [`Animator::load`], though the bundled bytes are tested to be sound.
+    #[cfg(feature = "bundled")]
+    pub fn bundled_on(device: &Device) -> Result<Self> {
+        let generator = weights::generator_from_bytes(ganimation_weights::GENERATOR, device)?;
+        Self::with_networks(generator, bundled_reader(device)?, device)
+    }
+
+    /// Loads a generator from a safetensors file; the bundled network reads what faces show.
     ///
     /// # Errors
     /// [`Error::Model`] if the file is missing or does not hold a generator, [`Error::OtherActionUnits`] and
     /// [`Error::NetworkSize`] if it holds one for other faces.
+    #[cfg(feature = "bundled")]
     pub fn load(weights: &Path, device: &Device) -> Result<Self> {
-        Self::new(weights::load_generator(weights, device)?, device)
+        let generator = weights::load_generator(weights, device)?;
+        Self::with_networks(generator, bundled_reader(device)?, device)
     }
 
-    /// Loads the weights that come with this crate; `assets/weights/` has their model card.
+    /// Loads a generator and the network that reads what faces show, each from a safetensors file. A critic can read, too.
     ///
     /// # Errors
-    /// Those of [`Animator::load`], though the bundled bytes are tested to be sound.
-    pub fn bundled(device: &Device) -> Result<Self> {
-        Self::new(weights::generator_from_bytes(BUNDLED, device)?, device)
+    /// Those of [`Animator::load`], for either file.
+    pub fn load_with_reader(weights: &Path, reader: &Path, device: &Device) -> Result<Self> {
+        let generator = weights::load_generator(weights, device)?;
+        Self::with_networks(generator, weights::load_au_reader(reader, device)?, device)
     }
 
-    fn new((generator, metadata): (Generator, Metadata), device: &Device) -> Result<Self> {
+    fn with_networks(
+        (generator, metadata): (Generator, Metadata),
+        (reader, of_reader): (AuReader, Metadata),
+        device: &Device,
+    ) -> Result<Self> {
         check_units(&metadata)?;
-        let (reader, _) = weights::au_reader_from_bytes(BUNDLED_READER, device)?;
+        check_units(&of_reader)?;
         let crop_size = u32::try_from(metadata.image_size)
             .ok()
             .filter(|size| (1..=MAX_NETWORK_SIZE).contains(size) && size % 4 == 0);
@@ -121,14 +152,18 @@ impl Animator {
             limit: MAX_NETWORK_SIZE,
         })?;
         Ok(Self {
-            _prepared: generator.prepare(),
-            generator,
+            generator: generator.into_prepared(),
             metadata,
             crop_size,
             detector: FaceDetector::new()?,
             reader,
             device: device.clone(),
         })
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The network, for work on tensors.
@@ -164,9 +199,9 @@ impl Animator {
     /// Reads a photo upright and finds the faces in it.
     ///
     /// # Errors
-    /// [`Error::Data`] if the file cannot be read or decoded, and those of [`Animator::photo`].
+    /// [`Error::Data`] if the file cannot be read or decoded, and those of [`Animator::detect`].
     pub fn open(&self, path: &Path, options: &PhotoOptions) -> Result<FacePhoto> {
-        self.photo(decode_photo(path)?, options)
+        self.detect(decode_photo(path)?, options)
             .map_err(|error| error.in_file(path))
     }
 
@@ -178,7 +213,7 @@ impl Animator {
     ///
     /// # Panics
     /// If the photo is empty.
-    pub fn photo(&self, photo: RgbImage, options: &PhotoOptions) -> Result<FacePhoto> {
+    pub fn detect(&self, photo: RgbImage, options: &PhotoOptions) -> Result<FacePhoto> {
         let photo = options.resized(photo);
         let mut found = match options.crop {
             CropMode::Face => self.detector.detect(&photo),
@@ -316,6 +351,11 @@ impl Animator {
             faces,
         }
     }
+}
+
+#[cfg(feature = "bundled")]
+fn bundled_reader(device: &Device) -> Result<(AuReader, Metadata)> {
+    Ok(weights::au_reader_from_bytes(ganimation_weights::READER, device)?)
 }
 
 fn check_units(metadata: &Metadata) -> Result<()> {

@@ -23,7 +23,7 @@ struct Film {
 
 /// Grace Hopper's smile in 8 frames, made once for all tests.
 static FILM: LazyLock<Film> = LazyLock::new(|| {
-    let animator = Animator::bundled(&device::resolve("flex".parse().unwrap()).unwrap()).unwrap();
+    let animator = Animator::bundled_on(&device::resolve("flex".parse().unwrap()).unwrap()).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/grace_hopper.jpg");
     let photo = animator.open(&path, &PhotoOptions::new()).unwrap();
     let film = Timeline::there_and_back(smile(0.0), smile(1.0), 1.0, Ease::InOut);

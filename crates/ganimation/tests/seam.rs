@@ -11,7 +11,7 @@ use image::imageops;
 use image::{Rgb, RgbImage};
 
 static ANIMATOR: LazyLock<Animator> =
-    LazyLock::new(|| Animator::bundled(&device::resolve("flex".parse().unwrap()).unwrap()).unwrap());
+    LazyLock::new(|| Animator::bundled_on(&device::resolve("flex".parse().unwrap()).unwrap()).unwrap());
 
 /// The largest step between neighbours that no eye sees, in levels of 255.
 const INVISIBLE: u8 = 2;

@@ -10,7 +10,7 @@ const VARIABLE: &str = "GANIMATION_SIMD";
 /// A set of instructions that this processor has.
 #[derive(Debug, Clone, Copy)]
 enum Level {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", feature = "x86-v4"))]
     Avx512(pulp::x86::V4),
     #[cfg(target_arch = "x86_64")]
     Avx2(pulp::x86::V3),
@@ -23,8 +23,10 @@ enum Level {
 impl Level {
     #[cfg(target_arch = "x86_64")]
     fn detect(limit: Option<&str>) -> Self {
-        let wide = !matches!(limit, Some("avx2" | "portable"));
-        if let Some(simd) = pulp::x86::V4::try_new().filter(|_| wide) {
+        #[cfg(feature = "x86-v4")]
+        if !matches!(limit, Some("avx2" | "portable"))
+            && let Some(simd) = pulp::x86::V4::try_new()
+        {
             return Self::Avx512(simd);
         }
         match pulp::x86::V3::try_new() {
@@ -52,7 +54,7 @@ pub(super) fn vectorize<Operation: WithSimd>(operation: Operation) -> Operation:
     static LEVEL: OnceLock<Level> = OnceLock::new();
     let level = LEVEL.get_or_init(|| Level::detect(std::env::var(VARIABLE).ok().as_deref()));
     match level {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", feature = "x86-v4"))]
         Level::Avx512(simd) => Simd::vectorize(*simd, operation),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(simd) => Simd::vectorize(*simd, operation),

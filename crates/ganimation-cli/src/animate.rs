@@ -1,0 +1,299 @@
+//! `ganimation animate`: one photo to a film.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args};
+use ganimation::{Animator, Driver, DriverOptions, Ease, Expression, FacePhoto, Frame, FrameRate, Neutral, Timeline, clipped, contact_sheet, follow};
+use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
+
+use crate::error::{Error, LibraryError, Result};
+use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
+use super::output::{note, say};
+use super::progress;
+use super::turn::Turn;
+use super::wanted::{Wanted, shown_by};
+
+/// Columns of a contact sheet, beside the input.
+const STEPS: usize = 6;
+
+const EXAMPLES: &str = "Examples:
+  A smile that grows and fades again:
+    ganimation animate me.jpg --au 6=0..3 --au 12=0..4 --au 25=0..3 -o smile.gif
+
+  From what the photo shows to an emotion, once, in a video:
+    ganimation animate me.jpg --emotion surprise --once --ease out --frames 20 -o oh.mp4
+
+  A film written down, as an animated PNG (assets/scripts holds one):
+    ganimation animate me.jpg --script blink_and_smile.toml -o film.png
+
+  What OpenFace measured in a video, added to what the photo shows:
+    ganimation animate me.jpg --drive measured.csv -o driven.mp4
+    ganimation animate me.jpg --drive two_faces.csv --drive-face 1 --neutral first --fps 25 -o driven.mp4
+
+  The faces of a folder's pictures, in the order of their names, as pictures again:
+    ganimation animate me.jpg --like frames/ -o driven/
+
+A single value is where the film goes to, from what the photo shows; 12=2..4 says where it comes from, 12=3..3 holds.";
+
+/// Make a film of faces that move from one expression to another
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("task")
+        .args(["au", "emotion", "from", "like", "absolute", "script", "drive"]).required(true).multiple(true),
+)]
+pub(super) struct Animate {
+    #[command(flatten)]
+    photo: Photo,
+
+    #[command(flatten)]
+    wanted: Wanted,
+
+    /// Take times, expressions and curves from a file (toml)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "absolute", "drive", "frames", "once", "ease"])]
+    script: Option<PathBuf>,
+
+    /// Follow what OpenFace's FeatureExtraction measured (csv), smoothed, relative to its --neutral unless --absolute
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "frames", "once", "ease"])]
+    drive: Option<PathBuf>,
+
+    /// Which face of a table with several to follow, by its face_id; the one seen longest if not said
+    #[arg(long, value_name = "ID", requires = "drive")]
+    drive_face: Option<u64>,
+
+    /// Take action units that the table lacks to be 0, as those of LibreFace and py-feat lack some
+    #[arg(long, requires = "drive")]
+    fill_absent: bool,
+
+    /// When the driver's face is at rest: calm (where each unit is low), first (in the first frame), or a time in seconds;
+    /// calm if not said, first for a folder of --like
+    #[arg(long, value_name = "WHEN", conflicts_with = "absolute")]
+    neutral: Option<Neutral>,
+
+    /// Frames of the film; there and back, unless --once
+    #[arg(long, value_name = "N", default_value_t = 24, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=240))]
+    frames: u16,
+
+    /// Stop where the movement leads, in place of going back
+    #[arg(long)]
+    once: bool,
+
+    /// How the movement gathers speed: linear, in, out, in-out or hold
+    #[arg(long, value_name = "CURVE", default_value_t)]
+    ease: Ease,
+
+    /// Frames a second, 1 to 60, as in 25, 29.97 or 30000/1001; the table's own for --drive, else 12
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
+    fps: Option<FrameRate>,
+
+    /// How often the film is played; 0 repeats for ever, which a video cannot
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    loops: u16,
+
+    /// The film to write: gif, png or apng (animated), mp4, mov, mkv or webm (by ffmpeg), or a folder for pictures
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Also write a contact sheet of the first face: input, steps, attention and colours (png, jpg, webp)
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+
+    /// Make a photo with a longer side than this smaller first, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 800, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
+    max_side: u32,
+
+    #[command(flatten)]
+    networks: Networks,
+}
+
+fn rate(text: &str) -> Result<FrameRate> {
+    Ok(text.parse()?)
+}
+
+impl Animate {
+    pub(super) fn run(self) -> Result<()> {
+        let sheet = self.sheet.iter().map(|sheet| (sheet.as_path(), PICTURES));
+        if FilmFormat::of(&self.output) == Some(FilmFormat::Folder) {
+            check_output_folder(&self.output)?;
+            check_outputs(self.photo.path(), sheet)?;
+        } else {
+            let film = (self.output.as_path(), FilmFormat::EXTENSIONS);
+            check_outputs(self.photo.path(), sheet.chain([film]))?;
+        }
+        let animator = self.networks.load()?;
+        let (timeline, rate) = self.timeline(&animator)?;
+        #[allow(clippy::cast_possible_truncation, reason = "a rate has few digits")]
+        let mut expressions = timeline.frames(rate.fps() as f32);
+        // The middle of a film there and back is where it leads.
+        let shown = if self.goes_back() {
+            expressions.len() / 2
+        } else {
+            expressions.len() - 1
+        };
+        if FilmFormat::of(&self.output) == Some(FilmFormat::Video) {
+            expressions = expressions.repeat(self.loops.max(1).into());
+        }
+        let Opened { photo, source, turn } = self.photo.open(&animator, Some(self.max_side))?;
+        for loss in source.lost_in_film() {
+            note(format_args!("note: {}: {loss}", self.output.display()));
+        }
+        self.tell_beyond(&expressions, &photo);
+        let steps = self.film(&animator, (&photo, turn), (&expressions, rate), &evenly(shown))?;
+        say(self.output.display())?;
+        if let Some(sheet) = &self.sheet {
+            save_image(sheet, &contact_sheet(&photo, &steps))?;
+            say(sheet.display())?;
+        }
+        Ok(())
+    }
+
+    fn goes_back(&self) -> bool {
+        let folder = self.wanted.like.as_ref().is_some_and(|path| path.is_dir());
+        !(self.once || self.script.is_some() || self.drive.is_some() || folder)
+    }
+
+    /// The film, and how fast it is.
+    fn timeline(&self, animator: &Animator) -> Result<(Timeline, FrameRate)> {
+        let rate = self.fps.unwrap_or_default();
+        let neutral = |usual| (!self.wanted.absolute).then(|| self.neutral.unwrap_or(usual));
+        let timeline = match (&self.script, &self.drive, &self.wanted.like) {
+            (Some(script), ..) => Timeline::load(script)?,
+            (_, Some(table), _) => {
+                let driver = self.driver(table)?;
+                let timeline = follow(&driver.measured, neutral(Neutral::Calm));
+                let timeline = timeline.map_err(|error| error.in_file(table))?;
+                return Ok((timeline, self.fps.unwrap_or(driver.rate)));
+            }
+            (.., Some(folder)) if folder.is_dir() => {
+                follow(&self.shown_in(animator, folder, rate)?, neutral(Neutral::First))?
+            }
+            _ => {
+                let (start, end) = self.wanted.ends(animator)?;
+                #[allow(clippy::cast_possible_truncation, reason = "a rate has few digits")]
+                let (frames, fps) = (f32::from(self.frames), rate.fps() as f32);
+                if self.once {
+                    Timeline::once(start, end, (frames - 1.0) / fps, self.ease)
+                } else {
+                    Timeline::there_and_back(start, end, frames / fps, self.ease)
+                }
+            }
+        };
+        Ok((timeline, rate))
+    }
+
+    fn driver(&self, table: &Path) -> Result<Driver> {
+        let options = DriverOptions {
+            face: self.drive_face,
+            fill_absent: self.fill_absent,
+        };
+        let driver = Driver::load(table, &options)?;
+        for remark in &driver.remarks {
+            note(format_args!("note: {}: {remark}", table.display()));
+        }
+        Ok(driver)
+    }
+
+    /// Says where the first face cannot follow the film.
+    fn tell_beyond(&self, expressions: &[Expression], photo: &FacePhoto) {
+        let beyond = photo
+            .faces()
+            .first()
+            .map(|face| clipped(expressions, &face.shown()));
+        let beyond = beyond.unwrap_or_default();
+        if beyond.is_empty() {
+            return;
+        }
+        let units = beyond.iter().map(|clipped| {
+            let (unit, furthest, frames) = (clipped.unit, clipped.furthest, clipped.frames);
+            format!(
+                "{unit} to {furthest:.1} ({frames} of {} frames)",
+                expressions.len()
+            )
+        });
+        note(format_args!(
+            "note: intensities end at 0 and 5, and the film asks for {}; --neutral says when the driver is at rest",
+            units.collect::<Vec<_>>().join(", ")
+        ));
+    }
+
+    /// What the faces of a folder's photos show, a photo a frame.
+    fn shown_in(
+        &self,
+        animator: &Animator,
+        folder: &Path,
+        rate: FrameRate,
+    ) -> Result<Vec<(f32, ganimation::Intensities)>> {
+        let photos = photos_in(folder)?;
+        let bar = progress::bar(photos.len(), "faces");
+        let mut shown = Vec::new();
+        for (frame, path) in (0_u32..).zip(&photos) {
+            match shown_by(animator, path, self.wanted.like_crop) {
+                #[allow(clippy::cast_possible_truncation, reason = "seconds of a film fit f32")]
+                Ok(intensities) => shown.push(((f64::from(frame) / rate.fps()) as f32, intensities)),
+                Err(error @ Error::Library(LibraryError::InFile { .. })) => bar.suspend(|| note(format_args!("left out: {error}"))),
+                Err(error) => return Err(error),
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        if shown.is_empty() {
+            return Err(Error::NoFaces {
+                path: folder.to_owned(),
+            });
+        }
+        Ok(shown)
+    }
+
+    /// Writes the film, and returns the frames of those numbers with captions.
+    fn film(
+        &self,
+        animator: &Animator,
+        (photo, turn): (&FacePhoto, Turn),
+        (expressions, rate): (&[Expression], FrameRate),
+        kept: &[usize],
+    ) -> Result<Vec<(String, Frame)>> {
+        let options = FilmOptions {
+            rate,
+            plays: self.loops,
+            frames: u32::try_from(expressions.len()).unwrap_or(u32::MAX),
+        };
+        let mut film = FilmWriter::create(&self.output, options)?;
+        if let Some(encoder) = film.substitute() {
+            let path = self.output.display();
+            note(format_args!(
+                "note: {path}: this ffmpeg lacks the best encoder; {encoder} is used"
+            ));
+        }
+        let bar = progress::bar(expressions.len(), "frames");
+        let mut steps = Vec::new();
+        for (index, frame) in bar.wrap_iter(animator.frames(photo, expressions)).enumerate() {
+            film.push(turn.back(frame.photo.clone()))?;
+            if self.sheet.is_some() && kept.contains(&index) {
+                steps.push((format!("frame {}", index + 1), frame));
+            }
+        }
+        film.finish()?;
+        bar.finish_and_clear();
+        Ok(steps)
+    }
+}
+
+/// A few numbers from 0 to `last`, both among them.
+fn evenly(last: usize) -> Vec<usize> {
+    let gaps = last.min(STEPS - 1);
+    (0..=gaps)
+        .map(|step| (step * last).checked_div(gaps).unwrap_or(0))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_run_from_the_first_to_the_last() {
+        assert_eq!(evenly(12), [0, 2, 4, 7, 9, 12]);
+        assert_eq!(evenly(2), [0, 1, 2]);
+        assert_eq!(evenly(0), [0]);
+    }
+}

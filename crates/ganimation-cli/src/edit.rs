@@ -1,0 +1,93 @@
+//! `ganimation edit`: one photo to another.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use ganimation_data::save_image;
+
+use crate::error::Result;
+use super::inputs::{Networks, Opened, PICTURES, Photo, check_outputs};
+use super::output::{note, say};
+use super::wanted::Wanted;
+
+const EXAMPLES: &str = "Examples:
+  A smile, and one only a little stronger than the photo's own:
+    ganimation edit me.jpg --au 6=2 --au 12=3 -o smiling.png
+    ganimation edit me.jpg --au 12=+1 -o happier.png
+
+  An emotion, at eight tenths of its strength, on the largest face alone:
+    ganimation edit us.jpg --emotion happy=0.8 --face 1 -o happy.jpg
+
+  Everything but a raised brow relaxed, with a strip of what the network painted:
+    ganimation edit me.jpg --absolute --au inner-brow-raiser=3 -o brows.png --strip strip.png
+
+  What somebody else shows:
+    ganimation edit me.jpg --like you.jpg -o like_you.png
+
+  Say it once, use it often:
+    ganimation edit me.jpg --emotion sad=0.5 --au 25=1 --save mood.toml -o a.png
+    ganimation edit you.jpg --from mood.toml -o b.png
+
+  A picture that is a face crop already:
+    ganimation edit face.png --crop none --au 12=3 -o out.png";
+
+/// Change the expression of the faces in a photo
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("task").args(["au", "emotion", "from", "like", "absolute"]).required(true).multiple(true),
+)]
+pub(super) struct Edit {
+    #[command(flatten)]
+    photo: Photo,
+
+    #[command(flatten)]
+    wanted: Wanted,
+
+    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces, and transparency
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Make a photo with a longer side than this smaller first, in pixels
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
+    max_side: Option<u32>,
+
+    /// Also write a strip of each face: input, attention, colours and result (png, jpg, webp)
+    #[arg(long, alias = "sheet", value_name = "FILE")]
+    strip: Option<PathBuf>,
+
+    /// Also write the expression to a file, for --from (toml)
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+
+    #[command(flatten)]
+    networks: Networks,
+}
+
+impl Edit {
+    pub(super) fn run(self) -> Result<()> {
+        let strip = self.strip.iter().map(|strip| (strip.as_path(), PICTURES));
+        let save = self.save.iter().map(|save| (save.as_path(), &["toml"][..]));
+        let outputs = strip.chain(save).chain([(self.output.as_path(), PICTURES)]);
+        check_outputs(self.photo.path(), outputs)?;
+        let animator = self.networks.load()?;
+        let expression = self.wanted.held(&animator)?;
+        let Opened { photo, source, turn } = self.photo.open(&animator, self.max_side)?;
+
+        let frame = animator.edit(&photo, &expression);
+        let (before, after) = (turn.restored(photo.photo()), turn.restored(&frame.photo));
+        for loss in source.save(&self.output, &before, &after)? {
+            note(format_args!("note: {}: {loss}", self.output.display()));
+        }
+        say(self.output.display())?;
+        if let Some(strip) = &self.strip {
+            save_image(strip, &ganimation::strip(&photo, &frame))?;
+            say(strip.display())?;
+        }
+        if let Some(save) = &self.save {
+            expression.save(save)?;
+            say(save.display())?;
+        }
+        Ok(())
+    }
+}

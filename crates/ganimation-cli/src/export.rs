@@ -1,0 +1,80 @@
+//! `ganimation export`: a generator's weights to a file for others.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ganimation::device::{self, DeviceChoice};
+use ganimation_model::weights::{FloatFormat, load_generator, save_generator};
+
+use crate::error::Result;
+use super::inputs::check_outputs;
+use super::output::say;
+
+/// Weights formats that can be written.
+pub(super) const WEIGHTS: &[&str] = &["safetensors"];
+
+const EXAMPLES: &str = "Examples:
+  Half the size, for shipping:
+    ganimation export runs/experiment_1/generator.safetensors --float f16 -o generator.safetensors";
+
+/// Write a generator's weights with another precision or description
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Export {
+    /// Weights of a generator (safetensors), such as a run's
+    weights: PathBuf,
+
+    /// The file to write (safetensors); tensors carry the names of the released PyTorch network
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Element type on disk
+    #[arg(long, value_enum, default_value_t)]
+    float: Float,
+
+    /// What the file shall say of its training, in place of what it says now
+    #[arg(long, value_name = "TEXT")]
+    training: Option<String>,
+
+    /// Terms of use that the file shall state, in place of what it states now
+    #[arg(long, value_name = "TEXT")]
+    license: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Float {
+    /// Exact
+    #[default]
+    F32,
+    /// Half the size, 11 bits of precision
+    F16,
+    /// Half the size, 8 bits of precision
+    Bf16,
+}
+
+impl From<Float> for FloatFormat {
+    fn from(float: Float) -> Self {
+        match float {
+            Float::F32 => Self::F32,
+            Float::F16 => Self::F16,
+            Float::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+impl Export {
+    pub(super) fn run(self) -> Result<()> {
+        check_outputs(&self.weights, [(self.output.as_path(), WEIGHTS)])?;
+        let device = device::resolve(DeviceChoice::Auto)?;
+        let (generator, mut metadata) = load_generator(&self.weights, &device)?;
+        if let Some(training) = self.training {
+            metadata.training = training;
+        }
+        if let Some(license) = self.license {
+            metadata.license = license;
+        }
+        save_generator(&self.output, &generator, &metadata, self.float.into())?;
+        say(self.output.display())?;
+        Ok(())
+    }
+}

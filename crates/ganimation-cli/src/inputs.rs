@@ -1,0 +1,302 @@
+//! Options that several commands share, and what they lead to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use ganimation::device::{self, DeviceChoice};
+use ganimation::{Animator, CropMode, FaceChoice, FacePhoto, PhotoOptions};
+use ganimation_data::picture::Source;
+use ganimation_data::{PhotoFile, read_photo};
+
+use crate::error::{Error, LibraryError, Result};
+use super::output::note;
+use super::turn::Turn;
+
+/// Picture formats that can be written.
+pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
+
+/// Extensions of pictures that are read from a folder.
+const READ: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "qoi"];
+
+/// The network and where it runs.
+#[derive(Debug, Args)]
+pub(super) struct Network {
+    /// Weights to use in place of the bundled ones (safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub(super) weights: Option<PathBuf>,
+
+    /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(super) device: DeviceChoice,
+}
+
+impl Network {
+    /// Loads the weights onto the device.
+    pub(super) fn load(&self) -> Result<Animator> {
+        let device = device::resolve(self.device)?;
+        Ok(match &self.weights {
+            Some(path) => Animator::load(path, &device)?,
+            None => Animator::bundled_on(&device)?,
+        })
+    }
+}
+
+/// The network, and the one that reads what photos show.
+#[derive(Debug, Args)]
+pub(super) struct Networks {
+    #[command(flatten)]
+    network: Network,
+
+    /// Network to read photos with in place of the bundled one (safetensors)
+    #[arg(long, value_name = "FILE")]
+    reader: Option<PathBuf>,
+}
+
+impl Networks {
+    /// Loads both onto the device.
+    pub(super) fn load(&self) -> Result<Animator> {
+        let animator = self.network.load()?;
+        match &self.reader {
+            Some(path) => Ok(animator.with_reader(path)?),
+            None => Ok(animator),
+        }
+    }
+
+    /// The options that lead to the same networks, without those that were not given.
+    #[cfg(feature = "serve")]
+    pub(super) fn options(&self) -> Vec<String> {
+        let Network { weights, device } = &self.network;
+        let path = |name: &str, path: &Option<PathBuf>| {
+            let path = path.as_ref()?;
+            Some([name.to_owned(), path.display().to_string()])
+        };
+        let device =
+            (*device != DeviceChoice::default()).then(|| ["--device".to_owned(), device.to_string()]);
+        let options = [path("--weights", weights), path("--reader", &self.reader), device];
+        options.into_iter().flatten().flatten().collect()
+    }
+}
+
+/// The photo, and which faces of it count.
+#[derive(Debug, Args)]
+pub(super) struct Photo {
+    /// Photo with faces (jpg, png, webp, bmp, gif, qoi)
+    photo: PathBuf,
+
+    #[command(flatten)]
+    faces: Faces,
+}
+
+/// Which faces of photos count, and where they are.
+#[derive(Debug, Args)]
+pub(super) struct Faces {
+    /// Which face counts, from 1, the largest first; all of them if not said
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    face: Option<usize>,
+
+    /// Where the faces are
+    #[arg(long, value_enum, default_value_t)]
+    crop: Crop,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Crop {
+    /// Where the detector finds them
+    #[default]
+    Face,
+    /// Everywhere: the picture is a face crop already
+    None,
+}
+
+impl From<Crop> for CropMode {
+    fn from(crop: Crop) -> Self {
+        match crop {
+            Crop::Face => Self::Face,
+            Crop::None => Self::None,
+        }
+    }
+}
+
+impl Faces {
+    /// How photos are opened, made smaller than `max_side` pixels if asked to.
+    pub(super) fn options(&self, max_side: Option<u32>) -> PhotoOptions {
+        let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
+        let options = PhotoOptions::new().with_crop(self.crop.into()).with_faces(faces);
+        max_side.map_or(options, |side| options.with_max_side(side))
+    }
+}
+
+impl Photo {
+    pub(super) fn path(&self) -> &Path {
+        &self.photo
+    }
+
+    /// Opens the photo as [`open`] does.
+    pub(super) fn open(&self, animator: &Animator, max_side: Option<u32>) -> Result<Opened> {
+        open(animator, &self.photo, &self.faces.options(max_side))
+    }
+}
+
+/// A photo that was opened.
+pub(super) struct Opened {
+    /// The photo with upright faces.
+    pub(super) photo: FacePhoto,
+    /// What the file holds beyond 8-bit RGB.
+    pub(super) source: Source,
+    /// How the photo was turned for its faces to be upright.
+    pub(super) turn: Turn,
+}
+
+/// Lowest score of a face in a photo that was turned to find it.
+const SURE: f32 = 10.0;
+
+/// Reads a photo, says what a person should know of its file, and finds the faces, also if they lie on their side.
+pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Opened> {
+    let PhotoFile {
+        pixels,
+        source,
+        remarks,
+    } = read_photo(path)?;
+    for remark in remarks {
+        note(format_args!("note: {}: {remark}", path.display()));
+    }
+    let (photo, turn) = match animator.detect(pixels, options) {
+        Err(error @ LibraryError::NoFace { .. }) => match turned(animator, path, options)? {
+            Some(found) => found,
+            None => return Err(error.in_file(path).into()),
+        },
+        photo => (photo.map_err(|error| error.in_file(path))?, Turn::None),
+    };
+    if turn != Turn::None {
+        note(format_args!("note: {}: {turn}", path.display()));
+    }
+    Ok(Opened { photo, source, turn })
+}
+
+/// The photo turned so that its faces are surest, if it has any that way.
+fn turned(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Option<(FacePhoto, Turn)>> {
+    let mut best: Option<(FacePhoto, Turn)> = None;
+    let score = |photo: &FacePhoto| {
+        let scores = photo.faces().iter().map(|face| face.bounds().score);
+        scores.fold(SURE, f32::max)
+    };
+    for turn in Turn::ALL {
+        // Read again in this rare case, so that no copy of each photo waits in memory.
+        let upright = turn.upright(read_photo(path)?.pixels);
+        let Ok(photo) = animator.detect(upright, options) else {
+            continue;
+        };
+        let surest = best.as_ref().map_or(SURE, |(photo, _)| score(photo));
+        if score(&photo) > surest {
+            best = Some((photo, turn));
+        }
+    }
+    Ok(best)
+}
+
+/// A file that a command will write, and the extensions that it may have.
+pub(super) type Output<'a> = (&'a Path, &'static [&'static str]);
+
+/// Refuses, before any work is done, files that could not be written in the end or would replace one another or `input`.
+pub(super) fn check_outputs<'a>(input: &Path, outputs: impl IntoIterator<Item = Output<'a>>) -> Result<()> {
+    let input = identity(input);
+    let mut seen = Vec::new();
+    for (path, accepted) in outputs {
+        check_output(path, accepted)?;
+        let identity = identity(path);
+        if identity == input {
+            return Err(Error::OutputIsInput {
+                path: path.to_owned(),
+            });
+        }
+        if seen.contains(&identity) {
+            return Err(Error::SameOutput {
+                path: path.to_owned(),
+            });
+        }
+        seen.push(identity);
+    }
+    Ok(())
+}
+
+fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
+    let extension = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    if !accepted.contains(&extension.as_str()) {
+        return Err(Error::OutputFormat {
+            path: path.to_owned(),
+            accepted,
+        });
+    }
+    if path.is_dir() {
+        return Err(Error::OutputIsFolder {
+            path: path.to_owned(),
+        });
+    }
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(Error::NoFolder {
+            path: path.to_owned(),
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+/// One path for all the ways to write it, also where there is no such file yet.
+fn identity(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Refuses a folder for frames that could not be made.
+pub(super) fn check_output_folder(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Error::NoFolder {
+        path: path.to_owned(),
+        folder: folder.to_owned(),
+    })
+}
+
+/// The pictures of a folder, by their extensions and in the order of their names.
+pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failure = |source| ganimation_data::Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut photos = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        let extension = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_ascii_lowercase();
+        // A Mac's side files carry the photos' names.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if READ.contains(&extension.as_str()) && !name.starts_with("._") {
+            photos.push(path);
+        }
+    }
+    photos.sort();
+    Ok(photos)
+}

@@ -1,0 +1,178 @@
+//! The `ganimation` program: what can be asked on the command line, and how a failure is reported.
+
+#![forbid(unsafe_code)]
+
+mod animate;
+mod completions;
+mod devices;
+mod doctor;
+mod edit;
+mod error;
+mod evaluate;
+mod export;
+mod hint;
+mod import;
+mod inputs;
+mod man;
+mod output;
+mod prepare;
+mod progress;
+mod read;
+mod runs;
+#[cfg(feature = "serve")]
+mod serve;
+mod sheet;
+mod train;
+mod train_reader;
+mod turn;
+mod wanted;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use error::{Error, LibraryError};
+use output::note;
+
+/// Exit code of a failure that the person can mend; clap uses the same for its own.
+const MISTAKE: u8 = 2;
+
+/// Exit code after Ctrl-C, as a shell reports it.
+const INTERRUPTED: u8 = 130;
+
+/// Animate a face from one photo by naming its muscles.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Action units are those of OpenFace, from 0 (absent) to 5 (maximal): \
+    1 2 4 5 6 7 9 10 12 14 15 17 20 23 25 26 45."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Animate(animate::Animate),
+    Edit(edit::Edit),
+    Read(read::Read),
+    Sheet(sheet::Sheet),
+    Train(Box<train::Train>), // it has many flags
+    Prepare(prepare::Prepare),
+    Doctor(doctor::Doctor),
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
+    TrainReader(train_reader::TrainReader),
+    Evaluate(evaluate::Evaluate),
+    Export(export::Export),
+    Runs(runs::Runs),
+    Plot(runs::Plot),
+    Import(import::Import),
+    Devices(devices::Devices),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// The whole command line, for what is made from it: completions, manual pages.
+fn description() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+fn main() -> ExitCode {
+    ganimation_kernels::keep_freed_memory();
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => match cli.command {
+            Command::Animate(command) => command.run(),
+            Command::Edit(command) => command.run(),
+            Command::Read(command) => command.run(),
+            Command::Sheet(command) => command.run(),
+            Command::Prepare(command) => command.run(),
+            Command::Doctor(command) => command.run(),
+            #[cfg(feature = "serve")]
+            Command::Serve(command) => command.run(),
+            Command::Train(command) => command.run(),
+            Command::TrainReader(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
+            Command::Export(command) => command.run(),
+            Command::Runs(command) => command.run(),
+            Command::Plot(command) => command.run(),
+            Command::Import(command) => command.run(),
+            Command::Devices(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
+        },
+        // An option's value that our own types refuse is told as any other mistake, not in clap's words.
+        Err(refused) => match refused.source().and_then(refusal) {
+            Some((line, hint)) => return tell_lines(&line, hint),
+            None => refused.exit(), // help, version, or a command line of the wrong shape
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => tell(&error),
+    }
+}
+
+/// Error and hint of a value that one of our own types refuses.
+fn refusal(source: &(dyn std::error::Error + 'static)) -> Option<(String, Option<String>)> {
+    if let Some(error) = source.downcast_ref::<Error>() {
+        return Some((one_line(error), error.hint()));
+    }
+    let error: &LibraryError = source.downcast_ref()?;
+    Some((one_line(error), hint::of_library(error)))
+}
+
+/// The error and its causes in one line.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    // Names in other people's files come here too: they must not move the cursor.
+    line.replace(char::is_control, " ")
+}
+
+/// One line with the error and its causes, one with what helps.
+fn tell(error: &Error) -> ExitCode {
+    if matches!(error, Error::Stopped) {
+        return ExitCode::from(INTERRUPTED); // it has been told what to do
+    }
+    let mistake = tell_lines(&one_line(error), error.hint());
+    match error {
+        // A failure that no option of the command caused.
+        Error::Train(
+            ganimation_train::Error::NotFinite { .. }
+            | ganimation_train::Error::BrokenWeights { .. }
+            | ganimation_train::Error::Warned(_),
+        ) => ExitCode::FAILURE,
+        Error::Unfit { .. } => ExitCode::FAILURE, // an answer
+        _ => mistake,
+    }
+}
+
+/// The exit code is that of a mistake.
+fn tell_lines(line: &str, hint: Option<String>) -> ExitCode {
+    note(format_args!("error: {line}"));
+    if let Some(hint) = hint {
+        note(format_args!("hint: {hint}"));
+    }
+    ExitCode::from(MISTAKE)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,222 @@
+//! `ganimation prepare`: photos and OpenFace's tables to a dataset folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use clap::{Args, ValueEnum};
+use ganimation::device::{self, DeviceChoice};
+use ganimation_data::prepare::{FaceFormat, PrepareConfig, PrepareReport, Prepared, Source, prepare};
+use ganimation_data::{AU_COUNT, Intensities, pixels};
+use ganimation_model::AuReader;
+use ganimation_model::weights::load_au_reader;
+use image::RgbImage;
+
+use crate::error::{Error, LibraryError, Result};
+use super::output::{note, say};
+use super::progress::bar;
+use super::train::stop_on_interrupt;
+
+const EXAMPLES: &str = "Examples:
+  Photos, and the tables that OpenFace's FaceLandmarkImg wrote for them (photos/me.jpg, processed/me.csv):
+    FaceLandmarkImg -fdir photos -out_dir processed
+    ganimation prepare photos --csv processed -o faces
+
+  The frames of a video, and the table that FeatureExtraction wrote for it:
+    ffmpeg -i film.mp4 frames/%06d.png
+    FeatureExtraction -f film.mp4 -out_dir processed
+    ganimation prepare frames --from-frames processed/film.csv -o faces
+
+  Without OpenFace: a network that reads action units writes the labels (a reader, or a run's critic):
+    ganimation prepare photos --label-with reader.safetensors -o faces
+
+  Then:
+    ganimation doctor faces
+    ganimation train --data faces --name experiment_1
+
+Where a photo shows several faces, the one that OpenFace trusts most is taken, found by its landmarks. The same command goes on
+with a folder after Ctrl-C or a crash, and takes in photos that were added. report.json says why photos were left out.";
+
+/// Make a dataset folder from photos and OpenFace's tables
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Prepare {
+    /// Folders of photos, or photos (jpg, jpeg, png, webp)
+    #[arg(required = true, value_name = "PHOTOS")]
+    photos: Vec<PathBuf>,
+
+    /// Dataset folder to make, or to go on with
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    labels: Labels,
+
+    /// Side of the faces in pixels
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=4096), default_value = "128")]
+    size: u32,
+
+    /// How faces are stored
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Quality of JPEG
+    #[arg(long, value_name = "1..100", value_parser = clap::value_parser!(u8).range(1..=100), default_value = "95")]
+    quality: u8,
+
+    /// Leave out faces that OpenFace trusts less, 0 to 1
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.7")]
+    min_confidence: f64,
+
+    /// Leave out faces without colour
+    #[arg(long)]
+    drop_grey: bool,
+
+    /// Share of faces to hold out for testing, 0 to 1; of a video, its end
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.05")]
+    test_share: f64,
+
+    /// Decides which faces are held out
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// Threads; one a core when left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    workers: Option<u32>,
+
+    /// Where --label-with computes: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    #[arg(long, value_name = "DEVICE", default_value_t, requires = "label_with")]
+    device: DeviceChoice,
+}
+
+/// Where labels come from; tables beside the photos, or in the folder `processed` beside them, when left out.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Labels {
+    /// Folder of FaceLandmarkImg's tables, one a photo; beside the photos or in processed/ there when left out
+    #[arg(long, value_name = "DIR")]
+    csv: Option<PathBuf>,
+
+    /// The table that FeatureExtraction wrote for a video whose frames the photos are
+    #[arg(long, value_name = "CSV")]
+    from_frames: Option<PathBuf>,
+
+    /// Weights of a reader or a critic (safetensors) that reads the labels from the photos
+    #[arg(long, value_name = "WEIGHTS")]
+    label_with: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Small
+    #[default]
+    Jpg,
+    /// Without loss, some five times larger
+    Png,
+}
+
+impl Prepare {
+    pub(super) fn run(self) -> Result<()> {
+        let mut config = PrepareConfig::new(self.photos.clone(), &self.output);
+        config.size = self.size;
+        config.format = match self.format {
+            Format::Jpg => FaceFormat::Jpeg(self.quality),
+            Format::Png => FaceFormat::Png,
+        };
+        config.min_confidence = self.min_confidence;
+        config.drop_grey = self.drop_grey;
+        config.test_share = self.test_share;
+        config.seed = self.seed;
+        if let Some(workers) = self.workers {
+            config.workers = workers as usize;
+        }
+        if let Some(csv) = self.labels.csv.as_deref().filter(|csv| !csv.is_dir()) {
+            return Err(Error::NotAFolder { path: csv.to_owned() });
+        }
+        match (&self.labels.from_frames, &self.labels.label_with) {
+            (Some(table), _) => self.prepare(&config, Source::Frames(table)),
+            (None, Some(weights)) => {
+                let device = device::resolve(self.device)?;
+                let (reader, metadata) = load_au_reader(weights, &device)?;
+                if metadata.action_units.len() != AU_COUNT {
+                    let found = metadata.action_units;
+                    return Err(LibraryError::OtherActionUnits { found }.into());
+                }
+                let read = |face: &RgbImage| read_face(&reader, face, &device);
+                let name = weights.display().to_string();
+                self.prepare(&config, Source::Reader(&name, &read))
+            }
+            (None, None) => self.prepare(&config, Source::Tables(self.labels.csv.as_deref())),
+        }
+    }
+
+    fn prepare(&self, config: &PrepareConfig, source: Source<'_>) -> Result<()> {
+        let (bar, stop) = (bar(0, "preparing"), Arc::new(AtomicBool::new(false)));
+        stop_on_interrupt(&stop, bar.clone());
+        let mut progress = |done: usize, of: usize| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        };
+        let prepared = prepare(config, source, &mut progress, &stop);
+        bar.finish_and_clear();
+        match prepared? {
+            Prepared::Finished(report) => self.tell(&report),
+            Prepared::Stopped { done, of } => {
+                note(format_args!(
+                    "{done} of {of} photos are done; the same command goes on"
+                ));
+                Err(Error::Stopped)
+            }
+        }
+    }
+
+    fn tell(&self, report: &PrepareReport) -> Result<()> {
+        let faces = report.train + report.test;
+        say(format_args!(
+            "{faces} faces from {} photos: {} to train on, {} held out",
+            report.photos, report.train, report.test
+        ))?;
+        for (reason, count) in &report.dropped {
+            say(format_args!("{count:>7} left out: {}", reason.text()))?;
+        }
+        for (count, what) in [
+            (report.grey, "have no colour"),
+            (report.enlarged, "were smaller and had to be enlarged"),
+            (
+                faces - report.landmarks,
+                "have no landmarks (x_0 to y_67 in OpenFace's tables), which the motion network needs",
+            ),
+            (
+                report.guessed,
+                "are a guess among several faces: the tables have no landmarks",
+            ),
+        ] {
+            if count > 0 {
+                say(format_args!("{count:>7} of the faces {what}"))?;
+            }
+        }
+        say(self.output.display())
+    }
+}
+
+/// The action units that a network sees in a face.
+fn read_face(reader: &AuReader, face: &RgbImage, device: &Device) -> Intensities {
+    let image = pixels::tensor_from_images(std::slice::from_ref(face), device);
+    let values = reader.read(image).into_data_as::<f32>().try_into_vec::<f32>();
+    let values = values
+        .ok()
+        .and_then(|values| <[f32; AU_COUNT]>::try_from(values).ok());
+    let Some(values) = values else {
+        panic!("a reader of {AU_COUNT} action units gives another number of them")
+    };
+    // Two decimals, as OpenFace writes them.
+    let rounded = |value: f32| (value * 100.0).round() / 100.0;
+    Intensities::new(Intensities::from_normalized(values).as_array().map(rounded))
+}
+
+/// A share from 0 to 1.
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}

@@ -1,0 +1,199 @@
+//! `ganimation read`: what the faces in photos show.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use ganimation::{ActionUnit, FaceBox, PhotoFace, overlay};
+use ganimation_data::save_image;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use super::inputs::{Faces, Networks, Opened, PICTURES, check_outputs, open};
+use super::output::{note, say};
+
+const EXAMPLES: &str = "Examples:
+  A table, for people:
+    ganimation read me.jpg us.jpg
+
+  A table, for programs:
+    ganimation read photos/*.jpg --format csv > units.csv
+
+  Pictures that are face crops already:
+    ganimation read imgs/*.jpg --crop none --format csv > units.csv
+
+  A picture, with a bar for each action unit:
+    ganimation read me.jpg --overlay units.png
+
+Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesses them: movements, not feelings.";
+
+/// Read action units from the faces in photos
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Read {
+    /// Photos with faces (jpg, png, webp, bmp, gif, qoi)
+    #[arg(required = true)]
+    photos: Vec<PathBuf>,
+
+    #[command(flatten)]
+    faces: Faces,
+
+    /// Make a photo with a longer side than this smaller first, in pixels
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
+    max_side: Option<u32>,
+
+    /// How to write what is read
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Also draw boxes and bars over the photo (png, jpg, webp); of one photo alone
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
+
+    #[command(flatten)]
+    networks: Networks,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum Format {
+    /// Columns for people
+    #[default]
+    Table,
+    /// One row a face: file,face,AU01,…
+    Csv,
+    /// One object a face, with its box in the photo
+    Json,
+}
+
+impl Read {
+    pub(super) fn run(self) -> Result<()> {
+        if let Some(overlay) = &self.overlay {
+            let [photo] = &self.photos[..] else {
+                return Err(Error::OverlayOfMany {
+                    count: self.photos.len(),
+                });
+            };
+            check_outputs(photo, [(overlay.as_path(), PICTURES)])?;
+        }
+        let animator = self.networks.load()?;
+        let mut lines = Lines::new(self.format, &self.photos)?;
+        let mut unread = 0;
+        for path in &self.photos {
+            let opened = match open(&animator, path, &self.faces.options(self.max_side)) {
+                Ok(opened) => opened,
+                // With one photo, that is the whole answer.
+                Err(error) if self.photos.len() == 1 => return Err(error),
+                Err(error) => {
+                    note(format_args!("left out: {error}"));
+                    unread += 1;
+                    continue;
+                }
+            };
+            lines.photo(path, &opened)?;
+            if let Some(file) = &self.overlay {
+                save_image(file, &overlay(&opened.photo))?;
+            }
+        }
+        lines.end()?;
+        if unread > 0 {
+            return Err(Error::Unread { count: unread });
+        }
+        Ok(())
+    }
+}
+
+/// The lines of the result, as they come.
+struct Lines {
+    format: Format,
+    /// Width of the column of files.
+    width: usize,
+    /// Whether a face has been told already.
+    begun: bool,
+}
+
+impl Lines {
+    fn new(format: Format, photos: &[PathBuf]) -> Result<Self> {
+        let widths = photos
+            .iter()
+            .map(|path| path.display().to_string().chars().count());
+        let width = widths.max().unwrap_or(0).max(4);
+        let codes = ActionUnit::ALL.map(ActionUnit::code);
+        match format {
+            Format::Table => say(format_args!("{:width$} face {}", "file", codes.join(" ")))?,
+            Format::Csv => say(format_args!("file,face,{}", codes.join(",")))?,
+            Format::Json => say("[")?,
+        }
+        Ok(Self {
+            format,
+            width,
+            begun: false,
+        })
+    }
+
+    fn photo(&mut self, path: &Path, opened: &Opened) -> Result<()> {
+        let size = opened.photo.photo().dimensions();
+        for (number, face) in (1..).zip(opened.photo.faces()) {
+            let bounds = opened.turn.back_box(face.bounds(), size);
+            self.face(path, number, (face, bounds))?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    fn face(&self, path: &Path, number: usize, (face, bounds): (&PhotoFace, FaceBox)) -> Result<()> {
+        let file = path.display().to_string();
+        let shown = face.shown();
+        let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
+        match self.format {
+            Format::Table => say(format_args!(
+                "{file:0$} {number:4} {1}",
+                self.width,
+                values(4).join(" ")
+            )),
+            Format::Csv => say(format_args!("{},{number},{}", quoted(&file), values(0).join(","))),
+            Format::Json => {
+                let units = shown
+                    .iter()
+                    .map(|(unit, value)| (unit.code().to_owned(), hundredths(value)));
+                let face = json!({
+                    "file": file,
+                    "face": number,
+                    "box": { "x": bounds.x, "y": bounds.y, "size": bounds.size },
+                    "action_units": units.collect::<Map<String, Value>>(),
+                });
+                say(format_args!("{}{face}", if self.begun { "," } else { "" }))
+            }
+        }
+    }
+
+    fn end(&self) -> Result<()> {
+        match self.format {
+            Format::Json => say("]"),
+            Format::Table | Format::Csv => Ok(()),
+        }
+    }
+}
+
+/// As many digits as a reading is worth.
+fn hundredths(value: f32) -> Value {
+    json!((f64::from(value) * 100.0).round() / 100.0)
+}
+
+/// A cell of a CSV.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_with_commas_and_quotes_are_quoted() {
+        assert_eq!(quoted("a b.jpg"), "a b.jpg");
+        assert_eq!(quoted("a,\"b\".jpg"), "\"a,\"\"b\"\".jpg\"");
+    }
+}

@@ -1,0 +1,111 @@
+//! `ganimation serve`: a local page with a slider for each action unit.
+
+mod app;
+mod body;
+mod facts;
+mod guard;
+mod lane;
+mod listen;
+mod page;
+mod refusal;
+mod reply;
+mod sessions;
+mod studio;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+
+use crate::error::{Error, Result};
+use super::inputs::Networks;
+use super::output::{note, say};
+
+const EXAMPLES: &str = "Examples:
+  The page at http://127.0.0.1:7860, shown in the browser:
+    ganimation serve --open
+
+  At any port that is free, with weights of your own:
+    ganimation serve --port 0 --weights runs/experiment_1/generator.safetensors
+
+  For the other machines of a network that you trust, as there is no password:
+    ganimation serve --host 0.0.0.0 --allow-host my-computer.local
+
+  Behind a proxy that asks for a password and speaks HTTPS:
+    ganimation serve --allow-host faces.example.org";
+
+/// Serve a local page where sliders move the face in a photo
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Serve {
+    /// Port to listen at; 0 takes any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 7860)]
+    port: u16,
+
+    /// Address to listen at; as it is, the page is for this machine alone
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = host)]
+    host: IpAddr,
+
+    /// Also answer under this name, of this machine or of a proxy in front of it (HTTPS too); may be repeated
+    #[arg(long, value_name = "NAME", value_parser = guard::host_name)]
+    allow_host: Vec<String>,
+
+    /// Show the page in the browser
+    #[arg(long)]
+    open: bool,
+
+    #[command(flatten)]
+    networks: Networks,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<()> {
+        let address = SocketAddr::new(self.host, self.port);
+        let failure = |source| Error::Serve { address, source };
+        // Before the weights are read: a port that is taken is told at once.
+        let listener = TcpListener::bind(address).map_err(failure)?;
+        let bound = listener.local_addr().map_err(failure)?;
+        let server = app::Server::new(self.networks.load()?, self.networks.options())?;
+        let names = guard::Names {
+            bound: bound.ip(),
+            allowed: self.allow_host.into(),
+        };
+        let app = app::router(server, names);
+
+        // Before the page is announced: who hears of it may press Ctrl-C at once.
+        let stopped = listen::ctrl_c();
+        let url = format!("http://{bound}");
+        say(&url)?;
+        if !self.host.is_loopback() {
+            note("warning: whoever reaches this address can use the page; there is no password");
+        }
+        note("Ctrl-C stops it");
+        if self.open {
+            open(&url);
+        }
+        listen::run(listener, app, &stopped).map_err(failure)
+    }
+}
+
+fn host(text: &str) -> Result<IpAddr, std::net::AddrParseError> {
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        address => address.parse(),
+    }
+}
+
+/// Asks the system to show a page; where it cannot, the person has read the address.
+fn open(url: &str) {
+    let program = match std::env::consts::OS {
+        "macos" => "open",
+        "windows" => "explorer",
+        _ => "xdg-open",
+    };
+    let mut command = Command::new(program);
+    command.arg(url).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = command.spawn() {
+        note(format_args!(
+            "warning: cannot open the browser ({program}: {error})"
+        ));
+    }
+}

@@ -1,0 +1,97 @@
+//! What the server refuses, and how it says so.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ganimation_data::Error as Data;
+use serde_json::json;
+
+use crate::error::Error;
+use crate::one_line;
+
+/// A refusal: a status, a sentence, and where it is known what helps.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("{}", one_line(.0))]
+    Told(#[from] Error),
+    #[error("the request is not as expected: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the request has more than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("the request came too slowly, or took too long")]
+    Slow,
+    #[error("the request broke off")]
+    Broken,
+    #[error("too much is asked at once")]
+    Busy,
+    #[error("a newer position came")]
+    Stale,
+    #[error("the photo is no longer kept")]
+    Forgotten,
+    #[error("the request comes from another site, or names another host")]
+    Foreign,
+    #[error("there is no such page")]
+    NoPage,
+    #[error("the page cannot be asked in this way")]
+    Method,
+    #[error("the picture cannot be written: {0}")]
+    Encode(#[from] image::ImageError),
+    #[error("the film cannot be written: {0}")]
+    Film(#[source] std::io::Error),
+    #[error("the work failed; the program's messages say more")]
+    Failed,
+}
+
+impl From<Data> for Refusal {
+    fn from(error: Data) -> Self {
+        Self::Told(error.into())
+    }
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Told(Error::Data(Data::Picture { .. } | Data::ForeignPicture { .. })) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::Told(Error::Data(Data::PictureTooLarge { .. })) | Self::TooLarge { .. } => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Told(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Json(_) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stale => StatusCode::CONFLICT,
+            Self::Forgotten | Self::NoPage => StatusCode::NOT_FOUND,
+            Self::Foreign => StatusCode::FORBIDDEN,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Encode(_) | Self::Film(_) | Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Told(error) => return error.hint(),
+            Self::TooLarge { .. } => "make the picture smaller first",
+            Self::Busy => "try again in a moment",
+            Self::Forgotten => "choose it again",
+            Self::Foreign => {
+                "use the address that the program printed, or allow another name with --allow-host"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let told = json!({ "error": self.to_string(), "hint": self.hint() }).to_string();
+        let json = (header::CONTENT_TYPE, "application/json");
+        let mut response = (self.status(), [json], told).into_response();
+        if matches!(self, Self::Busy) {
+            let soon = header::HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        }
+        response
+    }
+}

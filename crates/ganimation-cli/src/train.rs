@@ -1,0 +1,254 @@
+//! `ganimation train`: a folder of faces to weights.
+
+mod display;
+mod settings;
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use ganimation::device::{self, DeviceChoice};
+use ganimation_data::dataset::OpenOptions;
+use ganimation_data::{Dataset, Split};
+use ganimation_train::{Limits, Outcome, Run};
+use indicatif::ProgressBar;
+
+use crate::error::{Error, Result};
+use super::output::{note, say};
+use display::Display;
+use settings::Settings;
+
+/// Faces with problems that are named one by one.
+const PROBLEMS_TOLD: usize = 5;
+
+const EXAMPLES: &str = "Examples:
+  Train the full network:
+    ganimation train --data faces --name experiment_1 --batch-size 25
+
+  Stop with Ctrl-C, or after a while, then go on exactly where it stopped:
+    ganimation train --data faces --name experiment_2 --max-time 8h
+    ganimation train --name experiment_2 --resume
+
+  A small network for a machine without a GPU:
+    ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --generator-every 3
+
+  The network that moves pixels, which the bundled weights are (landmarks.csv in the folder teaches it):
+    ganimation train --data faces --name motion --network motion
+
+  Settings from a file, some changed, and any of them by name:
+    ganimation train --config small.toml --name other --rate 2e-4 --set adam.beta_1=0
+
+  Go on with a lower rate (rates, weights and lengths may change in a run; sizes, seed and batch may not):
+    ganimation train --name small --resume --rate 5e-5
+
+  Begin with trained weights and new optimisers:
+    ganimation train --data faces --name tuned --from runs/small/checkpoints/step-5000 --image-size 64 --channels 32 \\
+        --critic-channels 32
+
+The run folder holds config.toml, metrics.jsonl, validation.jsonl, TensorBoard's events, previews/, checkpoints/ and
+generator.safetensors, which `ganimation animate --weights` takes. `ganimation runs` compares runs, `ganimation plot` draws
+one, `ganimation evaluate` scores it.";
+
+/// Train on a folder of faces, or go on with a run
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Train {
+    /// Name of the run, which is that of its folder
+    #[arg(long, value_name = "NAME", value_parser = run_name)]
+    name: String,
+
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs_dir: PathBuf,
+
+    /// Go on with the run from its newest checkpoint, with its own settings; those given are changed and listed
+    #[arg(long)]
+    resume: bool,
+
+    /// Stop after so many critic steps of the whole run; the schedule stays that of --steps
+    #[arg(long, value_name = "N")]
+    max_steps: Option<u64>,
+
+    /// Stop after this time: 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_time: Option<Duration>,
+
+    /// Save after this time without a checkpoint too, for slow machines
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    checkpoint_time: Duration,
+
+    /// Stop at the first warning about the run's health
+    #[arg(long)]
+    strict: bool,
+
+    /// Leave faces without a picture or a sound label out, and say why
+    #[arg(long)]
+    skip_bad: bool,
+
+    /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: DeviceChoice,
+
+    /// Share each batch among several devices: cuda:0,cuda:1
+    #[arg(
+        long,
+        value_name = "DEVICE,…",
+        value_delimiter = ',',
+        conflicts_with = "device"
+    )]
+    devices: Vec<DeviceChoice>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Train {
+    pub(super) fn run(self) -> Result<()> {
+        let folder = self.runs_dir.join(&self.name);
+        let team = match &self.devices[..] {
+            [] => vec![device::resolve(self.device)?],
+            devices => devices
+                .iter()
+                .map(|choice| device::resolve(*choice))
+                .collect::<Result<_>>()?,
+        };
+        let device = team[0].clone();
+        let (mut run, dataset) = if self.resume {
+            let (run, changes) = Run::resume_changed(&folder, &self.settings.overlay()?, &device)?;
+            for change in changes {
+                note(format_args!("changed {change}"));
+            }
+            let dataset = self.open(&run.config().data)?;
+            (run, dataset)
+        } else {
+            let mut config = self.settings.config()?;
+            config.check()?;
+            config.check_devices(team.len())?;
+            if config.data.as_os_str().is_empty() {
+                return Err(Error::NoData);
+            }
+            let dataset = self.open(&config.data)?;
+            let (faces, batch_size) = (dataset.split(Split::Train).len(), config.batch_size);
+            if faces < batch_size {
+                // Before the run's folder is made, which would stand in the way of the next try.
+                return Err(ganimation_data::Error::TooFewFaces { faces, batch_size }.into());
+            }
+            config.steps = Some(config.schedule(faces).steps); // also of a dataset that grows
+            if let Some(balance) = self.settings.au_balance.filter(|balance| *balance > 0.0) {
+                config = config.with_balanced_aus(dataset.split(Split::Train), balance);
+            }
+            config = config.with_mean_aus(dataset.split(Split::Train));
+            (Run::start(&folder, config, &device)?, dataset)
+        };
+
+        run.share(&team)?;
+
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut display = Display::new(run.step());
+        stop_on_interrupt(&stop, display.bar.clone());
+        let limits = Limits {
+            steps: self.max_steps,
+            time: self.max_time,
+            strict: self.strict,
+            unsaved: Some(self.checkpoint_time),
+        };
+        let outcome = run.train(&dataset, limits, &mut display, &stop);
+        display.bar.finish_and_clear();
+        match outcome? {
+            Outcome::Finished => say(folder.join("generator.safetensors").display()),
+            Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts it"),
+            Outcome::Stopped { step } => say(format_args!(
+                "stopped after {step} critic steps; --resume goes on"
+            )),
+        }
+    }
+
+    fn open(&self, folder: &Path) -> Result<Dataset> {
+        let options = OpenOptions {
+            skip_bad: self.skip_bad,
+        };
+        let dataset = Dataset::open_with(folder, options)?;
+        let problems = dataset.problems();
+        for problem in problems.iter().take(PROBLEMS_TOLD) {
+            note(format_args!("left out: {problem}"));
+        }
+        if problems.len() > PROBLEMS_TOLD {
+            note(format_args!("left out: {} faces in all", problems.len()));
+        }
+        Ok(dataset)
+    }
+}
+
+/// A name that is one folder and stays in the folder of runs.
+pub(super) fn run_name(text: &str) -> Result<String> {
+    let mut parts = Path::new(text).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(name)), None) if name == text => Ok(text.to_owned()),
+        _ => Err(Error::RunName {
+            found: text.to_owned(),
+        }),
+    }
+}
+
+/// `90s`, `10m` or `2h`.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let seconds = || {
+        let unit = text.chars().last()?;
+        let of_unit = match unit {
+            's' => 1.0,
+            'm' => 60.0,
+            'h' => 3600.0,
+            _ => return None,
+        };
+        let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+        Duration::try_from_secs_f64(number * of_unit).ok()
+    };
+    seconds().ok_or("expected a time such as 90s, 10m or 2h")
+}
+
+/// The first Ctrl-C lets the step in hand end; the second one leaves at once.
+pub(super) fn stop_on_interrupt(stop: &Arc<AtomicBool>, bar: ProgressBar) {
+    let stop = Arc::clone(stop);
+    let installed = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130); // as a shell reports an interrupted program
+        }
+        bar.suspend(|| note("stopping; press Ctrl-C again to leave at once"));
+    });
+    if let Err(error) = installed {
+        note(format_args!("warning: Ctrl-C will not save ({error})"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_name_is_one_folder() {
+        for name in ["experiment_1", "a b", "..a"] {
+            assert_eq!(run_name(name).unwrap(), name);
+        }
+        for name in ["", ".", "..", "/", "/a", "a/b", "../a", "a/", "./a", "a/."] {
+            assert!(matches!(run_name(name), Err(Error::RunName { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in [
+            ("3s", 3.0),
+            ("10m", 600.0),
+            ("2h", 7200.0),
+            ("1.5h", 5400.0),
+            ("0s", 0.0),
+        ] {
+            assert_eq!(duration(text).unwrap().as_secs_f64(), seconds, "{text}");
+        }
+        for text in ["", "10", "m", "-3s", "1d", "nans", "infh", "ss", "1e400h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

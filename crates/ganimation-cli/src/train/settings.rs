@@ -1,0 +1,347 @@
+//! The flags that set a run's settings.
+
+use std::path::{self, PathBuf};
+
+use clap::{Args, ValueEnum};
+use ganimation_model::Preset;
+use ganimation_train::{Overlay, TrainConfig};
+
+use crate::error::Result;
+
+/// Settings of a run. What is left out is as in `--config`, in the run that is resumed, or the default.
+#[derive(Debug, Args)]
+pub(super) struct Settings {
+    /// Settings from a TOML file, as complete or not as you like; flags win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Any setting by its name in config.toml, such as loss.cycle=5 or adam.beta_1=0.9; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    assignments: Vec<String>,
+
+    /// Dataset folder: imgs/, aus_openface.pkl (or aus_openface.csv, labels.csv), train_ids.csv, test_ids.csv
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Which network a new run trains, with the settings that suit it [default: paper]
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    network: Option<Network>,
+
+    /// Losses and protocol of a new run of the paper's network [default: default]
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    preset: Option<Losses>,
+
+    /// Faces a batch [default: 25]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch_size: Option<usize>,
+
+    /// Critic steps of the whole run, which the rate's schedule is laid over; 30 epochs of the dataset when left out
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    steps: Option<u64>,
+
+    /// Side of the faces in pixels, a multiple of 64 [default: 128]
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    image_size: Option<usize>,
+
+    /// Channels after the generator's first layer [default: 64]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    channels: Option<usize>,
+
+    /// Channels after the critic's first layer [default: 64]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    critic_channels: Option<usize>,
+
+    /// Critic steps for one generator step [default: 5]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    generator_every: Option<u64>,
+
+    /// Learning rate of both networks [default: 0.0001]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    rate: Option<f64>,
+
+    /// Weight of the action-unit error [default: 160]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    au_weight: Option<f64>,
+
+    /// Weight of the cycle error [default: 10]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    cycle_weight: Option<f64>,
+
+    /// Weight of the gradient penalty [default: 10]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    penalty_weight: Option<f64>,
+
+    /// Weight of the mask's size [default: 0.1]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    attention_weight: Option<f64>,
+
+    /// Weight of the mask's unevenness [default: 0.032]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    smoothness_weight: Option<f64>,
+
+    /// How strongly faces with rare action units are favoured, 0 to 1 [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    balance: Option<f64>,
+
+    /// Share of targets that are the face's own action units with up to three of them changed, 0 to 1 [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    target_edits: Option<f64>,
+
+    /// How much more the error of an action unit counts that hardly varies among the faces, 0 to 1 [default: 0]
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "resume")]
+    pub(super) au_balance: Option<f32>,
+
+    /// Decay of the generator's moving average [default: 0.999]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    ema_decay: Option<f64>,
+
+    /// Element type of activations [default: f32]
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
+
+    /// Begin with these weights: a generator's file, or a folder with generator.safetensors and discriminator.safetensors
+    #[arg(long, value_name = "PATH")]
+    from: Option<PathBuf>,
+
+    /// Begin with this critic
+    #[arg(long, value_name = "FILE")]
+    critic_from: Option<PathBuf>,
+
+    /// Start of every random stream [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<u64>,
+
+    /// Threads that decode pictures [default: 2]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    workers: Option<usize>,
+
+    /// Decode pictures anew in every epoch; keeping them takes image-size² * 3 bytes a face
+    #[arg(long)]
+    no_cache: bool,
+
+    /// Critic steps between checkpoints [default: 500]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    checkpoint_every: Option<u64>,
+
+    /// Newest checkpoints to keep; the best by validation stays too [default: 3]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    keep: Option<usize>,
+
+    /// Keep those checkpoints for good whose step is a multiple of this
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    keep_every: Option<u64>,
+
+    /// Critic steps between validations on held-out faces [default: 500]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    validate_every: Option<u64>,
+
+    /// Critic steps between preview pictures [default: 250]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    preview_every: Option<u64>,
+
+    /// Critic steps between lines of metrics [default: 10]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    log_every: Option<u64>,
+}
+
+impl Settings {
+    /// The settings of a new run.
+    pub(super) fn config(&self) -> Result<TrainConfig> {
+        let preset = self.preset.unwrap_or_default().into();
+        let config = match self.network.unwrap_or_default() {
+            Network::Paper => TrainConfig::new("").with_preset(preset),
+            Network::Motion => TrainConfig::motion(""),
+        };
+        let mut config = config.overlaid(&self.overlay()?)?;
+        if !config.data.as_os_str().is_empty() {
+            config.data = absolute(config.data);
+        }
+        config.from = config.from.map(absolute);
+        config.critic_from = config.critic_from.map(absolute);
+        Ok(config)
+    }
+
+    /// What the file and the flags say, and nothing else.
+    pub(super) fn overlay(&self) -> Result<Overlay> {
+        let mut overlay = Overlay::default();
+        if let Some(path) = &self.config {
+            overlay.read(path)?;
+        }
+        for assignment in &self.assignments {
+            overlay.set_text(assignment)?;
+        }
+        let numbers: [(&str, Option<u64>); 14] = [
+            ("batch_size", whole(self.batch_size)),
+            ("steps", self.steps),
+            ("image_size", whole(self.image_size)),
+            ("generator_channels", whole(self.channels)),
+            ("discriminator_channels", whole(self.critic_channels)),
+            ("generator_every", self.generator_every),
+            ("seed", self.seed),
+            ("workers", whole(self.workers)),
+            ("checkpoint_every", self.checkpoint_every),
+            ("checkpoint_keep", whole(self.keep)),
+            ("checkpoint_keep_every", self.keep_every),
+            ("validate_every", self.validate_every),
+            ("preview_every", self.preview_every),
+            ("log_every", self.log_every),
+        ];
+        for (name, value) in numbers {
+            set(&mut overlay, name, value)?;
+        }
+        let shares = [
+            ("adam.rate", self.rate),
+            ("loss.aus", self.au_weight),
+            ("loss.cycle", self.cycle_weight),
+            ("loss.penalty", self.penalty_weight),
+            ("loss.attention", self.attention_weight),
+            ("loss.smoothness", self.smoothness_weight),
+            ("balance", self.balance),
+            ("target_edits", self.target_edits),
+            ("ema_decay", self.ema_decay),
+        ];
+        for (name, value) in shares {
+            set(&mut overlay, name, value)?;
+        }
+        for (name, path) in [
+            ("data", &self.data),
+            ("from", &self.from),
+            ("critic_from", &self.critic_from),
+        ] {
+            set(&mut overlay, name, path.clone().map(absolute))?;
+        }
+        set(&mut overlay, "precision", self.precision.map(Precision::name))?;
+        set(&mut overlay, "cache", self.no_cache.then_some(false))?;
+        Ok(overlay)
+    }
+}
+
+fn set(
+    overlay: &mut Overlay,
+    name: &str,
+    value: Option<impl serde::Serialize + std::fmt::Debug>,
+) -> Result<()> {
+    if let Some(value) = value {
+        overlay.set(name, value)?;
+    }
+    Ok(())
+}
+
+/// What a run stores holds from any folder.
+fn absolute(path: PathBuf) -> PathBuf {
+    path::absolute(&path).unwrap_or(path)
+}
+
+fn whole(number: Option<usize>) -> Option<u64> {
+    number.map(|number| number as u64)
+}
+
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Network {
+    /// The paper's: paints, from planes of action units, against a WGAN-GP critic
+    #[default]
+    Paper,
+    /// Moves pixels and paints what motion uncovers; needs landmarks.csv in the dataset folder
+    Motion,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Losses {
+    /// Independent of batch size and resolution
+    #[default]
+    Default,
+    /// What the code released in 2018 computes
+    Released,
+    /// What the paper writes
+    Paper,
+}
+
+impl From<Losses> for Preset {
+    fn from(losses: Losses) -> Self {
+        match losses {
+            Losses::Default => Self::Default,
+            Losses::Released => Self::Released,
+            Losses::Paper => Self::Paper,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Precision {
+    /// Single precision
+    F32,
+    /// Half the bits; no device here can do it yet
+    Bf16,
+}
+
+impl Precision {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        settings: Settings,
+        #[arg(long)]
+        resume: bool,
+    }
+
+    #[test]
+    fn the_defaults_that_the_help_tells_are_the_defaults() {
+        let mut told = 0;
+        for argument in Alone::command().get_arguments() {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            let Some(default) = help
+                .split_once("[default: ")
+                .and_then(|(_, rest)| rest.strip_suffix(']'))
+            else {
+                continue;
+            };
+            let flag = format!("--{}={default}", argument.get_long().unwrap());
+            let parsed = Alone::parse_from(["train", &flag]);
+            assert_eq!(parsed.settings.config().unwrap(), TrainConfig::new(""), "{flag}");
+            told += 1;
+        }
+        assert!(told > 15, "{told} defaults are told");
+    }
+
+    #[test]
+    fn flags_win_over_assignments_and_assignments_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.toml");
+        std::fs::write(&path, "batch_size = 3\nworkers = 3\nlog_every = 3\n").unwrap();
+        let file = path.to_str().unwrap();
+        let arguments = [
+            "train",
+            "--config",
+            file,
+            "--set",
+            "workers=4",
+            "--set",
+            "log_every=4",
+            "--log-every",
+            "5",
+        ];
+        let config = Alone::parse_from(arguments).settings.config().unwrap();
+        assert_eq!((config.batch_size, config.workers, config.log_every), (3, 4, 5));
+    }
+}

@@ -1,0 +1,148 @@
+//! `ganimation train-reader`: a folder of faces to a network that reads action units.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use ganimation::device::{self, DeviceChoice};
+use ganimation_data::{ActionUnit, Dataset};
+use ganimation_model::weights::{FloatFormat, Metadata, save_reader};
+use ganimation_model::{Orders, READER_SIZE};
+use ganimation_train::{ReaderScore, ReaderTraining, train_reader};
+
+use crate::error::Result;
+use super::inputs::check_outputs;
+use super::output::{note, say};
+use super::progress::bar;
+use super::train::stop_on_interrupt;
+
+/// Weights formats that can be written.
+const WEIGHTS: &[&str] = &["safetensors"];
+
+const EXAMPLES: &str = "Examples:
+  Train a reader and see how well it reads the test faces:
+    ganimation train-reader --data faces -o reader.safetensors
+
+The reader judges generators (`ganimation evaluate --reader`) and reads photos (`ganimation read --reader`). Ctrl-C ends the
+training early and keeps what was learnt.";
+
+/// Train a network that reads action units from faces
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct TrainReader {
+    /// Dataset folder: imgs/, aus_openface.pkl (or aus_openface.csv, labels.csv), train_ids.csv, test_ids.csv
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+
+    /// The weights file to write (safetensors, half precision)
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Passes through the training faces
+    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().epochs)]
+    epochs: u64,
+
+    /// Faces a batch
+    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().batch_size)]
+    batch_size: usize,
+
+    /// Channels after the first layer
+    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().channels)]
+    channels: usize,
+
+    /// Learning rate at the start
+    #[arg(long, value_name = "RATE", default_value_t = ReaderTraining::default().rate)]
+    rate: f64,
+
+    /// Start of every random stream
+    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().seed)]
+    seed: u64,
+
+    /// Threads that decode pictures
+    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().workers)]
+    workers: usize,
+
+    /// What the file shall say of the terms of use
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "as the dataset's pictures and labels allow"
+    )]
+    license: String,
+
+    /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: DeviceChoice,
+}
+
+impl TrainReader {
+    pub(super) fn run(self) -> Result<()> {
+        check_outputs(&self.data, [(self.output.as_path(), WEIGHTS)])?;
+        let device = device::resolve(self.device)?;
+        let training = ReaderTraining {
+            channels: self.channels,
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            rate: self.rate,
+            seed: self.seed,
+            workers: self.workers,
+        };
+        training.check()?;
+        let dataset = Dataset::open(&self.data)?;
+
+        let bar = bar(0, "reader");
+        let stop = Arc::new(AtomicBool::new(false));
+        stop_on_interrupt(&stop, bar.clone());
+        let mut taken = 0;
+        let mut show = |step: u64, steps: u64, loss: Option<f32>| {
+            taken = step;
+            bar.set_length(steps);
+            bar.set_position(step);
+            if let Some(loss) = loss {
+                bar.set_message(format!("loss {loss:.3}"));
+                if bar.is_hidden() && step % 200 == 1 {
+                    note(format_args!("{step}/{steps} loss {loss:.3}"));
+                }
+            }
+        };
+        let (reader, score) = train_reader(&dataset, &training, &device, &mut show, &stop)?;
+        bar.finish_and_clear();
+
+        let metadata = Metadata {
+            orders: Orders::Absolute,
+            image_size: READER_SIZE,
+            channels: training.channels,
+            blocks: 0,
+            action_units: ActionUnit::ALL.map(|unit| u32::from(unit.number())).to_vec(),
+            crop: "square faces as in the dataset, resized with lanczos".to_owned(),
+            training: format!(
+                "{taken} steps of {} faces; mean correlation {:.3} on {} test faces",
+                training.batch_size,
+                score.mean_correlation(),
+                score.faces
+            ),
+            license: self.license,
+        };
+        save_reader(&self.output, &reader, &metadata, FloatFormat::F16)?;
+        tell(&score)?;
+        say(self.output.display())
+    }
+}
+
+/// The score as a table.
+fn tell(score: &ReaderScore) -> Result<()> {
+    say(format_args!("{} test faces", score.faces))?;
+    say("unit   correlation   mean error (0 to 5)")?;
+    for (unit, (correlation, error)) in ActionUnit::ALL
+        .into_iter()
+        .zip(score.correlation.iter().zip(score.error))
+    {
+        say(format_args!(
+            "{}        {correlation:5.2}                 {error:5.2}   {}",
+            unit.code(),
+            unit.name()
+        ))?;
+    }
+    say(format_args!("mean        {:5.2}", score.mean_correlation()))
+}
