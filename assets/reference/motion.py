@@ -182,8 +182,8 @@ def penalty(critic, images, aus):
 TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=0.7, mismatched=0.5, aus=20.0, r1=0.05, r1_every=8, cycle=10.0, cycle_inside=8.0,
-               cycle_every=2, paint=40.0, paint_inside=0.1, paint_variation=1.0, motion=160.0, shading=6.0,
-               shading_variation=2.0, identity=10.0, pixels=6.0, pixels_inside=4.0)
+               cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, paint_variation=1.0, motion=160.0,
+               shading=3.0, shading_variation=1.0, identity=10.0, pixels=10.0, pixels_inside=4.0)
 
 
 def full(mask):
@@ -199,15 +199,18 @@ def variation(x):
     return (x[:, :, 1:] - x[:, :, :-1]).abs().mean() + (x[..., 1:] - x[..., :-1]).abs().mean()
 
 
+def cross_entropy(attention, mask, seam, w):
+    painted = F.avg_pool2d(1 - attention, 2).clamp(1e-4, 1 - 1e-4)
+    return -(w["mask_inside"] * mask * painted.log() + (1 - mask) * (1 - seam) * (1 - painted).log()).mean()
+
+
 def taught(generator, b, w=TAUGHT):
     x, both = b["images"], lambda name: torch.cat([b[name], b[f"pairs/{name}"]])
     orders = torch.cat([b["targets"] - b["aus"], b["pairs/aus"] - b["pairs/led_aus"]])
     edit = generator(torch.cat([x, led(b)]), orders)
     share = torch.tensor([1.0] * len(x) + [w["motion_in_pairs"]] * len(b["pairs/aus"]))
     off = (edit["motion"] - both("field")).abs().mean((1, 2, 3)) * SIZE
-    painted = F.avg_pool2d(1 - edit["attention"], 2).clamp(1e-4, 1 - 1e-4)
-    mask, seam = both("mask"), both("seam")
-    of_mask = -(w["mask_inside"] * mask * painted.log() + (1 - mask) * (1 - seam) * (1 - painted).log()).mean()
+    of_mask = cross_entropy(edit["attention"], both("mask"), both("seam"), w)
     difference = (edit["image"][len(x):] - b["pairs/images"]).abs()
     terms = dict(
         motion=(off * share).mean(), mask=of_mask, copy=(edit["color"][:len(x)] - x).abs().mean(),
@@ -240,7 +243,7 @@ def pleased(generator, critic, b, w=MATCHED):
     free = full(torch.maximum(b["mask"], b["seam"]))
     price = 1 - (1 - w["paint_inside"]) * free
     nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
-    back = generator(edit["image"], aus - targets)
+    back = generator(edit["image"].detach(), aus - targets)
     # What comes back may be painted where the teacher allows it, and must be right there above all.
     cycle = ((back["image"] - x).abs() * (1 + w["cycle_inside"] * free)).mean()
     cycle = cycle + w["paint"] / w["cycle"] * ((1 - back["attention"]) * price).mean()
@@ -250,6 +253,7 @@ def pleased(generator, critic, b, w=MATCHED):
         score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
         aus=0.5 * change + 0.5 * (read - targets).pow(2).mean(),
         motion=(edit["motion"] - b["field"]).abs().mean(), paint=((1 - edit["attention"]) * price).mean(),
+        mask=cross_entropy(edit["attention"], b["mask"], b["seam"], w),
         paint_variation=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         shading_variation=variation(edit["shading"]),
         identity=((edit["image"] - x).abs().mean((1, 2, 3)) * nothing).mean(), cycle=cycle,

@@ -17,7 +17,7 @@ pub const FIELD_SIDE: usize = 32;
 /// The intensities that the prior is learned from are noisy, most for rare units, which makes slopes too small. Larger
 /// gains for AU12 were seen to make caricatures.
 pub const GAINS: [f32; AU_COUNT] = [
-    2.2, 1.7, 2.2, 3.2, 1.4, 2.2, 2.4, 1.5, 1.1, 1.8, 1.8, 1.7, 2.0, 2.0, 1.3, 2.0, 1.4,
+    1.9, 1.4, 2.6, 2.6, 1.8, 2.2, 2.4, 2.2, 1.1, 1.8, 1.8, 1.7, 2.0, 2.0, 1.3, 2.0, 1.4,
 ];
 
 /// The jaw's outline lies on the neck's edge: it follows the chin by this share only.

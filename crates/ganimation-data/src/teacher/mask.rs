@@ -6,6 +6,9 @@ use crate::landmarks::Landmarks;
 struct Opening {
     outline: std::ops::Range<usize>,
     pairs: &'static [(usize, usize)],
+    /// Shares of its new size by which it grows: up to the first, what it shows is stretched; from the second on, it is
+    /// wholly new. An iris can be stretched, a slit between lips cannot.
+    new: [f32; 2],
 }
 
 impl Opening {
@@ -21,14 +24,17 @@ const OPENINGS: [Opening; 3] = [
     Opening {
         outline: 60..68,
         pairs: &[(61, 67), (62, 66), (63, 65)],
+        new: [0.0, 1.0 / 1.5],
     },
     Opening {
         outline: 36..42,
         pairs: &[(37, 41), (38, 40)],
+        new: [0.5, 1.0],
     },
     Opening {
         outline: 42..48,
         pairs: &[(43, 47), (44, 46)],
+        new: [0.5, 1.0],
     },
 ];
 
@@ -37,9 +43,6 @@ const STILL: f32 = 0.006;
 
 /// Gaps below this are measured as if they were it.
 const NARROW: f32 = 0.01;
-
-/// An opening that grows by this share of its new size is wholly new.
-const WHOLE: f32 = 1.0 / 1.5;
 
 /// Lines sampled in each row of the mask.
 const LINES: usize = 4;
@@ -53,13 +56,10 @@ pub(super) fn uncovered(before: &Landmarks, after: &Landmarks, side: usize) -> V
     for opening in OPENINGS {
         let (closed, open) = (opening.gap(before).max(0.0), opening.gap(after));
         if open - closed > STILL {
-            let new = (open - closed) / open.max(NARROW);
-            draw(
-                &after.points()[opening.outline],
-                (new / WHOLE).min(1.0),
-                side,
-                &mut mask,
-            );
+            let grown = (open - closed) / open.max(NARROW);
+            let [from, to] = opening.new;
+            let new = ((grown - from) / (to - from)).clamp(0.0, 1.0);
+            draw(&after.points()[opening.outline], new, side, &mut mask);
         }
     }
     mask

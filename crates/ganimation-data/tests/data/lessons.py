@@ -77,8 +77,10 @@ def teach(l, delta, BS):
             g0 = max(0, np.mean(ln[i][list(lo), 1] - ln[i][list(up), 1]))
             g1 = np.mean(dn[i][list(lo), 1] - dn[i][list(up), 1])
             w = np.clip((g1 - g0) / max(g1, 0.01), 0, 1) if g1 - g0 > 0.006 else 0
+            # An eye that is open is stretched, not painted.
+            w = w * 1.5 if poly[0] == 60 else max(0, 2 * w - 1)
             if w > 0:
-                dr.polygon([tuple(q) for q in (dn[i][poly] * H * 2)], fill=int(255 * min(1, w * 1.5)))
+                dr.polygon([tuple(q) for q in (dn[i][poly] * H * 2)], fill=int(255 * min(1, w)))
         m[i, 0] = np.asarray(im.resize((H, H), Image.BOX), dtype="f4") / 255
     return f.transpose(1, 2).reshape(n, 2, NG, NG), torch.from_numpy(m), dst
 

@@ -109,6 +109,11 @@ pub struct MatchedConfig {
     pub paint: f64,
     /// Share of that inside it.
     pub paint_inside: f64,
+    /// Cross-entropy of `1 - A` against the teacher's mask. Without it a mask that shuts never opens again: its gradient
+    /// vanishes with it.
+    pub mask: f64,
+    /// How much more a place counts in it that the teacher marks.
+    pub mask_inside: f64,
     /// Unevenness of the mask: mean absolute difference of neighbours.
     pub paint_variation: f64,
     /// Mean absolute difference of the motion from the teacher's, in shares of the picture's side.
@@ -145,13 +150,15 @@ impl Default for MatchedConfig {
             cycle_inside: 8.0,
             cycle_every: 2,
             paint: 40.0,
-            paint_inside: 0.1,
+            paint_inside: 0.05,
+            mask: 6.0,
+            mask_inside: 4.0,
             paint_variation: 1.0,
             motion: 160.0,
-            shading: 6.0,
-            shading_variation: 2.0,
+            shading: 3.0,
+            shading_variation: 1.0,
             identity: 10.0,
-            pixels: 6.0,
+            pixels: 10.0,
             pixels_inside: 4.0,
         }
     }

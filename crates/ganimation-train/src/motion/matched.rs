@@ -2,13 +2,13 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
-use ganimation_model::{Edit, ProjectionDiscriminator, enlarge};
+use ganimation_model::{Edit, ProjectionDiscriminator, average, enlarge};
 use rand_chacha::ChaCha8Rng;
 
 use super::MotionTrainer;
 use super::batch::{Lesson, LessonBatch, PairBatch};
 use super::config::{MatchedConfig, MotionConfig};
-use super::losses::{softplus, variation, weighted_mean};
+use super::losses::{cross_entropy, softplus, variation, weighted_mean};
 use super::report::MotionReport;
 use super::views::view;
 use crate::random::view_stream;
@@ -91,10 +91,14 @@ impl MotionTrainer {
     }
 
     /// Mean absolute difference of faces edited there and back, what the teacher lets be painted counting more.
+    ///
+    /// The way back alone learns from it. The way there would learn to paint nothing: what is painted over is hard to bring
+    /// back.
     fn there_and_back(&self, batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Tensor<1> {
         let [_, _, height, width] = batch.images.dims();
         let orders = batch.aus.clone() - batch.targets.clone();
-        let back = self.generator.edit(edit.image.clone(), orders.autodiff());
+        let there = edit.image.clone().detach();
+        let back = self.generator.edit(there, orders.autodiff());
         let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
         let difference = (back.image - batch.images.clone().autodiff()).abs();
         let painted = back.attention.neg() + 1.0;
@@ -248,6 +252,7 @@ impl Pleasing {
 pub(super) struct Staying {
     pub(super) motion: Tensor<1>,
     pub(super) outside: Tensor<1>,
+    pub(super) mask: Tensor<1>,
     pub(super) variation: Tensor<1>,
     pub(super) shading: Tensor<1>,
     pub(super) shading_variation: Tensor<1>,
@@ -273,7 +278,13 @@ impl Staying {
             .autodiff();
         Self {
             motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
-            outside: (painted * price).mean(),
+            outside: (painted.clone() * price).mean(),
+            mask: cross_entropy(
+                average(painted, 2),
+                batch.lesson.mask.clone().autodiff(),
+                batch.lesson.seam.clone().autodiff(),
+                weights.mask_inside,
+            ),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),
             shading_variation: variation(shading),
@@ -284,6 +295,7 @@ impl Staying {
     fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
         self.motion.clone() * weights.motion
             + self.outside.clone() * weights.paint
+            + self.mask.clone() * weights.mask
             + self.variation.clone() * weights.paint_variation
             + self.shading.clone() * weights.shading
             + self.shading_variation.clone() * weights.shading_variation

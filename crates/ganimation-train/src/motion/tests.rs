@@ -205,6 +205,7 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
         ("aus", &pleasing.aus),
         ("motion", &staying.motion),
         ("paint", &staying.outside),
+        ("mask", &staying.mask),
         ("paint_variation", &staying.variation),
         ("shading", &staying.shading),
         ("shading_variation", &staying.shading_variation),

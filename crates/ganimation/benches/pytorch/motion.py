@@ -204,7 +204,7 @@ class Motion:
         loss = loss + 10 * ((edited - self.faces).abs() * nothing).mean()
         if number % 2 == 1:
             with self.precision():
-                back, attention, _, _ = self.edit(edited, -orders)
+                back, attention, _, _ = self.edit(edited.detach(), -orders)
             cycle = ((back - self.faces).abs() * (1 + 8 * self.free)).mean() + 4 * ((1 - attention) * price).mean()
             loss = loss + 20 * cycle
         else:
