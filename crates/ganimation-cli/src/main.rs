@@ -27,6 +27,7 @@ mod train_reader;
 mod turn;
 mod wanted;
 
+use std::error::Error as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

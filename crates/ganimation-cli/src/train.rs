@@ -15,7 +15,7 @@ use ganimation_data::{Dataset, Split};
 use ganimation_train::{Limits, Outcome, Run};
 use indicatif::ProgressBar;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, LibraryError, Result};
 use super::output::{note, say};
 use display::Display;
 use settings::Settings;
@@ -112,7 +112,7 @@ impl Train {
             devices => devices
                 .iter()
                 .map(|choice| device::resolve(*choice))
-                .collect::<Result<_>>()?,
+                .collect::<Result<_, LibraryError>>()?,
         };
         let device = team[0].clone();
         let (mut run, dataset) = if self.resume {

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             None => say("skip this precision is not offered"),
         },
         // `cargo bench` runs every bench; this one waits for a partner.
-        _ => say("the comparison with PyTorch is run by benches/pytorch/compare"),
+        _ => say("the comparison with PyTorch is run by crates/ganimation/benches/pytorch/compare"),
     }
 }
 

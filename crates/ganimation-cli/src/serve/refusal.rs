@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use ganimation_data::Error as Data;
 use serde_json::json;
 
-use crate::error::Error;
+use crate::error::{Error, LibraryError};
 use crate::one_line;
 
 /// A refusal: a status, a sentence, and where it is known what helps.
@@ -39,6 +39,12 @@ pub(super) enum Refusal {
     Film(#[source] std::io::Error),
     #[error("the work failed; the program's messages say more")]
     Failed,
+}
+
+impl From<LibraryError> for Refusal {
+    fn from(error: LibraryError) -> Self {
+        Self::Told(error.into())
+    }
 }
 
 impl From<Data> for Refusal {

@@ -38,7 +38,7 @@ TRIALS = 3
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="benches/pytorch/compare", description=__doc__)
+    parser = argparse.ArgumentParser(prog="crates/ganimation/benches/pytorch/compare", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="turns of each side (default: %(default)s)")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="names or patterns as train-* (default: all)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each side (default: all)")
@@ -137,7 +137,7 @@ def sides(case, programs, options, scratch):
     bench, device = programs["ours"], ["--device", options.device, "--threads", options.threads]
     our_device = "flex" if options.device == "cpu" else options.device
     if case == "photo":
-        weights, aus = ROOT / "assets/weights/generator.safetensors", ["--au", "6=2", "--au", "12=3"]
+        weights, aus = ROOT / "crates/ganimation-weights/generator.safetensors", ["--au", "6=2", "--au", "12=3"]
         box = face_box(bench, options.photo)
         ours = [programs["ganimation"], "edit", options.photo, *aus, "--device", our_device, "-o", scratch / "ours.png"]
         theirs = [*PHOTO, options.photo, scratch / "theirs.png", "--weights", weights, "--box", *box, *aus, *device]

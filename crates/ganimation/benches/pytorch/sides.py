@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[3]
 THEIRS = [sys.executable, HERE / "theirs.py"]
 PHOTO = [sys.executable, HERE / "photo.py"]
 
@@ -91,7 +91,7 @@ def build(features):
     """Builds our side as everything else is built here; returns its programs by name."""
     command = ["cargo", "build", "--release", "--workspace", "--bin", "ganimation", "--bench", "ours"]
     if features:
-        command += ["--features", ",".join(f"ganimation/{feature}" for feature in features)]
+        command += ["--features", ",".join(f"ganimation-cli/{feature}" for feature in features)]
     command += ["--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:
