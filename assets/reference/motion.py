@@ -108,11 +108,16 @@ class Generator(nn.Module):
         attention = 1 - whole * (1 - torch.sigmoid(self.fine(F.pixel_shuffle(self.attetion_reg(h), 2))))
         motion = whole * MAX_MOTION * torch.tanh(F.avg_pool2d(self.motion_reg(h), 2))
         shading = whole * MAX_SHADING * torch.tanh(F.avg_pool2d(self.shading_reg(h), 2))
-        moved = warp(x, enlarged(motion, height, width))
-        # Brightness counts from black, which is -1.
-        kept = ((moved + 1) * (1 + enlarged(shading, height, width)) - 1).clamp(-1, 1)
-        image = attention * kept + (1 - attention) * color
+        image = composed(x, attention, color, motion, shading)
         return dict(image=image, attention=attention, color=color, motion=motion, shading=shading)
+
+
+def composed(x, attention, color, motion, shading):
+    """The edit equation."""
+    moved = warp(x, enlarged(motion, *x.shape[2:]))
+    # Brightness counts from black, which is -1.
+    kept = ((moved + 1) * (1 + enlarged(shading, *x.shape[2:])) - 1).clamp(-1, 1)
+    return attention * kept + (1 - attention) * color
 
 
 def strided(sizes):
@@ -237,7 +242,10 @@ def pleased(generator, critic, b, w=MATCHED):
     """The generator's loss with the cycle and the pairs."""
     x, aus, targets = b["images"], b["aus"], b["targets"]
     edit = generator(x, targets - aus)
-    score, patches, read = critic(edit["image"], targets)
+    score, patches, _ = critic(edit["image"], targets)
+    # Motion and shading alone learn from what is read.
+    moved = composed(x, edit["attention"].detach(), edit["color"].detach(), edit["motion"], edit["shading"])
+    read = critic(moved, targets)[2]
     shown = critic(x, aus)[2].detach()
     change = (read - shown - (targets - aus)).pow(2).mean()
     free = full(torch.maximum(b["mask"], b["seam"]))

@@ -215,7 +215,7 @@ fn next(rows: Tensor<2>) -> Tensor<2> {
 pub(super) struct Pleasing {
     pub(super) score: Tensor<1>,
     pub(super) patches: Tensor<1>,
-    /// Half of the differences, half absolute.
+    /// Half of the differences, half absolute; motion and shading alone learn from it.
     pub(super) aus: Tensor<1>,
 }
 
@@ -231,9 +231,18 @@ impl Pleasing {
         let of_real = view(batch.images.clone(), &config.views, random);
         let shown = frozen.valid().read(of_real).autodiff();
         let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
-        let change = of_edited.aus.clone() - shown - (targets.clone() - aus);
+        // Paint must not please the head that reads: it finds colours that no mouth has.
+        let moved = Edit::new(
+            batch.images.clone().autodiff(),
+            edit.attention.clone().detach(),
+            edit.color.clone().detach(),
+            edit.motion.clone(),
+            edit.shading.clone(),
+        );
+        let read = frozen.read(view(moved.image, &config.views, random));
+        let change = read.clone() - shown - (targets.clone() - aus);
         let of_change = change.square().mean();
-        let of_whole = (of_edited.aus.clone() - targets.clone()).square().mean();
+        let of_whole = (read - targets.clone()).square().mean();
         Self {
             score: softplus(of_edited.score(frozen, targets).neg()).mean(),
             patches: softplus(of_edited.patches.neg()).mean(),

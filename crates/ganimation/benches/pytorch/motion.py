@@ -63,7 +63,7 @@ class Enlarging(nn.Conv2d):
 
 
 class Generator(nn.Module):
-    """Faces and relative orders to the edited faces, attention, motion and shading."""
+    """Faces and relative orders to the edited faces, attention, colours, motion and shading."""
 
     def __init__(self, edge=3, c=24, blocks=6):
         super().__init__()
@@ -90,8 +90,13 @@ class Generator(nn.Module):
         color, attention = torch.tanh(painted[:, :3]), 1 - whole * torch.sigmoid(-painted[:, 3:])
         motion = whole * MAX_MOTION * torch.tanh(F.avg_pool2d(motion, 2))
         shading = whole * MAX_SHADING * torch.tanh(F.avg_pool2d(shading, 2))
-        kept = ((warp(x, enlarged(motion)) + 1) * (1 + enlarged(shading)) - 1).clamp(-1, 1)
-        return attention * kept + (1 - attention) * color, attention, motion, shading
+        return composed(x, attention, color, motion, shading), attention, color, motion, shading
+
+
+def composed(x, attention, color, motion, shading):
+    """The edit equation."""
+    kept = ((warp(x, enlarged(motion)) + 1) * (1 + enlarged(shading)) - 1).clamp(-1, 1)
+    return attention * kept + (1 - attention) * color
 
 
 def enlarged(x):
@@ -142,6 +147,10 @@ class Discriminator(nn.Module):
         found = self.realness(top).flatten(), matching, torch.cat([mouth, eyes], 1), self.aus(top).flatten(1)
         return [part.float() for part in found]
 
+    def read(self, x):
+        """The action units alone."""
+        return self.aus(self.whole(F.avg_pool2d(x, 2))).flatten(1).float()
+
 
 def score(features, aus):
     return features[0] + (features[1] * 4 * aus).sum(1)
@@ -186,17 +195,20 @@ class Motion:
         """One step of both networks: R1 at every eighth, pairs at even ones, faces there and back at odd ones."""
         orders = self.targets - self.aus
         with self.precision():
-            edited, attention, motion, shading = self.edit(self.faces, orders)
+            edited, attention, color, motion, shading = self.edit(self.faces, orders)
         self.discriminator_step(edited.detach(), number)
 
         self.discriminator.requires_grad_(False)
         with self.precision():
             of_edited = self.discriminator.features(view(edited))
+            # Motion and shading alone learn from what is read.
+            moved = composed(self.faces, attention.detach(), color.detach(), motion, shading)
+            read = self.discriminator.read(view(moved))
             with torch.no_grad():
-                shown = self.discriminator.features(view(self.faces))[3]
-        change = (of_edited[3] - shown - orders).square().mean()
+                shown = self.discriminator.read(view(self.faces))
+        change = (read - shown - orders).square().mean()
         loss = 0.5 * F.softplus(-score(of_edited, self.targets)).mean() + 0.7 * F.softplus(-of_edited[2]).mean()
-        loss = loss + 10 * (change + (of_edited[3] - self.targets).square().mean())
+        loss = loss + 10 * (change + (read - self.targets).square().mean())
         price = 1 - 0.9 * self.free
         loss = loss + 160 * (motion - self.field).abs().mean() + 40 * ((1 - attention) * price).mean()
         loss = loss + variation(attention) + 6 * shading.abs().mean() + 2 * variation(shading)
@@ -204,7 +216,7 @@ class Motion:
         loss = loss + 10 * ((edited - self.faces).abs() * nothing).mean()
         if number % 2 == 1:
             with self.precision():
-                back, attention, _, _ = self.edit(edited.detach(), -orders)
+                back, attention, *_ = self.edit(edited.detach(), -orders)
             cycle = ((back - self.faces).abs() * (1 + 8 * self.free)).mean() + 4 * ((1 - attention) * price).mean()
             loss = loss + 20 * cycle
         else:
