@@ -3,8 +3,8 @@
 use clap::Args;
 use ganimation::device::{self, Backend};
 
-use crate::error::Result;
 use super::output::say;
+use crate::error::Result;
 
 /// List the devices that are compiled in and present
 ///

@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::error::{Error, Result};
 
-
 /// Writes a line of the result; a reader that has left, as in `ganimation devices | head -1`, is no failure.
 pub(super) fn say(line: impl Display) -> Result<()> {
     match writeln!(io::stdout().lock(), "{line}") {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ganimation::{Animator, AuCommand, EmotionCommand, Expression, FaceChoice, Intensities, PhotoOptions};
 
-use crate::error::{Error, LibraryError, Result};
 use super::inputs::{Crop, open};
+use crate::error::{Error, LibraryError, Result};
 
 /// What the face shall do; each command says which of these it needs.
 #[derive(Debug, Args)]

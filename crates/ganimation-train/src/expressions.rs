@@ -89,9 +89,9 @@ pub(crate) const SMILE_REMOVED: Expression = Expression {
 pub(crate) const SURPRISE: Expression = Expression {
     name: "surprise",
     asked: &[
-        (ActionUnit::InnerBrowRaiser, 3.5),
-        (ActionUnit::OuterBrowRaiser, 3.5),
-        (ActionUnit::UpperLidRaiser, 2.5),
+        (ActionUnit::InnerBrowRaiser, 2.5),
+        (ActionUnit::OuterBrowRaiser, 2.5),
+        (ActionUnit::UpperLidRaiser, 1.5),
         (ActionUnit::JawDrop, 3.0),
         (ActionUnit::LipsPart, 3.0),
     ],

@@ -20,7 +20,11 @@ const SECONDS: f32 = 1.92;
 fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let animator = Animator::bundled()?;
-    println!("network on {:?}: {:.1} s", animator.device(), start.elapsed().as_secs_f64());
+    println!(
+        "network on {:?}: {:.1} s",
+        animator.device(),
+        start.elapsed().as_secs_f64()
+    );
 
     let portrait = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/grace_hopper.jpg");
     let photo = animator.open(&portrait, &PhotoOptions::new())?;

@@ -15,7 +15,8 @@ use ganimation_model::weights::load_generator;
 fn main() -> Result<(), Box<dyn Error>> {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
     let device = device::resolve("auto".parse()?)?;
-    let (generator, metadata) = load_generator(&assets.join("weights/generator.safetensors"), &device)?;
+    let weights = assets.join("../crates/ganimation-weights/generator.safetensors");
+    let (generator, metadata) = load_generator(&weights, &device)?;
 
     // Any source of faces will do, as long as they are cut as the training faces were.
     let photo = decode_photo(assets.join("astronaut.png"))?;

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels, save_image};
+use ganimation_data::{
+    ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels, save_image,
+};
 use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{AuReader, Edit, Generator, PreparedGenerator};
 use image::{GrayImage, RgbImage};

@@ -288,6 +288,14 @@ mod tests {
     #[test]
     fn a_compiled_out_device_is_named() {
         let error = resolve("cuda:0".parse().unwrap()).unwrap_err();
-        assert!(matches!(error, Error::DeviceCompiledOut { backend: Backend::Cuda }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::DeviceCompiledOut {
+                    backend: Backend::Cuda
+                }
+            ),
+            "{error}"
+        );
     }
 }

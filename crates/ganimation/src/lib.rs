@@ -32,6 +32,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(any(doc, doctest), feature = "bundled"))]
+pub mod cookbook;
 pub mod device;
 
 mod animator;

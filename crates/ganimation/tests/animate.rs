@@ -179,7 +179,7 @@ fn a_crop_of_the_network_s_size_is_edited_as_the_equation_says() {
     let crop = film.photo.faces()[0].crop().clone();
     let photo = film
         .animator
-        .photo(crop, &PhotoOptions::new().with_crop(CropMode::None))
+        .detect(crop, &PhotoOptions::new().with_crop(CropMode::None))
         .unwrap();
     let edited = film.animator.edit(&photo, &smile(1.0));
     assert_eq!(edited.photo, edited.faces[0].image);
