@@ -28,7 +28,7 @@ fn portrait() -> RgbImage {
 fn on_flat_ground(size: u32, ground: Rgb<u8>) -> (RgbImage, FaceBox) {
     let portrait = portrait();
     let found = ANIMATOR
-        .photo(portrait.clone(), &PhotoOptions::new())
+        .detect(portrait.clone(), &PhotoOptions::new())
         .unwrap()
         .faces()[0]
         .bounds();
@@ -102,7 +102,7 @@ fn outside_the_boxes_of_two_faces_not_one_pixel_changes() {
     imageops::replace(&mut picture, &one, 0, 0);
     imageops::replace(&mut picture, &portrait(), one.width().into(), 0);
     let options = PhotoOptions::new();
-    let photo = ANIMATOR.photo(picture.clone(), &options).unwrap();
+    let photo = ANIMATOR.detect(picture.clone(), &options).unwrap();
     assert_eq!(
         photo.faces().len(),
         2,
@@ -128,7 +128,7 @@ fn outside_the_boxes_of_two_faces_not_one_pixel_changes() {
 
     // One face alone, by its number: the other stays.
     let second = ANIMATOR
-        .photo(picture.clone(), &options.with_faces(FaceChoice::Number(2)))
+        .detect(picture.clone(), &options.with_faces(FaceChoice::Number(2)))
         .unwrap();
     let edited = ANIMATOR.edit(&second, &happy);
     let first = photo.faces()[0].bounds();
