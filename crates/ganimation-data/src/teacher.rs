@@ -17,7 +17,7 @@ pub const FIELD_SIDE: usize = 32;
 /// The intensities that the prior is learned from are noisy, most for rare units, which makes slopes too small. Larger
 /// gains for AU12 were seen to make caricatures.
 pub const GAINS: [f32; AU_COUNT] = [
-    1.9, 1.4, 2.6, 2.6, 1.8, 2.2, 2.4, 2.2, 1.1, 1.8, 1.8, 1.7, 2.0, 2.0, 1.3, 2.0, 1.4,
+    1.9, 1.4, 3.0, 2.2, 2.0, 2.2, 2.4, 2.6, 1.3, 1.8, 1.9, 1.7, 2.0, 2.0, 1.3, 2.0, 1.7,
 ];
 
 /// The jaw's outline lies on the neck's edge: it follows the chin by this share only.
@@ -37,6 +37,18 @@ const MEETING: [(usize, usize); 7] = [
     (44, 46), // the other
 ];
 
+/// Upper lids, each with the brow above it.
+const LIDS_AND_BROWS: [(usize, usize); 4] = [(37, 19), (38, 20), (43, 23), (44, 24)];
+
+/// Where the lid's fold lies between lid and brow.
+const FOLD: f32 = 0.4;
+
+/// How much of the motion that parts lid and brow moves the fold.
+const UNFOLDING: f32 = 0.2;
+
+/// Points that the spline goes through: landmarks and folds.
+const CONTROL_COUNT: usize = LANDMARK_COUNT + LIDS_AND_BROWS.len();
+
 /// What one face is taught for one order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
@@ -53,8 +65,8 @@ pub struct Lesson {
 
 /// Makes lessons from landmarks.
 ///
-/// Landmarks move by the prior, turned and scaled to the face; a thin-plate spline through them and through fixed points
-/// on the border gives the motion of all pixels.
+/// Landmarks move by the prior, turned and scaled to the face; a thin-plate spline through them, through the folds of the
+/// upper lids and through fixed points on the border gives the motion of all pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Teacher {
     prior: MotionPrior,
@@ -87,16 +99,17 @@ impl Teacher {
     /// With a `mask_side` of 0 there is no mask.
     pub fn lesson(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT], mask_side: usize) -> Lesson {
         let moved = self.moved(landmarks, order);
-        let moved_points = moved.points().iter();
-        let back = moved_points
-            .zip(landmarks.points())
-            .map(|(to, from)| [from[0] - to[0], from[1] - to[1]]);
-        let mut moves = [[0.0; 2]; LANDMARK_COUNT];
-        for (moves, back) in moves.iter_mut().zip(back) {
-            *moves = back;
+        let (mut points, mut moves) = ([[0.0; 2]; CONTROL_COUNT], [[0.0; 2]; CONTROL_COUNT]);
+        let controls = points.iter_mut().zip(&mut moves);
+        let known = moved.points().iter().zip(landmarks.points());
+        let known = known
+            .map(|(&to, &from)| (to, from))
+            .chain(folds(landmarks, &moved));
+        for ((point, moves), (to, from)) in controls.zip(known) {
+            (*point, *moves) = (to, [from[0] - to[0], from[1] - to[1]]);
         }
         Lesson {
-            field: self.spline.field(moved.points(), &moves),
+            field: self.spline.field(&points, &moves),
             mask: mask::uncovered(landmarks, &moved, mask_side),
             seam: mask::covered(landmarks, &moved, mask_side),
             moved,
@@ -134,6 +147,30 @@ impl Teacher {
         }
         Landmarks::new(points)
     }
+}
+
+/// Where the folds of the upper lids go, and where they come from.
+///
+/// Skin between lid and brow unfolds in one place when they part: a raised brow leaves the lashes alone, and a falling lid
+/// the brow. A spline without these points would stretch both.
+fn folds(before: &Landmarks, after: &Landmarks) -> impl Iterator<Item = ([f32; 2], [f32; 2])> {
+    LIDS_AND_BROWS.into_iter().map(|(lid, brow)| {
+        let at = |points: &Landmarks, axis: usize| {
+            let [lid, brow] = [lid, brow].map(|point| points.points()[point][axis]);
+            lid + FOLD * (brow - lid)
+        };
+        let from = [0, 1].map(|axis| at(before, axis));
+        let moved = |point: usize| after.points()[point][1] - before.points()[point][1];
+        let (of_lid, of_brow) = (moved(lid), moved(brow));
+        if of_lid <= of_brow {
+            return ([0, 1].map(|axis| at(after, axis)), from);
+        }
+        let (less, more) = match of_lid.abs() < of_brow.abs() {
+            true => (of_lid, of_brow),
+            false => (of_brow, of_lid),
+        };
+        ([at(after, 0), from[1] + less + UNFOLDING * (more - less)], from)
+    })
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use nalgebra::{DMatrix, Dyn, OMatrix, U2};
 
-use super::FIELD_SIDE;
-use crate::landmarks::LANDMARK_COUNT;
+use super::{CONTROL_COUNT, FIELD_SIDE};
 
 /// Fixed points along each side of the picture, both corners among them.
 const SIDE_POINTS: usize = 9;
@@ -12,7 +11,7 @@ const SIDE_POINTS: usize = 9;
 const FRAME: usize = 4 * (SIDE_POINTS - 1);
 
 /// All points that the spline goes through.
-const POINTS: usize = LANDMARK_COUNT + FRAME;
+const POINTS: usize = CONTROL_COUNT + FRAME;
 
 /// A constant and a slope for each axis.
 const PLANE: usize = 3;
@@ -58,8 +57,8 @@ impl Spline {
     /// - returns `[2, 32, 32]`, x then y
     pub(super) fn field(
         &self,
-        points: &[[f32; 2]; LANDMARK_COUNT],
-        moves: &[[f32; 2]; LANDMARK_COUNT],
+        points: &[[f32; 2]; CONTROL_COUNT],
+        moves: &[[f32; 2]; CONTROL_COUNT],
     ) -> Vec<f32> {
         let mut field = vec![0.0; 2 * CELLS];
         if moves.iter().all(|&moves| moves == [0.0; 2]) {
@@ -91,7 +90,7 @@ impl Spline {
                 }
             }
             for (at, kernel) in self.frame_kernel.chunks_exact(CELLS).enumerate() {
-                let [weight_x, weight_y] = weight(LANDMARK_COUNT + at);
+                let [weight_x, weight_y] = weight(CONTROL_COUNT + at);
                 let kernel = &kernel[row * FIELD_SIDE..][..FIELD_SIDE];
                 for ((x, y), value) in along_x.iter_mut().zip(along_y.iter_mut()).zip(kernel) {
                     *x += weight_x * value;
@@ -105,8 +104,8 @@ impl Spline {
     /// The weights of points and plane, `[POINTS + PLANE, 2]`.
     fn weights(
         &self,
-        points: &[[f32; 2]; LANDMARK_COUNT],
-        moves: &[[f32; 2]; LANDMARK_COUNT],
+        points: &[[f32; 2]; CONTROL_COUNT],
+        moves: &[[f32; 2]; CONTROL_COUNT],
     ) -> Option<OMatrix<f64, Dyn, U2>> {
         let size = POINTS + PLANE;
         let all: Vec<_> = points.iter().chain(&self.frame).copied().collect();
@@ -191,17 +190,17 @@ mod tests {
 
     #[test]
     fn the_border_stays_and_points_come_from_where_they_were() {
-        let mut points = [[0.0; 2]; LANDMARK_COUNT];
+        let mut points = [[0.0; 2]; CONTROL_COUNT];
         for (at, point) in points.iter_mut().enumerate() {
             *point = [0.2 + 0.075 * (at % 9) as f32, 0.2 + 0.075 * (at / 9) as f32];
         }
-        let field = Spline::new().field(&points, &[[0.03, -0.02]; LANDMARK_COUNT]);
+        let field = Spline::new().field(&points, &[[0.03, -0.02]; CONTROL_COUNT]);
         let middle = 16 * FIELD_SIDE + 16;
         assert!((field[middle] - 0.03).abs() < 2e-3 && (field[CELLS + middle] + 0.02).abs() < 2e-3);
         for corner in [0, FIELD_SIDE - 1, CELLS - 1] {
             assert!(field[corner].abs() < 4e-3, "{}", field[corner]);
         }
-        let still = Spline::new().field(&points, &[[0.0; 2]; LANDMARK_COUNT]);
+        let still = Spline::new().field(&points, &[[0.0; 2]; CONTROL_COUNT]);
         assert!(still.iter().all(|&value| value == 0.0));
     }
 }

@@ -2,7 +2,7 @@
 """Makes `lessons.json`, which the tests of the teacher are held to. Needs NumPy, PyTorch and Pillow.
 
 No face of anybody: `MEAN` is the mean of thousands, the displacements and the faces are made up here. `teach` is the one of
-the script with which the method was tried first.
+the script with which the method was tried first, with folds of the upper lids added.
 """
 import json
 import os
@@ -57,8 +57,18 @@ def teach(l, delta, BS):
         over = (dst[:, a, 1] - dst[:, b, 1]).clamp(min=0) / 2
         dst[:, a, 1] -= over
         dst[:, b, 1] += over
-    mv = dst - l
-    P = torch.cat([dst, ANC.expand(n, -1, -1)], 1)
+    folds, folds_to = [], []
+    for lid, brow in ((37, 19), (38, 20), (43, 23), (44, 24)):
+        between = lambda points: points[:, lid] + 0.4 * (points[:, brow] - points[:, lid])
+        start, end, a, b = between(l), between(dst).clone(), *(dst[:, [lid, brow], 1] - l[:, [lid, brow], 1]).T
+        less, more = torch.where(a.abs() < b.abs(), a, b), torch.where(a.abs() < b.abs(), b, a)
+        # The skin unfolds in one place when they part.
+        end[:, 1] = torch.where(a > b, start[:, 1] + less + 0.2 * (more - less), end[:, 1])
+        folds.append(start)
+        folds_to.append(end)
+    folds, folds_to = torch.stack(folds, 1), torch.stack(folds_to, 1)
+    mv = torch.cat([dst - l, folds_to - folds], 1)
+    P = torch.cat([dst, folds_to, ANC.expand(n, -1, -1)], 1)
     V = torch.cat([-mv, torch.zeros(n, len(ANC), 2)], 1)
     N = P.shape[1]
     K = U(((P[:, :, None] - P[:, None]) ** 2).sum(-1)) + torch.eye(N) * 2e-3
