@@ -72,11 +72,10 @@ impl Edit {
         check_outputs(self.photo.path(), outputs)?;
         let animator = self.networks.load()?;
         let expression = self.wanted.held(&animator)?;
-        let Opened { photo, source, turn } = self.photo.open(&animator, self.max_side)?;
+        let Opened { photo, source } = self.photo.open(&animator, self.max_side)?;
 
         let frame = animator.edit(&photo, &expression);
-        let (before, after) = (turn.restored(photo.photo()), turn.restored(&frame.photo));
-        for loss in source.save(&self.output, &before, &after)? {
+        for loss in source.save(&self.output, photo.photo(), &frame.photo)? {
             note(format_args!("note: {}: {loss}", self.output.display()));
         }
         say(self.output.display())?;

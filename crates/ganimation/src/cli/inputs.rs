@@ -7,10 +7,9 @@ use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Animator, CropMode, Error, FaceChoice, FacePhoto, PhotoOptions, Result};
 use ganimation_data::picture::Source;
-use ganimation_data::{PhotoFile, read_photo};
+use ganimation_data::{PhotoFile, Turn, read_photo};
 
 use super::output::note;
-use super::turn::Turn;
 
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
@@ -84,7 +83,7 @@ pub(super) struct Photo {
     photo: PathBuf,
 
     #[command(flatten)]
-    faces: Faces,
+    pub(super) faces: Faces,
 }
 
 /// Which faces of photos count, and where they are.
@@ -139,16 +138,10 @@ impl Photo {
 
 /// A photo that was opened.
 pub(super) struct Opened {
-    /// The photo with upright faces.
     pub(super) photo: FacePhoto,
     /// What the file holds beyond 8-bit RGB.
     pub(super) source: Source,
-    /// How the photo was turned for its faces to be upright.
-    pub(super) turn: Turn,
 }
-
-/// Lowest score of a face in a photo that was turned to find it.
-const SURE: f32 = 10.0;
 
 /// Reads a photo, says what a person should know of its file, and finds the faces, also if they lie on their side.
 pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Opened> {
@@ -160,38 +153,18 @@ pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> 
     for remark in remarks {
         note(format_args!("note: {}: {remark}", path.display()));
     }
-    let (photo, turn) = match animator.photo(pixels, options) {
-        Err(error @ Error::NoFace { .. }) => match turned(animator, path, options)? {
-            Some(found) => found,
-            None => return Err(error.in_file(path)),
-        },
-        photo => (photo.map_err(|error| error.in_file(path))?, Turn::None),
-    };
-    if turn != Turn::None {
-        note(format_args!("note: {}: {turn}", path.display()));
-    }
-    Ok(Opened { photo, source, turn })
-}
-
-/// The photo turned so that its faces are surest, if it has any that way.
-fn turned(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Option<(FacePhoto, Turn)>> {
-    let mut best: Option<(FacePhoto, Turn)> = None;
-    let score = |photo: &FacePhoto| {
-        let scores = photo.faces().iter().map(|face| face.bounds().score);
-        scores.fold(SURE, f32::max)
-    };
-    for turn in Turn::ALL {
-        // Read again in this rare case, so that no copy of each photo waits in memory.
-        let upright = turn.upright(read_photo(path)?.pixels);
-        let Ok(photo) = animator.photo(upright, options) else {
-            continue;
-        };
-        let surest = best.as_ref().map_or(SURE, |(photo, _)| score(photo));
-        if score(&photo) > surest {
-            best = Some((photo, turn));
+    let photo = animator.photo(pixels, options);
+    let photo = photo.map_err(|error| error.in_file(path))?;
+    for (number, face) in (1..).zip(photo.faces()) {
+        if face.turn() != Turn::None {
+            note(format_args!(
+                "note: {}: face {number} is {}",
+                path.display(),
+                face.turn()
+            ));
         }
     }
-    Ok(best)
+    Ok(Opened { photo, source })
 }
 
 /// A file that a command will write, and the extensions that it may have.

@@ -20,7 +20,6 @@ mod serve;
 mod sheet;
 mod train;
 mod train_reader;
-mod turn;
 mod wanted;
 
 use std::error::Error as _;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ganimation::{ActionUnit, Error, FaceBox, PhotoFace, Result, overlay};
+use ganimation::{ActionUnit, Error, PhotoFace, Result, overlay};
 use ganimation_data::save_image;
 use serde_json::{Map, Value, json};
 
@@ -129,18 +129,16 @@ impl Lines {
     }
 
     fn photo(&mut self, path: &Path, opened: &Opened) -> Result<()> {
-        let size = opened.photo.photo().dimensions();
         for (number, face) in (1..).zip(opened.photo.faces()) {
-            let bounds = opened.turn.back_box(face.bounds(), size);
-            self.face(path, number, (face, bounds))?;
+            self.face(path, number, face)?;
             self.begun = true;
         }
         Ok(())
     }
 
-    fn face(&self, path: &Path, number: usize, (face, bounds): (&PhotoFace, FaceBox)) -> Result<()> {
+    fn face(&self, path: &Path, number: usize, face: &PhotoFace) -> Result<()> {
         let file = path.display().to_string();
-        let shown = face.shown();
+        let (shown, bounds) = (face.shown(), face.bounds());
         let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
         match self.format {
             Format::Table => say(format_args!(
