@@ -105,6 +105,10 @@ impl Error {
     }
 }
 
+/// What helps with pictures of kinds that are not read.
+const PASSED_OVER: &str = "make jpg or png of them first: magick mogrify -format png *.tif, heif-convert PHOTO.heic photo.png, \
+     ffmpeg -i FILM frames/%06d.png";
+
 fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
     use ganimation_data::Error as Data;
     use ganimation_data::landmarks::LANDMARKS_FILE;
@@ -127,6 +131,10 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::NoLabels { .. } => Some(
             "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
         ),
+        Data::Dataset { first, .. } if matches!(**first, Data::MissingPicture { near: Some(_), .. }) => {
+            Some("lists hold one file name of imgs/ a line; write names as they are there, in the same case")
+        }
+        Data::NotText { .. } => Some("save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)"),
         Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
         Data::UnknownFilmFormat { .. } => Some("use gif, png, apng, mp4, mov, mkv or webm, or a folder"),
         Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
@@ -171,9 +179,10 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::SameFrame { .. } | Data::NoFrame { .. } => Some(
             "--from-frames takes one table of FeatureExtraction and frames numbered at the end of their names",
         ),
-        Data::NoPhotos { .. } => {
-            Some("name the folder that holds the photos themselves; folders in it are not searched")
+        Data::NoPhotos { passed_over, .. } if passed_over.is_empty() => {
+            Some("name the folder that holds the photos")
         }
+        Data::NoPhotos { .. } => Some(PASSED_OVER),
         Data::NothingPrepared { .. } => Some(
             "tables stand beside the photos, in processed/ there, or where --csv says, under the photos' names",
         ),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Animator, CropMode, Error, FaceChoice, FacePhoto, PhotoOptions, Result};
+use ganimation_data::dataset::{PHOTO_EXTENSIONS, is_side_file};
 use ganimation_data::picture::Source;
 use ganimation_data::{PhotoFile, Turn, read_photo};
 
@@ -13,9 +14,6 @@ use super::output::note;
 
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
-
-/// Extensions of pictures that are read from a folder.
-const READ: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "qoi"];
 
 /// The network and where it runs.
 #[derive(Debug, Args)]
@@ -263,9 +261,7 @@ pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
             .unwrap_or_default()
             .to_string_lossy()
             .to_ascii_lowercase();
-        // A Mac's side files carry the photos' names.
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if READ.contains(&extension.as_str()) && !name.starts_with("._") {
+        if PHOTO_EXTENSIONS.contains(&extension.as_str()) && !is_side_file(&path) {
             photos.push(path);
         }
     }
