@@ -12,7 +12,6 @@ use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
 use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
 use super::output::{note, say};
 use super::progress;
-use super::turn::Turn;
 use super::wanted::{Wanted, shown_by};
 use crate::error::{Error, LibraryError, Result};
 
@@ -136,12 +135,12 @@ impl Animate {
         if FilmFormat::of(&self.output) == Some(FilmFormat::Video) {
             expressions = expressions.repeat(self.loops.max(1).into());
         }
-        let Opened { photo, source, turn } = self.photo.open(&animator, Some(self.max_side))?;
+        let Opened { photo, source } = self.photo.open(&animator, Some(self.max_side))?;
         for loss in source.lost_in_film() {
             note(format_args!("note: {}: {loss}", self.output.display()));
         }
         self.tell_beyond(&expressions, &photo);
-        let steps = self.film(&animator, (&photo, turn), (&expressions, rate), &evenly(shown))?;
+        let steps = self.film(&animator, &photo, (&expressions, rate), &evenly(shown))?;
         say(self.output.display())?;
         if let Some(sheet) = &self.sheet {
             save_image(sheet, &contact_sheet(&photo, &steps))?;
@@ -253,7 +252,7 @@ impl Animate {
     fn film(
         &self,
         animator: &Animator,
-        (photo, turn): (&FacePhoto, Turn),
+        photo: &FacePhoto,
         (expressions, rate): (&[Expression], FrameRate),
         kept: &[usize],
     ) -> Result<Vec<(String, Frame)>> {
@@ -272,7 +271,7 @@ impl Animate {
         let bar = progress::bar(expressions.len(), "frames");
         let mut steps = Vec::new();
         for (index, frame) in bar.wrap_iter(animator.frames(photo, expressions)).enumerate() {
-            film.push(turn.back(frame.photo.clone()))?;
+            film.push(frame.photo.clone())?;
             if self.sheet.is_some() && kept.contains(&index) {
                 steps.push((format!("frame {}", index + 1), frame));
             }

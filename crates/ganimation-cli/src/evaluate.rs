@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ganimation::{Animator, Expression, PhotoOptions, device};
-use ganimation_data::{Dataset, Split};
+use ganimation_data::{Dataset, OpenOptions, Split};
 use ganimation_model::AuReader;
 use ganimation_model::weights::load_au_reader;
 use ganimation_train::evaluate::{Extent, PhotoScore, PhotosScore, Scorecard, Trial, evaluate};
 
-use super::inputs::{Network, photos_in};
+use super::inputs::{Faces, Network, photos_in};
 use super::output::{note, say};
 use super::progress::bar;
 use crate::error::{Error, LibraryError, Result};
@@ -46,6 +46,9 @@ pub(super) struct Evaluate {
     /// Folder of photos (jpg, png, webp); what a smile and surprise do to them is measured at their own resolution
     #[arg(long, value_name = "DIR")]
     photos: Option<PathBuf>,
+
+    #[command(flatten)]
+    which: Faces,
 
     /// Folder for the scorecard
     #[arg(short, long, value_name = "DIR", default_value = "scorecard")]
@@ -90,9 +93,15 @@ impl Evaluate {
         if matches!(reader, AuReader::Critic { .. }) {
             note("warning: a critic's head is no judge of generators that were trained to please it");
         }
-        let dataset = Dataset::open(&self.data)?;
+        let test = OpenOptions {
+            only: Some(Split::Test),
+            ..OpenOptions::default()
+        };
+        let dataset = Dataset::open_with(&self.data, test)?;
         // Before the long part: a photo that cannot be read is told at once.
-        let photos = self.photos.as_ref().map(|folder| score_photos(folder, &animator));
+        let options = self.which.options(None);
+        let photos = self.photos.as_ref();
+        let photos = photos.map(|folder| score_photos(folder, &animator, &options));
         let photos = photos.transpose()?;
         let trial = Trial {
             editor: animator.generator(),
@@ -137,12 +146,12 @@ impl Evaluate {
 }
 
 /// Edits the photos of a folder; those without a face that can be edited are skipped.
-fn score_photos(folder: &Path, animator: &Animator) -> Result<PhotosScore> {
+fn score_photos(folder: &Path, animator: &Animator, options: &PhotoOptions) -> Result<PhotosScore> {
     let paths = photos_in(folder)?;
     let bar = bar(paths.len(), "photos");
     let mut scores = Vec::new();
     for path in paths {
-        match animator.open(&path, &PhotoOptions::new()) {
+        match animator.open(&path, options) {
             Ok(photo) => {
                 let faces: Vec<_> = photo.faces().iter().map(|face| face.bounds()).collect();
                 let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -18,6 +18,11 @@ impl Error {
             Self::NoFaces { .. } => {
                 "the faces have to look at the camera and be at least 60 pixels wide".to_owned()
             }
+            Self::NoFaceInFilm { .. } => {
+                "faces have to look at the camera for a quarter of a second; --crop none takes each frame whole".to_owned()
+            }
+            Self::FilmChanged { .. } => "run it again when the film is complete".to_owned(),
+            Self::NotOfFilms { .. } => "`edit` and `read` take one film, alone".to_owned(),
             Self::OverlayOfMany { .. } => "read the photos one by one".to_owned(),
             Self::Unread { .. } => "the lines above say why".to_owned(),
             Self::OutputFormat { accepted, .. } => format!("use one of: {}", accepted.join(", ")),
@@ -116,6 +121,10 @@ pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
     Some(hint)
 }
 
+/// What helps with pictures of kinds that are not read.
+const PASSED_OVER: &str = "make jpg or png of them first: magick mogrify -format png *.tif, heif-convert PHOTO.heic photo.png, \
+     ffmpeg -i FILM frames/%06d.png";
+
 fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
     use ganimation_data::Error as Data;
     use ganimation_data::landmarks::LANDMARKS_FILE;
@@ -126,9 +135,9 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::ForeignPicture { kind, .. } if kind.contains("HEIC") => Some(
             "save it as jpg or png first; an iPhone takes jpg with Settings > Camera > Formats > Most Compatible",
         ),
-        Data::ForeignPicture { kind: "a video", .. } => {
-            Some("take a picture from it first: ffmpeg -i VIDEO -frames:v 1 photo.png")
-        }
+        Data::ForeignPicture { kind: "a video", .. } => Some(
+            "`edit` and `read` know films by their names, as in film.mp4; other commands take pictures: ffmpeg -i VIDEO -frames:v 1 photo.png",
+        ),
         Data::ForeignPicture { .. } => Some("save the photo as jpg or png first"),
         Data::PictureTooLarge { .. } => Some(
             "make it smaller first, for example with ImageMagick: magick PHOTO -resize 8000x8000 smaller.jpg",
@@ -138,11 +147,17 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::NoLabels { .. } => Some(
             "a dataset folder holds imgs/, labels, train_ids.csv and test_ids.csv, as assets/sample_dataset does",
         ),
+        Data::Dataset { first, .. } if matches!(**first, Data::MissingPicture { near: Some(_), .. }) => {
+            Some("lists hold one file name of imgs/ a line; write names as they are there, in the same case")
+        }
+        Data::NotText { .. } => Some("save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)"),
         Data::Dataset { .. } => Some("mend the dataset, or leave such faces out with --skip-bad"),
         Data::UnknownFilmFormat { .. } => Some("use gif, png, apng, mp4, mov, mkv or webm, or a folder"),
         Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
         Data::FolderNotEmpty { .. } => Some("name a new folder for the frames"),
         Data::NoFfmpeg { .. } => Some("install ffmpeg, or write a gif or an animated png"),
+        Data::NoFfprobe { .. } => Some("install ffmpeg"),
+        Data::FilmInput { .. } => Some("does a player show it? mp4, mov, mkv, webm, avi and others are read"),
         Data::NoEncoder { .. } => {
             Some("install a full ffmpeg, or write another format: mp4, gif or an animated png")
         }
@@ -182,9 +197,10 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::SameFrame { .. } | Data::NoFrame { .. } => Some(
             "--from-frames takes one table of FeatureExtraction and frames numbered at the end of their names",
         ),
-        Data::NoPhotos { .. } => {
-            Some("name the folder that holds the photos themselves; folders in it are not searched")
+        Data::NoPhotos { passed_over, .. } if passed_over.is_empty() => {
+            Some("name the folder that holds the photos")
         }
+        Data::NoPhotos { .. } => Some(PASSED_OVER),
         Data::NothingPrepared { .. } => Some(
             "tables stand beside the photos, in processed/ there, or where --csv says, under the photos' names",
         ),

@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Animator, CropMode, FaceChoice, FacePhoto, PhotoOptions};
+use ganimation_data::dataset::{PHOTO_EXTENSIONS, is_side_file};
 use ganimation_data::picture::Source;
-use ganimation_data::{PhotoFile, read_photo};
+use ganimation_data::{PhotoFile, Turn, read_photo};
 
+use super::film::is_film;
 use super::output::note;
-use super::turn::Turn;
-use crate::error::{Error, LibraryError, Result};
+use crate::error::{Error, Result};
 
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
-
-/// Extensions of pictures that are read from a folder.
-const READ: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "qoi"];
 
 /// The network and where it runs.
 #[derive(Debug, Args)]
@@ -85,7 +83,7 @@ pub(super) struct Photo {
     photo: PathBuf,
 
     #[command(flatten)]
-    faces: Faces,
+    pub(super) faces: Faces,
 }
 
 /// Which faces of photos count, and where they are.
@@ -119,6 +117,15 @@ impl From<Crop> for CropMode {
 }
 
 impl Faces {
+    /// How films are opened: the options of its frames, which face counts, and the longest side.
+    pub(super) fn of_film(&self, max_side: Option<u32>) -> (PhotoOptions, Option<usize>, Option<u32>) {
+        (
+            PhotoOptions::new().with_crop(self.crop.into()),
+            self.face,
+            max_side,
+        )
+    }
+
     /// How photos are opened, made smaller than `max_side` pixels if asked to.
     pub(super) fn options(&self, max_side: Option<u32>) -> PhotoOptions {
         let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
@@ -140,19 +147,19 @@ impl Photo {
 
 /// A photo that was opened.
 pub(super) struct Opened {
-    /// The photo with upright faces.
     pub(super) photo: FacePhoto,
     /// What the file holds beyond 8-bit RGB.
     pub(super) source: Source,
-    /// How the photo was turned for its faces to be upright.
-    pub(super) turn: Turn,
 }
-
-/// Lowest score of a face in a photo that was turned to find it.
-const SURE: f32 = 10.0;
 
 /// Reads a photo, says what a person should know of its file, and finds the faces, also if they lie on their side.
 pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Opened> {
+    if is_film(path) {
+        return Err(Error::NotOfFilms {
+            path: path.to_owned(),
+            why: "a photo is needed here",
+        });
+    }
     let PhotoFile {
         pixels,
         source,
@@ -161,38 +168,18 @@ pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> 
     for remark in remarks {
         note(format_args!("note: {}: {remark}", path.display()));
     }
-    let (photo, turn) = match animator.detect(pixels, options) {
-        Err(error @ LibraryError::NoFace { .. }) => match turned(animator, path, options)? {
-            Some(found) => found,
-            None => return Err(error.in_file(path).into()),
-        },
-        photo => (photo.map_err(|error| error.in_file(path))?, Turn::None),
-    };
-    if turn != Turn::None {
-        note(format_args!("note: {}: {turn}", path.display()));
-    }
-    Ok(Opened { photo, source, turn })
-}
-
-/// The photo turned so that its faces are surest, if it has any that way.
-fn turned(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Option<(FacePhoto, Turn)>> {
-    let mut best: Option<(FacePhoto, Turn)> = None;
-    let score = |photo: &FacePhoto| {
-        let scores = photo.faces().iter().map(|face| face.bounds().score);
-        scores.fold(SURE, f32::max)
-    };
-    for turn in Turn::ALL {
-        // Read again in this rare case, so that no copy of each photo waits in memory.
-        let upright = turn.upright(read_photo(path)?.pixels);
-        let Ok(photo) = animator.detect(upright, options) else {
-            continue;
-        };
-        let surest = best.as_ref().map_or(SURE, |(photo, _)| score(photo));
-        if score(&photo) > surest {
-            best = Some((photo, turn));
+    let photo = animator.detect(pixels, options);
+    let photo = photo.map_err(|error| error.in_file(path))?;
+    for (number, face) in (1..).zip(photo.faces()) {
+        if face.turn() != Turn::None {
+            note(format_args!(
+                "note: {}: face {number} is {}",
+                path.display(),
+                face.turn()
+            ));
         }
     }
-    Ok(best)
+    Ok(Opened { photo, source })
 }
 
 /// A file that a command will write, and the extensions that it may have.
@@ -291,9 +278,7 @@ pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
             .unwrap_or_default()
             .to_string_lossy()
             .to_ascii_lowercase();
-        // A Mac's side files carry the photos' names.
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if READ.contains(&extension.as_str()) && !name.starts_with("._") {
+        if PHOTO_EXTENSIONS.contains(&extension.as_str()) && !is_side_file(&path) {
             photos.push(path);
         }
     }

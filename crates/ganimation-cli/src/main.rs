@@ -10,6 +10,7 @@ mod edit;
 mod error;
 mod evaluate;
 mod export;
+mod film;
 mod hint;
 mod import;
 mod inputs;
@@ -24,7 +25,6 @@ mod serve;
 mod sheet;
 mod train;
 mod train_reader;
-mod turn;
 mod wanted;
 
 use std::error::Error as _;

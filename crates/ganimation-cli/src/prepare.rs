@@ -7,12 +7,13 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
-use ganimation_data::prepare::{FaceFormat, PrepareConfig, PrepareReport, Prepared, Source, prepare};
+use ganimation_data::prepare::{FaceFormat, PrepareConfig, PrepareReport, Prepared, Reason, Source, prepare};
 use ganimation_data::{AU_COUNT, Intensities, pixels};
 use ganimation_model::AuReader;
 use ganimation_model::weights::load_au_reader;
 use image::RgbImage;
 
+use super::inputs::Crop;
 use super::output::{note, say};
 use super::progress::bar;
 use super::train::stop_on_interrupt;
@@ -36,13 +37,21 @@ const EXAMPLES: &str = "Examples:
     ganimation train --data faces --name experiment_1
 
 Where a photo shows several faces, the one that OpenFace trusts most is taken, found by its landmarks. The same command goes on
-with a folder after Ctrl-C or a crash, and takes in photos that were added. report.json says why photos were left out.";
+with a folder after Ctrl-C or a crash, and takes in photos that were added. report.json says why photos were left out.
+
+Folders are searched with their subfolders, but for hidden ones and OpenFace's `processed` and `..._aligned`. A face has the
+name of its photo, with that of the subfolder before it: s1/0001.jpg becomes s1_0001, whatever is added later. Photos of one
+name in several PHOTOS get the names of the folders above them too. Their tables are looked for as s1/0001.csv and s1_0001.csv
+in --csv, and as 0001.csv if no other photo has that name.
+
+Other kinds of pictures are counted and passed over; make png of them first:
+    magick mogrify -format png *.tif        heif-convert PHOTO.heic photo.png";
 
 /// Make a dataset folder from photos and OpenFace's tables
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Prepare {
-    /// Folders of photos, or photos (jpg, jpeg, png, webp)
+    /// Folders of photos, searched with their subfolders, or photos (jpg, jpeg, png, webp, bmp, gif, qoi)
     #[arg(required = true, value_name = "PHOTOS")]
     photos: Vec<PathBuf>,
 
@@ -52,6 +61,10 @@ pub(super) struct Prepare {
 
     #[command(flatten)]
     labels: Labels,
+
+    /// Where the face is in each photo
+    #[arg(long, value_enum, default_value_t)]
+    crop: Crop,
 
     /// Side of the faces in pixels
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=4096), default_value = "128")]
@@ -126,6 +139,7 @@ impl Prepare {
         };
         config.min_confidence = self.min_confidence;
         config.drop_grey = self.drop_grey;
+        config.whole = matches!(self.crop, Crop::None);
         config.test_share = self.test_share;
         config.seed = self.seed;
         if let Some(workers) = self.workers {
@@ -179,6 +193,24 @@ impl Prepare {
         ))?;
         for (reason, count) in &report.dropped {
             say(format_args!("{count:>7} left out: {}", reason.text()))?;
+        }
+        let off_scale = report
+            .dropped_photos
+            .values()
+            .find(|drop| drop.reason == Reason::OffScale);
+        if let Some(drop) = off_scale {
+            say(format_args!("        such as {}", drop.detail))?;
+        }
+        for (kind, count) in &report.passed_over {
+            say(format_args!(
+                "{count:>7} passed over: {kind} (--help says what makes png of them)"
+            ))?;
+        }
+        if let Some(first) = &report.first_off_scale {
+            let count = report.off_scale;
+            say(format_args!(
+                "{count:>7} of the labels leave 0 to 5 and are set to the nearer end, the first in {first}"
+            ))?;
         }
         for (count, what) in [
             (report.grey, "have no colour"),

@@ -1,12 +1,15 @@
-//! `ganimation read`: what the faces in photos show.
+//! `ganimation read`: what the faces in photos and films show.
+
+mod film;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ganimation::{ActionUnit, FaceBox, PhotoFace, overlay};
+use ganimation::{ActionUnit, PhotoFace, overlay};
 use ganimation_data::save_image;
 use serde_json::{Map, Value, json};
 
+use super::film::is_film;
 use super::inputs::{Faces, Networks, Opened, PICTURES, check_outputs, open};
 use super::output::{note, say};
 use crate::error::{Error, Result};
@@ -21,16 +24,19 @@ const EXAMPLES: &str = "Examples:
   Pictures that are face crops already:
     ganimation read imgs/*.jpg --crop none --format csv > units.csv
 
+  A film, as a table that `animate --drive` follows (by ffmpeg):
+    ganimation read film.mp4 --format csv > film.csv
+
   A picture, with a bar for each action unit:
     ganimation read me.jpg --overlay units.png
 
 Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesses them: movements, not feelings.";
 
-/// Read action units from the faces in photos
+/// Read action units from the faces in photos or in a film
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Read {
-    /// Photos with faces (jpg, png, webp, bmp, gif, qoi)
+    /// Photos with faces (jpg, png, webp, bmp, gif, qoi), or one film (mp4, mov, mkv, webm, avi, …)
     #[arg(required = true)]
     photos: Vec<PathBuf>,
 
@@ -58,7 +64,7 @@ enum Format {
     /// Columns for people
     #[default]
     Table,
-    /// One row a face: file,face,AU01,…
+    /// One row a face: file,face,AU01,…; of a film as OpenFace writes it: frame,face_id,timestamp,confidence,success,AU01_r,…
     Csv,
     /// One object a face, with its box in the photo
     Json,
@@ -66,6 +72,9 @@ enum Format {
 
 impl Read {
     pub(super) fn run(self) -> Result<()> {
+        if let Some(film) = self.photos.iter().find(|path| is_film(path)) {
+            return self.film(film);
+        }
         if let Some(overlay) = &self.overlay {
             let [photo] = &self.photos[..] else {
                 return Err(Error::OverlayOfMany {
@@ -130,18 +139,16 @@ impl Lines {
     }
 
     fn photo(&mut self, path: &Path, opened: &Opened) -> Result<()> {
-        let size = opened.photo.photo().dimensions();
         for (number, face) in (1..).zip(opened.photo.faces()) {
-            let bounds = opened.turn.back_box(face.bounds(), size);
-            self.face(path, number, (face, bounds))?;
+            self.face(path, number, face)?;
             self.begun = true;
         }
         Ok(())
     }
 
-    fn face(&self, path: &Path, number: usize, (face, bounds): (&PhotoFace, FaceBox)) -> Result<()> {
+    fn face(&self, path: &Path, number: usize, face: &PhotoFace) -> Result<()> {
         let file = path.display().to_string();
-        let shown = face.shown();
+        let (shown, bounds) = (face.shown(), face.bounds());
         let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
         match self.format {
             Format::Table => say(format_args!(

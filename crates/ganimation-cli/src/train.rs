@@ -168,6 +168,7 @@ impl Train {
     fn open(&self, folder: &Path) -> Result<Dataset> {
         let options = OpenOptions {
             skip_bad: self.skip_bad,
+            ..OpenOptions::default()
         };
         let dataset = Dataset::open_with(folder, options)?;
         let problems = dataset.problems();

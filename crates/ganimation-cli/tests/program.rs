@@ -300,6 +300,37 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
         assert!(card.contains(part), "no {part} in {card}");
     }
 
+    // The list of faces to train on is not asked for; face crops are taken whole.
+    let bare = desk.path("bare");
+    fs::create_dir_all(bare.join("imgs")).unwrap();
+    for name in fs::read_dir(format!("{data}/imgs")).unwrap() {
+        let name = name.unwrap();
+        fs::copy(name.path(), bare.join("imgs").join(name.file_name())).unwrap();
+    }
+    for name in ["aus_openface.pkl", "test_ids.csv"] {
+        fs::copy(format!("{data}/{name}"), bare.join(name)).unwrap();
+    }
+    let crops = [
+        "--photos",
+        "bare/imgs",
+        "--crop",
+        "none",
+        "--expression-faces",
+        "2",
+    ];
+    let bare = [
+        "evaluate",
+        "--data",
+        "bare",
+        "--reader",
+        "reader.safetensors",
+        "-o",
+        "two",
+        "--faces",
+        "2",
+    ];
+    desk.run(&[&bare[..], &few[..4], &crops].concat());
+
     fs::create_dir(desk.path("empty")).unwrap();
     let no_photos = [&arguments[..], &["--photos", "empty"]].concat();
     let refused = desk.command(desk.0.path(), &no_photos).output().unwrap();

@@ -156,6 +156,9 @@ impl FromStr for ActionUnit {
 /// Above this intensity, in OpenFace units, a face counts as showing an action unit.
 pub const ACTIVE: f32 = 1.5;
 
+/// How far an intensity may leave 0 to 5 without a word.
+const ROUNDING: f32 = 0.05;
+
 /// How strongly each action unit is moved, in OpenFace units: 0 is absent, 5 is maximal.
 ///
 /// Values outside that range are kept as they are: extrapolating is the caller's choice.
@@ -199,6 +202,12 @@ impl Intensities {
     /// Changes the intensity of one action unit.
     pub const fn set(&mut self, au: ActionUnit, intensity: f32) {
         self.0[au.index()] = intensity;
+    }
+
+    /// Those outside 0 to 5 by more than tables round, in label order; NaN is none of them.
+    pub fn off_scale(&self) -> impl Iterator<Item = (ActionUnit, f32)> {
+        let outside = |value: f32| (-value).max(value - MAX_INTENSITY) > ROUNDING;
+        self.iter().filter(move |&(_, value)| outside(value))
     }
 
     /// Action units and their intensities, in label order.
@@ -252,6 +261,16 @@ mod tests {
             assert!(message.contains("12 (lip-corner-puller)"), "{message}");
             assert!(message.contains(&format!("`{text}`")), "{message}");
         }
+    }
+
+    #[test]
+    fn what_is_off_the_scale_is_named_and_rounding_is_not() {
+        let mut face = Intensities::new([5.04; AU_COUNT]);
+        for (unit, value) in [(1, -0.04), (2, -0.06), (9, 5.06), (12, f32::NAN)] {
+            face.set(unit.to_string().parse().unwrap(), value);
+        }
+        let found: Vec<_> = face.off_scale().map(|(unit, _)| unit.number()).collect();
+        assert_eq!(found, [2, 9]);
     }
 
     #[test]

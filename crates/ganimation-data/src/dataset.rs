@@ -11,8 +11,8 @@ use crate::landmarks::Landmarks;
 
 use list::Lister;
 pub use list::ids_from_bytes;
-pub(crate) use pictures::stem;
-pub use pictures::{PICTURE_EXTENSIONS, PICTURES_DIR};
+pub use pictures::{PHOTO_EXTENSIONS, PICTURE_EXTENSIONS, PICTURES_DIR, is_side_file};
+pub(crate) use pictures::{key, stem};
 
 /// One labelled face.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,8 @@ pub struct OpenOptions {
     /// Leave faces with problems out and report them, in place of failing. A face whose landmarks alone are bad stays,
     /// without landmarks.
     pub skip_bad: bool,
+    /// Read the list of this part alone; the other part is empty, and its list need not be there.
+    pub only: Option<Split>,
 }
 
 /// A dataset folder:
@@ -64,7 +66,7 @@ pub struct OpenOptions {
 /// | `train_ids.csv`, `test_ids.csv` | one file name a line, no header |
 /// | `landmarks.csv`, if there is one | a table with the columns `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the picture |
 ///
-/// Ids match with or without their extension. Opening lists the folder once and decodes nothing; with landmarks, it reads
+/// Ids match with or without their extension, in any composition of accents, and as paths into `imgs/`. Opening lists the folder once and decodes nothing; with landmarks, it reads
 /// the size in each picture's header.
 #[derive(Debug)]
 pub struct Dataset {
@@ -95,8 +97,11 @@ impl Dataset {
     pub fn open_with(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let dir = dir.as_ref();
         let mut lister = Lister::new(dir)?;
-        let train = lister.read(&dir.join(Split::Train.file_name()))?;
-        let test = lister.read(&dir.join(Split::Test.file_name()))?;
+        let mut part = |split: Split| match options.only {
+            Some(only) if only != split => Ok(Vec::new()),
+            _ => lister.read(&dir.join(split.file_name())),
+        };
+        let (train, test) = (part(Split::Train)?, part(Split::Test)?);
         lister.check_landmarks()?;
         let (unlisted_pictures, unlisted_labels) = lister.unlisted();
         let mut problems = lister.problems;

@@ -97,7 +97,13 @@ pub fn examine(
     examination: &Examination,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
-    let dataset = Dataset::open_with(dir, OpenOptions { skip_bad: true })?;
+    let dataset = Dataset::open_with(
+        dir,
+        OpenOptions {
+            skip_bad: true,
+            ..OpenOptions::default()
+        },
+    )?;
     let (train, test) = (dataset.split(Split::Train), dataset.split(Split::Test));
     let faces: Vec<_> = train.iter().chain(test).collect();
     let pictures = pictures::look(&faces, train.len(), examination, progress)?;

@@ -1,10 +1,12 @@
 //! What can go wrong with a person's files, one variant for each thing that the person can mend.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
 use crate::au::{AU_COUNT, ActionUnit};
+use crate::dataset::PHOTO_EXTENSIONS;
 use crate::pickle::PickleProblem;
 
 /// Shorthand for results of this crate.
@@ -186,10 +188,17 @@ pub enum Error {
     },
 
     /// There are no photos.
-    #[error("no photos (jpg, jpeg, png or webp) in {}", places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error(
+        "no photos ({}) in {}{}",
+        PHOTO_EXTENSIONS.join(", "),
+        places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "),
+        passed_over_text(passed_over)
+    )]
     NoPhotos {
         /// Where they were looked for.
         places: Vec<PathBuf>,
+        /// How many files of other kinds are there, by extension.
+        passed_over: BTreeMap<String, usize>,
     },
 
     /// None of the photos could be used.
@@ -211,7 +220,7 @@ pub enum Error {
     },
 
     /// A listed face has no picture.
-    #[error("{}:{line}: no picture `{id}` (jpg, jpeg, png or webp) in {}", path.display(), dir.display())]
+    #[error("{}:{line}: no picture `{id}` (jpg, jpeg, png or webp) in {}{}", path.display(), dir.display(), near_text(near))]
     MissingPicture {
         /// The list of ids.
         path: PathBuf,
@@ -221,6 +230,8 @@ pub enum Error {
         id: String,
         /// The folder of pictures.
         dir: PathBuf,
+        /// A picture whose name is nearly the same.
+        near: Option<String>,
     },
 
     /// A listed id fits several pictures that differ in their extension.
@@ -239,7 +250,7 @@ pub enum Error {
     },
 
     /// A listed face has no label.
-    #[error("{}:{line}: `{id}` has no label in {}", path.display(), labels.display())]
+    #[error("{}:{line}: `{id}` has no label in {}{}", path.display(), labels.display(), near_text(near))]
     MissingLabel {
         /// The list of ids.
         path: PathBuf,
@@ -249,6 +260,8 @@ pub enum Error {
         id: String,
         /// The labels file.
         labels: PathBuf,
+        /// A face with a label whose name is nearly the same.
+        near: Option<String>,
     },
 
     /// A face is listed twice, in one list or across the two.
@@ -493,6 +506,24 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A film is to be read where FFmpeg cannot be run.
+    #[error("cannot read {}: films need the programs ffmpeg and ffprobe", path.display())]
+    NoFfprobe {
+        /// The film.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// A file that is no film, or too damaged for any frame.
+    #[error("cannot read film {}", path.display())]
+    FilmInput {
+        /// The file.
+        path: PathBuf,
+        /// What FFmpeg says.
+        source: io::Error,
+    },
+
     /// FFmpeg was built without any encoder that would do.
     #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), wanted.join(", "))]
     NoEncoder {
@@ -517,6 +548,24 @@ pub enum Error {
         /// What its reader says.
         source: io::Error,
     },
+}
+
+/// `; passed over: 3 heic, 1 tif`, or nothing.
+fn passed_over_text(kinds: &BTreeMap<String, usize>) -> String {
+    let kinds: Vec<_> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    match kinds.is_empty() {
+        true => String::new(),
+        false => format!("; passed over: {}", kinds.join(", ")),
+    }
+}
+
+/// `; there is `1.jpg``, or nothing.
+fn near_text(near: &Option<String>) -> String {
+    let text = |near: &String| format!("; there is `{near}`");
+    near.as_ref().map(text).unwrap_or_default()
 }
 
 impl Error {

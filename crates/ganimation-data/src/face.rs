@@ -1,9 +1,11 @@
 //! Finding faces in photos, and cutting them out the way the training faces were cut.
 
+mod turned;
+
 use std::fmt;
 
 use image::imageops::{self, FilterType};
-use image::{ImageBuffer, RgbImage};
+use image::{GrayImage, ImageBuffer, RgbImage};
 use rustface::{Detector, ImageData, Model};
 
 use crate::error::{Error, Result};
@@ -41,6 +43,20 @@ pub struct FaceBox {
     pub score: f32,
 }
 
+impl FaceBox {
+    /// The centred square that holds a whole picture of that width and height.
+    pub fn around((width, height): (u32, u32)) -> Self {
+        let size = width.max(height);
+        let before = |side: u32| -i32::try_from((size - side) / 2).unwrap_or_default();
+        Self {
+            x: before(width),
+            y: before(height),
+            size,
+            score: 0.0,
+        }
+    }
+}
+
 /// Finds upright faces that look at the camera.
 ///
 /// ```no_run
@@ -76,18 +92,15 @@ impl FaceDetector {
     ///
     /// Faces smaller than [`FaceDetector::smallest_face`] are left out.
     pub fn detect(&self, photo: &RgbImage) -> Vec<FaceBox> {
-        let (width, height) = photo.dimensions();
-        if width.min(height) < MIN_FACE_EVER {
-            return Vec::new();
-        }
-        let (min_face, scale) = (min_face(width, height), scale(width, height));
-        let searched = |side: u32| scaled(f64::from(side) * scale).unsigned_abs().max(WINDOW);
-        let grey = imageops::grayscale(photo);
-        let grey = match (searched(width), searched(height)) {
-            size if size == (width, height) => grey,
-            (width, height) => imageops::resize(&grey, width, height, FilterType::Triangle),
-        };
+        Searched::new(photo).map_or_else(Vec::new, |searched| self.search(&searched))
+    }
 
+    fn search(&self, searched: &Searched) -> Vec<FaceBox> {
+        let Searched {
+            grey,
+            scale,
+            min_face,
+        } = searched;
         let mut detector = rustface::create_detector_with_model(self.model.clone());
         configure(detector.as_mut());
         let found = detector.detect(&ImageData::new(grey.as_raw(), grey.width(), grey.height()));
@@ -104,10 +117,46 @@ impl FaceDetector {
                     score: face.score() as f32,
                 }
             })
-            .filter(|face| face.size >= min_face)
+            .filter(|face| face.size >= *min_face)
             .collect();
-        faces.sort_by(|a, b| b.size.cmp(&a.size).then(b.score.total_cmp(&a.score)));
+        faces.sort_by(larger);
         faces
+    }
+}
+
+/// The larger face first, of equals the surer one.
+fn larger(one: &FaceBox, other: &FaceBox) -> std::cmp::Ordering {
+    other.size.cmp(&one.size).then(other.score.total_cmp(&one.score))
+}
+
+/// The copy of a photo that is searched.
+struct Searched {
+    grey: GrayImage,
+    /// Its size, as a share of the photo's.
+    scale: f64,
+    /// Smallest face that counts, in pixels of the photo.
+    min_face: u32,
+}
+
+impl Searched {
+    /// Nothing of a photo that is too small for any face.
+    fn new(photo: &RgbImage) -> Option<Self> {
+        let (width, height) = photo.dimensions();
+        if width.min(height) < MIN_FACE_EVER {
+            return None;
+        }
+        let (min_face, scale) = (min_face(width, height), scale(width, height));
+        let searched = |side: u32| scaled(f64::from(side) * scale).unsigned_abs().max(WINDOW);
+        let grey = imageops::grayscale(photo);
+        let grey = match (searched(width), searched(height)) {
+            size if size == (width, height) => grey,
+            (width, height) => imageops::resize(&grey, width, height, FilterType::Triangle),
+        };
+        Some(Self {
+            grey,
+            scale,
+            min_face,
+        })
     }
 }
 
@@ -260,6 +309,18 @@ mod tests {
             let flat = RgbImage::from_pixel(width, height, Rgb([90; 3]));
             assert!(detector.detect(&flat).is_empty());
         }
+    }
+
+    #[test]
+    fn the_whole_picture_is_a_box_that_overhangs_the_shorter_side() {
+        let at = |x, y| FaceBox {
+            x,
+            y,
+            size: 128,
+            score: 0.0,
+        };
+        assert_eq!(FaceBox::around((80, 128)), at(-24, 0));
+        assert_eq!(FaceBox::around((128, 128)), at(0, 0));
     }
 
     #[test]

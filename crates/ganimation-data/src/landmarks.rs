@@ -5,7 +5,7 @@ use std::iter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::stem;
+use crate::dataset::key;
 use crate::error::{Error, Result};
 use crate::files::{MAX_FILE_BYTES, read_bounded};
 use crate::labels::{Row, Table};
@@ -181,10 +181,7 @@ impl LandmarkTable {
         while let Some(row) = table.next_row()? {
             let (id, line) = (row.text(file).to_owned(), row.line());
             let points = row_points(&row, &across, &down);
-            if entries
-                .insert(stem(&id).to_owned(), Entry { line, points })
-                .is_some()
-            {
+            if entries.insert(key(&id), Entry { line, points }).is_some() {
                 return Err(Error::RepeatedLandmarks {
                     path: path.to_owned(),
                     line,

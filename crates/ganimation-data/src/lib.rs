@@ -38,6 +38,7 @@ pub mod prepare;
 pub mod prior;
 pub mod sheet;
 pub mod teacher;
+mod turn;
 
 pub use au::{AU_COUNT, ActionUnit, Intensities};
 pub use dataset::{Dataset, Face, OpenOptions, Split};
@@ -52,3 +53,4 @@ pub use picture::{PhotoFile, decode_photo, photo_from_bytes, read_photo};
 pub use prior::MotionPrior;
 pub use sheet::{Sheet, save_image};
 pub use teacher::{Lesson, Teacher};
+pub use turn::Turn;

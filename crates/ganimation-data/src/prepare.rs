@@ -7,6 +7,7 @@
 mod cut;
 mod frames;
 mod journal;
+mod listing;
 mod matching;
 mod outcome;
 mod report;
@@ -60,7 +61,7 @@ pub enum FaceFormat {
 /// What is prepared, and how.
 #[derive(Clone, Debug)]
 pub struct PrepareConfig {
-    /// Folders of photos, and photos.
+    /// Folders of photos, which are searched with their subfolders, and photos.
     pub photos: Vec<PathBuf>,
     /// The dataset folder to make, or to go on with.
     pub output: PathBuf,
@@ -72,6 +73,8 @@ pub struct PrepareConfig {
     pub min_confidence: f64,
     /// Whether faces without colour are dropped.
     pub drop_grey: bool,
+    /// Whether each photo is a face already, cut as training's are, in place of being searched for one.
+    pub whole: bool,
     /// Share of faces to hold out, 0 to 1.
     pub test_share: f64,
     /// Decides which faces are held out.
@@ -90,6 +93,7 @@ impl PrepareConfig {
             format: FaceFormat::Jpeg(95),
             min_confidence: 0.7,
             drop_grey: false,
+            whole: false,
             test_share: 0.05,
             seed: 0,
             workers: available_workers(),
@@ -133,7 +137,7 @@ pub fn prepare(
         "a share of {}",
         config.test_share
     );
-    let photos = sources::find(config, source)?;
+    let (photos, passed_over) = sources::find(config, source)?;
     let pictures = config.output.join(PICTURES_DIR);
     fs::create_dir_all(&pictures).map_err(|source| Error::Write {
         path: pictures.clone(),
@@ -171,5 +175,5 @@ pub fn prepare(
     }
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     journal.close(&photos, &outcomes)?;
-    report::finish(config, source, &photos, &outcomes).map(Prepared::Finished)
+    report::finish(config, source, (&photos, passed_over), &outcomes).map(Prepared::Finished)
 }

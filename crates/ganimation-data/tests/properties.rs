@@ -17,7 +17,8 @@ use proptest::sample::Index;
 
 /// A name as people give files: anything on one line, without blank ends.
 fn id() -> impl Strategy<Value = String> {
-    ".{1,12}".prop_map(|text| format!("f{}", text.trim()))
+    let around = |letter: char| letter.is_whitespace() || letter == ',';
+    ".{1,12}".prop_map(move |text| format!("f{}", text.trim_matches(around)))
 }
 
 fn intensities() -> impl Strategy<Value = Vec<f64>> {

@@ -4,16 +4,17 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use ganimation_data::{
-    ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, pixels, save_image,
+    ActionUnit, FaceBox, FaceDetector, Intensities, Turn, decode_photo, pixels, save_image,
 };
 use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{AuReader, Edit, Generator, PreparedGenerator};
 use image::{GrayImage, RgbImage};
 
-use crate::compose::{kept, moved_grid, paint};
+use crate::compose::{kept, moved_grid, paint, upright};
 #[cfg(feature = "bundled")]
 use crate::device::{self, DeviceChoice};
-use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions, whole};
+use crate::film::{FilmFace, between};
+use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
 use crate::{Error, Expression, Result};
 
 /// Side of the faces that are read, in pixels.
@@ -218,8 +219,8 @@ impl Animator {
     pub fn detect(&self, photo: RgbImage, options: &PhotoOptions) -> Result<FacePhoto> {
         let photo = options.resized(photo);
         let mut found = match options.crop {
-            CropMode::Face => self.detector.detect(&photo),
-            CropMode::None => vec![whole(&photo)],
+            CropMode::Face => self.detector.detect_turned(&photo),
+            CropMode::None => vec![(FaceBox::around(photo.dimensions()), Turn::None)],
         };
         if found.is_empty() {
             return Err(Error::NoFace {
@@ -245,24 +246,35 @@ impl Animator {
     /// # Panics
     /// If the photo, a box or the list of boxes is empty.
     pub fn photo_at(&self, photo: RgbImage, faces: &[FaceBox]) -> Result<FacePhoto> {
-        self.photo_with(photo, faces, true)
+        let faces: Vec<_> = faces.iter().map(|&face| (face, Turn::None)).collect();
+        self.photo_with(photo, &faces, true)
     }
 
-    fn photo_with(&self, photo: RgbImage, boxes: &[FaceBox], feather: bool) -> Result<FacePhoto> {
+    fn photo_with(&self, photo: RgbImage, boxes: &[(FaceBox, Turn)], feather: bool) -> Result<FacePhoto> {
+        let shown = self.read(&photo, boxes);
+        self.photo_showing(photo, boxes, shown, feather)
+    }
+
+    fn photo_showing(
+        &self,
+        photo: RgbImage,
+        boxes: &[(FaceBox, Turn)],
+        shown: Vec<Intensities>,
+        feather: bool,
+    ) -> Result<FacePhoto> {
         assert!(!boxes.is_empty(), "a photo with 0 faces");
-        if let Some(large) = boxes.iter().find(|face| face.size > MAX_FACE) {
+        if let Some((large, _)) = boxes.iter().find(|(face, _)| face.size > MAX_FACE) {
             return Err(Error::FaceTooLarge {
                 found: large.size,
                 limit: MAX_FACE,
             });
         }
-        let crops: Vec<_> = boxes
-            .iter()
-            .map(|&face| crop(&photo, face, self.crop_size))
-            .collect();
-        let shown = self.read(&photo, boxes);
-        let faces = boxes.iter().zip(crops).zip(shown);
-        let faces = faces.map(|((&bounds, crop), shown)| PhotoFace { bounds, crop, shown });
+        let faces = boxes.iter().zip(shown).map(|(&face, shown)| PhotoFace {
+            bounds: face.0,
+            turn: face.1,
+            crop: upright(&photo, face, self.crop_size),
+            shown,
+        });
         Ok(FacePhoto {
             faces: faces.collect(),
             photo,
@@ -271,9 +283,9 @@ impl Animator {
     }
 
     /// What the faces in those boxes show.
-    fn read(&self, photo: &RgbImage, boxes: &[FaceBox]) -> Vec<Intensities> {
+    pub(crate) fn read(&self, photo: &RgbImage, boxes: &[(FaceBox, Turn)]) -> Vec<Intensities> {
         // Cut at the reader's own size: enlarged crops of a smaller network would be blurred.
-        let crop = |&face: &FaceBox| crop(photo, face, READER_SIZE);
+        let crop = |&face: &(FaceBox, Turn)| upright(photo, face, READER_SIZE);
         let shown = boxes.chunks(BATCH).flat_map(|boxes| {
             let crops: Vec<_> = boxes.iter().map(crop).collect();
             let faces = pixels::tensor_from_images(&crops, &self.device);
@@ -286,6 +298,30 @@ impl Animator {
     pub fn edit(&self, photo: &FacePhoto, expression: &Expression) -> Frame {
         let targets: Vec<_> = photo.faces.iter().map(|face| face.target(expression)).collect();
         self.paint(photo, self.edits(photo, &targets), &targets)
+    }
+
+    /// Edits the faces of a film's frame towards an expression, as far as each edit has faded in.
+    ///
+    /// # Errors
+    /// [`Error::FaceTooLarge`] if a face is wider than 4,096 pixels.
+    pub fn edit_frame(
+        &self,
+        frame: RgbImage,
+        faces: &[FilmFace],
+        expression: &Expression,
+    ) -> Result<RgbImage> {
+        if faces.is_empty() {
+            return Ok(frame);
+        }
+        let boxes: Vec<_> = faces.iter().map(|face| (face.bounds, Turn::None)).collect();
+        let shown = faces.iter().map(|face| face.shown).collect();
+        let whole = FaceBox::around(frame.dimensions());
+        let place = |face: &FaceBox| (face.x, face.y, face.size);
+        let feather = faces.iter().all(|face| place(&face.bounds) != place(&whole));
+        let photo = self.photo_showing(frame, &boxes, shown, feather)?;
+        let target = |face: &FilmFace| between(&face.shown, &expression.over(&face.shown), face.strength);
+        let targets: Vec<_> = faces.iter().map(target).collect();
+        Ok(self.paint(&photo, self.edits(&photo, &targets), &targets).photo)
     }
 
     /// Edits the photo's faces towards each expression, in order, a few frames at a time as they are asked for.
@@ -331,7 +367,7 @@ impl Animator {
         let mut painted = photo.photo.clone();
         let faces = photo.faces.iter().zip(edits).zip(targets);
         let faces = faces.flat_map(|((face, edit), &target)| {
-            paint(&mut painted, face.bounds, &edit, photo.feather);
+            paint(&mut painted, (face.bounds, face.turn), &edit, photo.feather);
             let kept = pixels::gray_from_tensor(kept(&edit)).into_iter();
             let motion = edit.motion.map(|motion| moved_grid(&face.crop, motion));
             let images = pixels::images_from_tensor(edit.image).into_iter();

@@ -3,7 +3,7 @@
 use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
-use ganimation_data::{FaceBox, crop, pixels};
+use ganimation_data::{FaceBox, Turn, crop, pixels};
 use ganimation_model::{Edit, blend};
 use image::{Pixel, RgbImage};
 
@@ -33,11 +33,11 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 ///
 /// # Shapes
 /// - those of an [`Edit`] of one face
-pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: bool) {
+pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &Edit, feather: bool) {
     let device = edit.color.device();
     let size = face.size as usize;
     // Cut from the photo as it is by now: the boxes of two faces may overlap.
-    let cut = crop(photo, face, face.size);
+    let cut = upright(photo, (face, turn), face.size);
     let window = feather.then(|| window(size, &device));
     let fade = |change: Tensor<4>| match &window {
         Some(window) => change * window.clone(),
@@ -63,7 +63,22 @@ pub(crate) fn paint(photo: &mut RgbImage, face: FaceBox, edit: &Edit, feather: b
     let color = enlarge(color, size) + detail(&kept, edit);
     let done = blend(kept, painted.neg() + 1.0, color);
     for painted in pixels::images_from_tensor(done) {
-        paste(photo, &painted, face);
+        match turn {
+            Turn::None => paste(photo, &painted, face),
+            turn => paste(photo, &turn.back(&painted), face),
+        }
+    }
+}
+
+/// Cuts a face out upright, at `size` pixels. Turned first and resized then, so that it is the same as of a photo that was
+/// turned.
+pub(crate) fn upright(photo: &RgbImage, (face, turn): (FaceBox, Turn), size: u32) -> RgbImage {
+    match turn {
+        Turn::None => crop(photo, face, size),
+        turn => {
+            let face = turn.upright(&crop(photo, face, face.size));
+            crop(&face, FaceBox::around(face.dimensions()), size)
+        }
     }
 }
 
@@ -228,7 +243,7 @@ mod tests {
 
     fn painted(face: FaceBox, attention: f32) -> RgbImage {
         let mut photo = photo();
-        paint(&mut photo, face, &edit(attention), true);
+        paint(&mut photo, (face, Turn::None), &edit(attention), true);
         photo
     }
 
@@ -292,7 +307,7 @@ mod tests {
     #[test]
     fn without_feather_the_border_is_painted_too() {
         let mut photo = photo();
-        paint(&mut photo, face(10, 5, 37), &edit(0.0), false);
+        paint(&mut photo, (face(10, 5, 37), Turn::None), &edit(0.0), false);
         let white = |x, y| photo.get_pixel(x, y).0.iter().all(|&level| level > 250);
         assert!(white(10, 5) && white(46, 41));
         assert_eq!(photo.get_pixel(47, 41), self::photo().get_pixel(47, 41));
@@ -301,9 +316,9 @@ mod tests {
     #[test]
     fn a_face_over_another_face_keeps_what_was_painted_there() {
         let mut photo = photo();
-        paint(&mut photo, face(0, 0, 40), &edit(0.0), true);
+        paint(&mut photo, (face(0, 0, 40), Turn::None), &edit(0.0), true);
         let first = photo.clone();
-        paint(&mut photo, face(20, 10, 40), &edit(1.0), true);
+        paint(&mut photo, (face(20, 10, 40), Turn::None), &edit(1.0), true);
         assert_eq!(photo, first);
     }
 
@@ -332,7 +347,7 @@ mod tests {
             motion: Some(right.repeat(&[1, 1, 8, 8])),
             ..edit(1.0)
         };
-        paint(&mut moved, face, &edit, true);
+        paint(&mut moved, (face, Turn::None), &edit, true);
         for (x, y) in [(28, 23), (25, 20), (33, 30)] {
             assert_eq!(moved.get_pixel(x, y), original.get_pixel(x + 2, y), "{x}, {y}");
         }
@@ -358,7 +373,7 @@ mod tests {
             ..edit(0.3)
         };
         let before = photo.clone();
-        paint(&mut photo, face(10, 5, 37), &edit, true);
+        paint(&mut photo, (face(10, 5, 37), Turn::None), &edit, true);
         assert_ne!(photo, before);
         assert!(
             photo
@@ -379,7 +394,7 @@ mod tests {
             ..edit(0.0)
         };
         let mut painted = stripes.clone();
-        paint(&mut painted, face(0, 0, 128), &edit, false);
+        paint(&mut painted, (face(0, 0, 128), Turn::None), &edit, false);
         let contrast =
             |x| i32::from(painted.get_pixel(x + 1, 64).0[0]) - i32::from(painted.get_pixel(x, 64).0[0]);
         assert!((contrast(64) - 40).abs() <= 2, "{}", contrast(64));

@@ -57,7 +57,7 @@ pub use animator::{Animator, EditedFace, Frame};
 pub use contact_sheet::{contact_sheet, strip, unit_sheet};
 pub use error::{Error, Result};
 pub use expression::{AuCommand, Change, Emotion, EmotionCommand, Expression};
-pub use film::Film;
+pub use film::{FaceTracker, Film, FilmFace, FilmFaces};
 pub use ganimation_data::{ActionUnit, FaceBox, FrameRate, Intensities};
 pub use motion::{
     Clipped, Driver, DriverOptions, DriverRemark, Ease, Key, Neutral, Timeline, clipped, follow,

@@ -142,7 +142,7 @@ fn scaled(length: f32) -> i32 {
 mod tests {
     use super::*;
     use crate::photo::PhotoFace;
-    use ganimation_data::{ActionUnit, FaceBox};
+    use ganimation_data::{ActionUnit, FaceBox, Turn};
 
     fn photo(count: i32) -> FacePhoto {
         let mut shown = Intensities::default();
@@ -154,6 +154,7 @@ mod tests {
                 size: 50,
                 score: 9.0,
             },
+            turn: Turn::None,
             crop: RgbImage::new(64, 64),
             shown,
         };

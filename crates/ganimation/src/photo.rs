@@ -1,6 +1,6 @@
 //! A photo, the faces in it, and which of them count.
 
-use ganimation_data::{FaceBox, Intensities};
+use ganimation_data::{FaceBox, Intensities, Turn};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
@@ -88,7 +88,7 @@ impl PhotoOptions {
     clippy::cast_sign_loss,
     reason = "a share of a side is a side"
 )]
-fn smaller(photo: &RgbImage, max_side: u32) -> Option<RgbImage> {
+pub(crate) fn smaller(photo: &RgbImage, max_side: u32) -> Option<RgbImage> {
     let (width, height) = photo.dimensions();
     let longer = width.max(height);
     let scale = f64::from(max_side) / f64::from(longer);
@@ -100,6 +100,7 @@ fn smaller(photo: &RgbImage, max_side: u32) -> Option<RgbImage> {
 #[derive(Clone, Debug)]
 pub struct PhotoFace {
     pub(crate) bounds: FaceBox,
+    pub(crate) turn: Turn,
     pub(crate) crop: RgbImage,
     pub(crate) shown: Intensities,
 }
@@ -110,7 +111,12 @@ impl PhotoFace {
         self.bounds
     }
 
-    /// The face alone, as the network sees it.
+    /// How the photo has to be turned for this face to be upright.
+    pub fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// The face alone and upright, as the network sees it.
     pub fn crop(&self) -> &RgbImage {
         &self.crop
     }
@@ -202,7 +208,7 @@ impl FacePhoto {
     clippy::cast_possible_truncation,
     reason = "lengths in a photo are far below 2^31"
 )]
-fn scaled(face: FaceBox, scale: f64) -> FaceBox {
+pub(crate) fn scaled(face: FaceBox, scale: f64) -> FaceBox {
     let length = |length: f64| (length * scale).round() as i32;
     FaceBox {
         x: length(face.x.into()),
@@ -212,34 +218,9 @@ fn scaled(face: FaceBox, scale: f64) -> FaceBox {
     }
 }
 
-/// The centred square that holds the whole picture.
-pub(crate) fn whole(photo: &RgbImage) -> FaceBox {
-    let (width, height) = photo.dimensions();
-    let size = width.max(height);
-    let before = |side: u32| -i32::try_from((size - side) / 2).unwrap_or_default();
-    FaceBox {
-        x: before(width),
-        y: before(height),
-        size,
-        score: 0.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_whole_picture_is_a_box_that_overhangs_the_shorter_side() {
-        let at = |x, y| FaceBox {
-            x,
-            y,
-            size: 128,
-            score: 0.0,
-        };
-        assert_eq!(whole(&RgbImage::new(80, 128)), at(-24, 0));
-        assert_eq!(whole(&RgbImage::new(128, 128)), at(0, 0));
-    }
 
     #[test]
     fn a_preview_has_the_same_faces_in_a_smaller_photo() {
@@ -250,6 +231,7 @@ mod tests {
                 size: 101,
                 score: 9.0,
             },
+            turn: Turn::None,
             crop: RgbImage::new(64, 64),
             shown: Intensities::default(),
         };

@@ -118,8 +118,8 @@ impl Studio {
             faces: faces(&photo),
         })?;
         reply.picture("patch", &patch.into())?;
-        for face in frame.faces {
-            reply.picture("attention", &face.kept.into())?;
+        for (face, edited) in photo.faces().iter().zip(frame.faces) {
+            reply.picture("attention", &face.turn().back(&edited.kept).into())?;
         }
         Ok(reply)
     }

@@ -176,6 +176,45 @@ fn other_sites_are_refused() {
 }
 
 #[test]
+fn an_allowed_name_and_a_proxy_for_it_are_answered_and_no_other() {
+    let (strict, open) = (
+        Server::start(),
+        Server::start_with(&["--allow-host", "faces.example"]),
+    );
+    let port = open.address().rsplit(':').next().unwrap();
+    let status = |server: &Server, host: &str, origin: &str| {
+        let headers = [MARK, ("Host", host), ("Origin", origin)];
+        server
+            .ask("POST", "/api/sample/hopper", &headers, Vec::new())
+            .status
+    };
+    let (own, with_port) = (open.address(), format!("faces.example:{port}"));
+    for (host, origin) in [
+        ("faces.example", "http://faces.example".to_owned()),
+        (with_port.as_str(), format!("http://{with_port}")),
+        ("faces.example", "https://faces.example".to_owned()), // a proxy that hands its name on
+        (own, "https://faces.example".to_owned()),             // and one that does not
+        (own, open.url.clone()),
+    ] {
+        assert_eq!(status(&open, host, &origin), 200, "{host} {origin}");
+        if origin != open.url {
+            assert_eq!(status(&strict, host, &origin), 403, "{host} {origin}");
+        }
+    }
+    for (host, origin) in [
+        ("evil.example", "http://evil.example"),
+        ("evil.example", "https://faces.example"),
+        ("faces.example", "https://evil.example"),
+        ("faces.example.evil.example", "https://faces.example.evil.example"),
+        (own, "http://faces.example"),
+    ] {
+        assert_eq!(status(&open, host, origin), 403, "{host} {origin}");
+    }
+    let page = |host| open.ask("GET", "/", &[("Host", host)], Vec::new()).status;
+    assert_eq!((page("faces.example"), page("evil.example")), (200, 403));
+}
+
+#[test]
 fn a_port_that_is_taken_is_told() {
     let server = Server::start();
     let port = server.address().rsplit(':').next().unwrap();

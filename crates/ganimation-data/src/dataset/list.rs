@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Face;
-use super::pictures::{PICTURES_DIR, Pictures, stem};
+use super::pictures::{PICTURES_DIR, Pictures, key, nearly};
 use crate::au::{AU_COUNT, ActionUnit, Intensities};
 use crate::error::{Error, Result};
 use crate::files::{MAX_FILE_BYTES, read_bounded};
@@ -14,23 +14,49 @@ use crate::pickle::Labels;
 
 /// The ids in a list, one file name a line, with the number of the line, counted from 1.
 ///
-/// Spaces around an id, empty lines, the line ends of Windows and the byte order mark that its editors put first do not
-/// matter. Errors name the list as `path`.
+/// Spaces, quotation marks and a comma around an id, empty lines, the line ends of Windows and of old Macs, and the byte
+/// order mark that editors put first do not matter. Errors name the list as `path`.
 ///
 /// # Errors
 /// [`Error::NotText`] if the list is not UTF-8.
 pub fn ids_from_bytes<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(u64, &'a str)>> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text = |(line, bytes)| match std::str::from_utf8(bytes) {
-        Ok(id) => Ok((line, id.trim())),
+        Ok(id) => Ok((line, bare(id))),
         Err(_) => Err(Error::NotText {
             path: path.to_owned(),
             line,
         }),
     };
-    let lines = (1..).zip(bytes.split(|&byte| byte == b'\n')).map(text);
+    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
+    let lines = (1..).zip(bytes.split(|&byte| byte == end)).map(text);
     lines.filter(|line| !matches!(line, Ok((_, "")))).collect()
 }
+
+/// An id without what spreadsheets put around it.
+fn bare(line: &str) -> &str {
+    let id = line.trim().trim_end_matches(',').trim();
+    let quoted = id.strip_prefix('"').and_then(|id| id.strip_suffix('"'));
+    quoted.map_or(id, str::trim)
+}
+
+/// What people call the column of ids, where a list has a header.
+const HEADERS: &[&str] = &[
+    "file",
+    "filename",
+    "file_name",
+    "id",
+    "ids",
+    "image",
+    "image_id",
+    "img",
+    "name",
+    "photo",
+    "picture",
+];
+
+/// Problems for which a name that is nearly the same is looked for: that takes a look at all names.
+const EXPLAINED: usize = 100;
 
 /// Turns lists of ids into faces.
 pub(super) struct Lister {
@@ -65,8 +91,12 @@ impl Lister {
     pub(super) fn read(&mut self, path: &Path) -> Result<Vec<Face>> {
         let bytes = read_bounded(path, MAX_FILE_BYTES)?;
         let mut faces = Vec::new();
-        for (line, id) in ids_from_bytes(path, &bytes)? {
-            self.listed.insert(stem(id).to_owned());
+        for (at, (line, id)) in ids_from_bytes(path, &bytes)?.into_iter().enumerate() {
+            let is_header = at == 0 && HEADERS.iter().any(|header| id.eq_ignore_ascii_case(header));
+            if is_header && !self.pictures.has(id) {
+                continue;
+            }
+            self.listed.insert(key(id));
             match self.face(path, line, id) {
                 Ok(face) => faces.push(face),
                 Err(problem) => self.problems.push(problem),
@@ -89,8 +119,9 @@ impl Lister {
     }
 
     fn face(&mut self, list: &Path, line: u64, id: &str) -> Result<Face> {
-        let path = self.pictures.find(list, line, id)?;
-        let stem = stem(id).to_owned();
+        let explain = self.problems.len() < EXPLAINED;
+        let path = self.pictures.find(list, line, id, explain)?;
+        let stem = key(id);
         let intensities = self.intensities(list, line, id)?;
         if let Some((first_path, first_line)) = self.seen.insert(stem.clone(), (list.to_owned(), line)) {
             let (path, id) = (list.to_owned(), id.to_owned());
@@ -128,8 +159,10 @@ impl Lister {
 
     fn intensities(&self, list: &Path, line: u64, id: &str) -> Result<Intensities> {
         let (path, id, labels) = (list.to_owned(), id.to_owned(), self.labels_path.clone());
-        let Some(label) = self.labels.get(stem(&id)) else {
+        let Some(label) = self.labels.get(&key(&id)) else {
+            let explain = self.problems.len() < EXPLAINED;
             return Err(Error::MissingLabel {
+                near: explain.then(|| nearly(&id, self.labels.keys())).flatten(),
                 path,
                 line,
                 id,
@@ -170,7 +203,7 @@ impl Lister {
 fn by_stem(path: &Path, labels: Labels) -> Result<HashMap<String, Vec<f64>>> {
     let mut by_stem: HashMap<String, (String, Vec<f64>)> = HashMap::with_capacity(labels.len());
     for (id, label) in labels {
-        let stem = stem(&id).to_owned();
+        let stem = key(&id);
         if let Some((first, _)) = by_stem.get(&stem) {
             return Err(Error::RepeatedLabel {
                 path: path.to_owned(),

@@ -4,15 +4,20 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::error::{Error, Result};
 
-/// Extensions of pictures that are read.
+/// Extensions of the pictures of a dataset folder.
 pub const PICTURE_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+
+/// Extensions of photos that are read.
+pub const PHOTO_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "qoi"];
 
 /// Where the pictures of a dataset folder are.
 pub const PICTURES_DIR: &str = "imgs";
 
-/// The pictures of a folder by file name without extension.
+/// The pictures of a folder by [`key`].
 pub(super) struct Pictures {
     dir: PathBuf,
     names: HashMap<String, Vec<String>>,
@@ -30,8 +35,8 @@ impl Pictures {
             let Ok(name) = entry.map_err(read_error)?.file_name().into_string() else {
                 continue;
             };
-            if stem(&name) != name {
-                names.entry(stem(&name).to_owned()).or_default().push(name);
+            if stem(&name) != name && !is_side_file(Path::new(&name)) {
+                names.entry(key(&name)).or_default().push(name);
             }
         }
         Ok(Self {
@@ -45,15 +50,30 @@ impl Pictures {
         self.names.keys()
     }
 
-    /// The picture of an id: the very name if it is there, else the one that differs in its extension.
-    pub(super) fn find(&self, list: &Path, line: u64, id: &str) -> Result<PathBuf> {
-        let names = self.names.get(stem(id)).map(Vec::as_slice).unwrap_or_default();
-        if names.iter().any(|name| name == id) {
-            return Ok(self.dir.join(id));
+    /// Whether there is a picture for an id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.names.contains_key(&key(id))
+    }
+
+    /// The picture of an id: the very name if it is there, else the one that differs in its extension, or in how accents
+    /// are put together. With `explain`, an error says which name is nearly the same.
+    pub(super) fn find(&self, list: &Path, line: u64, id: &str, explain: bool) -> Result<PathBuf> {
+        let names = self.names.get(&key(id)).map(Vec::as_slice).unwrap_or_default();
+        let written = file_name(id);
+        let very = names.iter().find(|name| *name == written);
+        let alike = |name: &&String| stem(name) == stem(written);
+        if let Some(name) = very {
+            return Ok(self.dir.join(name));
+        }
+        if let [name] = names.iter().filter(alike).collect::<Vec<_>>()[..] {
+            return Ok(self.dir.join(name));
         }
         let (path, id) = (list.to_owned(), id.to_owned());
         match names {
             [] => Err(Error::MissingPicture {
+                near: explain
+                    .then(|| nearly(&id, self.names.values().flatten()))
+                    .flatten(),
                 path,
                 line,
                 id,
@@ -72,6 +92,40 @@ impl Pictures {
             }
         }
     }
+}
+
+/// What lists, labels and pictures are matched by: the file name without extension, with accents put together (NFC).
+pub(crate) fn key(id: &str) -> String {
+    stem(file_name(id)).nfc().collect()
+}
+
+/// The file name of a path into the folder of pictures, such as `imgs\1.jpg` or `./1.jpg`; another path stays one.
+fn file_name(id: &str) -> &str {
+    let parts = id.rsplit_once(['/', '\\']);
+    let last = |folder: &str| folder.rsplit(['/', '\\']).next() == Some(PICTURES_DIR);
+    match parts {
+        Some((folder, name)) if matches!(folder, "" | ".") || last(folder) => name,
+        _ => id,
+    }
+}
+
+/// A name that is the same but for case, folders, or what stands behind a comma.
+pub(super) fn nearly<'a>(id: &str, mut names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let core = |id: &str| {
+        let cell = id.split([',', ';', '\t']).next().unwrap_or_default();
+        let name = cell.rsplit(['/', '\\']).next().unwrap_or_default();
+        key(name.trim().trim_matches('"')).to_lowercase()
+    };
+    let wanted = core(id);
+    names
+        .find(|name| !wanted.is_empty() && core(name) == wanted)
+        .cloned()
+}
+
+/// Whether a file is what a Mac writes beside a photo on a foreign disk: `._1.jpg` is no picture.
+pub fn is_side_file(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("._"))
 }
 
 /// A file name without the extension of a picture; other dots belong to the name.

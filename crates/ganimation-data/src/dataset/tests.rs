@@ -88,7 +88,14 @@ fn every_problem_is_counted_and_the_first_is_told() {
         "{message}"
     );
 
-    let dataset = Dataset::open_with(dir.path(), OpenOptions { skip_bad: true }).unwrap();
+    let dataset = Dataset::open_with(
+        dir.path(),
+        OpenOptions {
+            skip_bad: true,
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap();
     assert_eq!(dataset.split(Split::Train).len(), 1);
     let problems: Vec<_> = dataset.problems().iter().map(ToString::to_string).collect();
     assert!(
@@ -117,7 +124,14 @@ fn what_stands_in_no_list_is_told() {
         "a\n",
         "gone\n",
     );
-    let dataset = Dataset::open_with(dir.path(), OpenOptions { skip_bad: true }).unwrap();
+    let dataset = Dataset::open_with(
+        dir.path(),
+        OpenOptions {
+            skip_bad: true,
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap();
     assert_eq!(dataset.unlisted_pictures(), ["b", "c"]);
     assert_eq!(dataset.unlisted_labels(), ["b", "d"]);
 }
@@ -221,7 +235,14 @@ fn bad_landmarks_are_named_with_their_line_and_leave_the_face() {
             message.contains("has 2 problem(s)") && message.ends_with(&expected),
             "{message}"
         );
-        let dataset = Dataset::open_with(dir.path(), OpenOptions { skip_bad: true }).unwrap();
+        let dataset = Dataset::open_with(
+            dir.path(),
+            OpenOptions {
+                skip_bad: true,
+                ..OpenOptions::default()
+            },
+        )
+        .unwrap();
         let faces = dataset.split(Split::Train);
         let known: Vec<_> = faces.iter().map(|face| face.landmarks.is_some()).collect();
         assert_eq!(known, [false, true, false]);
@@ -237,7 +258,10 @@ fn a_table_of_landmarks_that_is_none_is_refused() {
     let table = String::from_utf8(table_to_bytes([("a", &sound), ("b", &sound)])).unwrap();
     let message = |table: &str| {
         let dir = folder_with_landmarks(table.as_bytes());
-        let skip = OpenOptions { skip_bad: true };
+        let skip = OpenOptions {
+            skip_bad: true,
+            ..OpenOptions::default()
+        };
         Dataset::open_with(dir.path(), skip).unwrap_err().with_sources()
     };
     let missing = message(&table.replacen("y_67", "Y_67", 1));
@@ -263,11 +287,119 @@ fn landmarks_of_another_crop_size_are_refused() {
             ("b", &points),
             ("c", &landmarks(16.0)),
         ]));
-        let skip = OpenOptions { skip_bad: true };
+        let skip = OpenOptions {
+            skip_bad: true,
+            ..OpenOptions::default()
+        };
         let message = Dataset::open_with(dir.path(), skip).unwrap_err().to_string();
         assert!(
             message.contains("landmarks.csv: the landmarks of 2 of 3 faces do not fit their pictures"),
             "{message}"
         );
     }
+}
+
+#[test]
+fn lists_are_understood_as_spreadsheets_scripts_and_other_systems_write_them() {
+    let one = vec![1.0; 17];
+    let labels = ["1", "2", "caf\u{e9}"].map(|id| (id, one.clone()));
+    for (list, why) in [
+        ("imgs\\1.jpg\nimgs\\2.png\n", "paths of Windows"),
+        ("./imgs/1.jpg\n./2.png\n", "paths of find"),
+        ("C:\\faces\\imgs\\1.jpg\n/home/me/faces/imgs/2\n", "whole paths"),
+        ("\"1.jpg\"\n\" 2.png \"\n", "quotation marks"),
+        ("filename\n1.jpg\n2.png\n", "a header"),
+        ("\"ID\",\n1.jpg,\n2.png,\n", "a header and commas"),
+        ("1.jpg\r2.png\r", "line ends of old Macs"),
+        ("\u{feff}1.jpg\r\n2.png\r\n", "those of Windows"),
+        ("1.jpg\n2.JPG\n", "another extension in capitals"),
+    ] {
+        let dir = folder(&["1.jpg", "2.png", "caf\u{e9}.jpg", "._1.jpg"], &labels, list, "");
+        let dataset = Dataset::open(dir.path()).unwrap_or_else(|error| panic!("{why}: {error}"));
+        let ids: Vec<_> = dataset
+            .split(Split::Train)
+            .iter()
+            .map(|face| face.id.as_str())
+            .collect();
+        assert_eq!(ids, ["1", "2"], "{why}");
+        assert_eq!(dataset.unlisted_pictures(), ["caf\u{e9}"], "{why}");
+    }
+    // Accents as a Mac writes them, in the list, in the names of pictures or in the labels.
+    let (apart, whole) = ("cafe\u{301}", "caf\u{e9}");
+    for (picture, label, list) in [
+        (apart, whole, whole),
+        (whole, apart, whole),
+        (whole, whole, apart),
+        (apart, apart, whole),
+    ] {
+        let dir = folder(&[&format!("{picture}.jpg")], &[(label, one.clone())], list, "");
+        assert_eq!(Dataset::open(dir.path()).unwrap().split(Split::Train).len(), 1);
+    }
+    // A picture that is called as a header is.
+    let dir = folder(&["image.jpg"], &[("image", one.clone())], "image\n", "");
+    assert_eq!(Dataset::open(dir.path()).unwrap().split(Split::Train).len(), 1);
+}
+
+#[test]
+fn what_is_not_certain_in_a_list_is_named_with_its_line_and_the_difference() {
+    let labels = ["1", "2"].map(|id| (id, vec![1.0; 17]));
+    for (list, expected) in [
+        ("1\nfaces/2.png\n", "train_ids.csv:2: no picture `faces/2.png` "),
+        ("1\n2.png,0.5\n", "train_ids.csv:2: no picture `2.png,0.5` "),
+        ("one\ttwo\n2.PNG;x", "train_ids.csv:2: no picture `2.PNG;x` "),
+    ] {
+        let dir = folder(&["1.jpg", "2.png"], &labels, list, "");
+        let skip = OpenOptions {
+            skip_bad: true,
+            ..OpenOptions::default()
+        };
+        let dataset = Dataset::open_with(dir.path(), skip).unwrap();
+        let last = dataset.problems().last().unwrap().to_string();
+        assert!(
+            last.contains(expected) && last.ends_with("; there is `2.png`"),
+            "{last}"
+        );
+    }
+    let dir = folder(&["Anna.jpg"], &[("anna", vec![1.0; 17])], "anna\n", "");
+    let message = Dataset::open(dir.path()).unwrap_err().to_string();
+    assert!(
+        message.contains("no picture `anna`") && message.ends_with("; there is `Anna.jpg`"),
+        "{message}"
+    );
+    let dir = folder(&["Anna.jpg"], &[("anna", vec![1.0; 17])], "Anna\n", "");
+    let message = Dataset::open(dir.path()).unwrap_err().to_string();
+    assert!(
+        message.contains("`Anna` has no label in") && message.ends_with("; there is `anna`"),
+        "{message}"
+    );
+    let dir = folder(&["1.jpg"], &labels, "1\nimgs/1.jpg\n", "");
+    let message = Dataset::open(dir.path()).unwrap_err().to_string();
+    assert!(
+        message.contains("train_ids.csv:2: `imgs/1.jpg` is already listed at"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_part_is_opened_without_the_list_of_the_other() {
+    let dir = folder(
+        &["a.jpg", "b.jpg"],
+        &["a", "b"].map(|id| (id, vec![1.0; 17])),
+        "a\n",
+        "b\n",
+    );
+    fs::remove_file(dir.path().join("train_ids.csv")).unwrap();
+    assert!(Dataset::open(dir.path()).is_err());
+    let test = OpenOptions {
+        only: Some(Split::Test),
+        ..OpenOptions::default()
+    };
+    let dataset = Dataset::open_with(dir.path(), test).unwrap();
+    assert_eq!(
+        (
+            dataset.split(Split::Train).len(),
+            dataset.split(Split::Test).len()
+        ),
+        (0, 1)
+    );
 }

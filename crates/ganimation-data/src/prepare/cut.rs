@@ -10,6 +10,7 @@ use super::matching::{Match, choose};
 use super::outcome::{Drop, Outcome, Reason};
 use super::sources::{Label, Photo};
 use super::{FaceFormat, PrepareConfig, Source};
+use crate::au::MAX_INTENSITY;
 use crate::dataset::PICTURES_DIR;
 use crate::doctor::is_grey;
 use crate::error::{Error, Result};
@@ -42,8 +43,14 @@ impl Cutter<'_> {
         }
         let path = picture_path(self.config, &photo.id);
         write_whole(&path, &encode(&path, &face, self.config.format)?)?;
+        let off_scale = self.off_scale(photo, &matched);
         Ok(Outcome::Face {
-            intensities: *matched.intensities.as_array(),
+            // As `--drive` shows it, and networks are asked for it.
+            intensities: matched
+                .intensities
+                .as_array()
+                .map(|value| value.clamp(0.0, MAX_INTENSITY)),
+            off_scale,
             grey,
             enlarged: matched.face.size < self.config.size,
             guessed: matched.guessed,
@@ -51,6 +58,18 @@ impl Cutter<'_> {
                 .landmarks
                 .and_then(|points| in_crop(&points, matched.face, self.config.size)),
         })
+    }
+
+    /// Where a label leaves 0 to 5 by more than tables round.
+    fn off_scale(&self, photo: &Photo, matched: &Match) -> Option<String> {
+        let (unit, found) = matched.intensities.off_scale().next()?;
+        let table = match (&photo.label, self.source) {
+            (Label::Table(table), _) => table.as_path(),
+            (_, Source::Frames(table)) => table,
+            _ => &photo.path,
+        };
+        let line = matched.line.map_or(String::new(), |line| format!(":{line}"));
+        Some(format!("{}{line}: {unit} = {found}", table.display()))
     }
 
     /// The face of a photo and what is known of it.
@@ -61,7 +80,10 @@ impl Cutter<'_> {
             Label::Reader => None,
             Label::Rows(rows) => Some(rows),
             Label::Table(path) => {
-                table = read_openface(path).map_err(|error| dropped(&error, Reason::BadTable))?;
+                table = read_openface(path).map_err(|error| match error {
+                    Error::OffScale { .. } => dropped(&error, Reason::OffScale),
+                    _ => dropped(&error, Reason::BadTable),
+                })?;
                 Some(&table)
             }
         };
@@ -69,7 +91,11 @@ impl Cutter<'_> {
             read_bounded(&photo.path, MAX_FILE_BYTES).map_err(|error| dropped(&error, Reason::Unreadable))?;
         let picture = whole_from_bytes(&photo.path, &bytes, MAX_MEGAPIXELS)
             .map_err(|error| dropped(&error, Reason::Unreadable))?;
-        let (size, faces) = (picture.dimensions(), self.detector.detect(&picture));
+        let size = picture.dimensions();
+        let faces = match self.config.whole {
+            true => vec![FaceBox::around(size)],
+            false => self.detector.detect(&picture),
+        };
         match (readings, self.source) {
             (None, Source::Reader(_, read)) => {
                 let largest = faces
@@ -98,6 +124,7 @@ fn matched(face: FaceBox, intensities: crate::au::Intensities) -> Match {
         intensities,
         guessed: false,
         landmarks: None,
+        line: None,
     }
 }
 

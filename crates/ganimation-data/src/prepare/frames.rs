@@ -1,8 +1,9 @@
 //! The frames of a video and the rows of its table, brought together by number.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::listing::Listed;
 use super::outcome::Reason;
 use super::sources::Label;
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Reads the table. Frames count from 1, as in OpenFace; where photos count from 0, each is the frame after.
-    pub(super) fn read(table: &Path, photos: &BTreeMap<String, PathBuf>) -> Result<Self> {
+    pub(super) fn read(table: &Path, photos: &[Listed]) -> Result<Self> {
         let mut rows: HashMap<u64, Vec<Reading>> = HashMap::new();
         for reading in read_openface(table)? {
             let frame = reading.frame.ok_or_else(|| Error::NoFrame {
@@ -27,7 +28,7 @@ impl Frames {
         }
         let mut numbers = HashMap::new();
         let mut seen: HashMap<u64, &PathBuf> = HashMap::new();
-        for (id, path) in photos {
+        for Listed { id, path, .. } in photos {
             let Some(number) = last_number(id) else { continue };
             if let Some(first) = seen.insert(number, path) {
                 return Err(Error::SameFrame {

@@ -17,8 +17,8 @@ use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
 /// The journal's name in the dataset folder.
 const NAME: &str = "prepare.jsonl";
 
-/// Of the journal: 2 since it holds landmarks.
-const VERSION: u32 = 2;
+/// Of the journal: 2 since it holds landmarks, 3 since labels are held within 0 to 5.
+const VERSION: u32 = 3;
 
 /// The first line: what every face of the folder has in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ struct Settings {
     labels: String,
     min_confidence: f64,
     drop_grey: bool,
+    /// Whether photos are faces as they are.
+    #[serde(default)]
+    whole: bool,
 }
 
 /// Any other line.
@@ -65,7 +68,7 @@ impl<'a> Journal<'a> {
             let before = lines
                 .next()
                 .and_then(|line| serde_json::from_slice::<Settings>(line).ok());
-            // Before landmarks were kept: what was done then is done again.
+            // Of an older version: what was done then is done again.
             let old = before
                 .as_ref()
                 .is_some_and(|before| before.version < settings.version);
@@ -151,6 +154,7 @@ impl Settings {
             },
             min_confidence: config.min_confidence,
             drop_grey: config.drop_grey,
+            whole: config.whole,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Match {
     pub(super) guessed: bool,
     /// Points `[x, y]` in pixels of the photo.
     pub(super) landmarks: Option<[[f32; 2]; LANDMARK_COUNT]>,
+    /// Line of the table that the intensities are from, counted from 1, if there is one.
+    pub(super) line: Option<u64>,
 }
 
 /// The face that OpenFace trusts most among those that the detector finds too, in a photo of `width` x `height` pixels.
@@ -47,6 +49,7 @@ pub(super) fn choose(
                 intensities: reading.intensities,
                 guessed,
                 landmarks: reading.landmarks.as_deref().copied(),
+                line: Some(reading.line),
             })
         };
         let matched = match (reading.place, reading.head) {

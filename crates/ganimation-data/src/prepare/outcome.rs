@@ -21,6 +21,9 @@ pub enum Outcome {
         /// Its 68 landmarks `[x, y]` in pixels of the dataset's picture, if the table has them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         landmarks: Option<Vec<[f32; 2]>>,
+        /// Where its label was outside 0 to 5, if it was: table, line, column and value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        off_scale: Option<String>,
     },
     /// It is left out.
     Dropped(Drop),
@@ -43,6 +46,8 @@ pub enum Reason {
     NoLabel,
     /// Its table cannot be read.
     BadTable,
+    /// Its table holds intensities far outside 0 to 5.
+    OffScale,
     /// OpenFace found no face, or lost it.
     LostFace,
     /// OpenFace does not trust what it found.
@@ -65,6 +70,7 @@ impl Reason {
         match self {
             Self::NoLabel => "no label",
             Self::BadTable => "table not readable",
+            Self::OffScale => "label far outside 0 to 5",
             Self::LostFace => "no face in the table",
             Self::LowConfidence => "low confidence",
             Self::Gone => "gone or locked",

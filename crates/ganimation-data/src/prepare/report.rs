@@ -34,6 +34,13 @@ pub struct PrepareReport {
     pub guessed: usize,
     /// Faces among them with landmarks, which the motion network needs.
     pub landmarks: usize,
+    /// Labels with intensities outside 0 to 5, which are set to the nearer end.
+    pub off_scale: usize,
+    /// The first of them: table, line, column and value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_off_scale: Option<String>,
+    /// Pictures and films of kinds that are not read, by extension.
+    pub passed_over: BTreeMap<String, usize>,
     /// Photos left out, by reason.
     pub dropped: BTreeMap<Reason, usize>,
     /// Each photo left out, and why.
@@ -44,7 +51,7 @@ pub struct PrepareReport {
 pub(super) fn finish(
     config: &PrepareConfig,
     source: Source<'_>,
-    photos: &[Photo],
+    (photos, passed_over): (&[Photo], BTreeMap<String, usize>),
     outcomes: &[Outcome],
 ) -> Result<PrepareReport> {
     let mut report = PrepareReport {
@@ -55,6 +62,9 @@ pub(super) fn finish(
         enlarged: 0,
         guessed: 0,
         landmarks: 0,
+        off_scale: 0,
+        first_off_scale: None,
+        passed_over,
         dropped: BTreeMap::new(),
         dropped_photos: BTreeMap::new(),
     };
@@ -68,7 +78,10 @@ pub(super) fn finish(
                 enlarged,
                 guessed,
                 landmarks,
+                off_scale,
             } => {
+                report.off_scale += usize::from(off_scale.is_some());
+                report.first_off_scale = report.first_off_scale.or_else(|| off_scale.clone());
                 labels.insert(photo.id.clone(), intensities.map(decimal).to_vec());
                 faces.push(photo.id.as_str());
                 report.grey += usize::from(*grey);

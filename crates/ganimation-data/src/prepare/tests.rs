@@ -176,7 +176,7 @@ fn landmarks_move_with_the_crop_and_outlive_a_kill() {
     // A journal from before landmarks were kept: all is done again.
     let journal = config.output.join("prepare.jsonl");
     let lines = fs::read_to_string(&journal).unwrap();
-    let old = lines.replacen(r#""version":2"#, r#""version":1"#, 1);
+    let old = lines.replacen(r#""version":3"#, r#""version":1"#, 1);
     let (kept, _) = old.split_once(r#","landmarks":"#).unwrap();
     assert_ne!(old, lines);
     fs::write(&journal, format!("{kept}}}}}}}\n")).unwrap();
@@ -323,7 +323,7 @@ fn what_cannot_be_prepared_is_told() {
         photos: vec![photos.join("..").join("faces")],
         ..config(&desk)
     };
-    assert!(message(&empty).starts_with("no photos (jpg, jpeg, png or webp) in"));
+    assert!(message(&empty).starts_with("no photos (jpg, jpeg, png, webp, bmp, gif, qoi) in"));
     let gone = PrepareConfig {
         photos: vec!["/nowhere".into()],
         ..config(&desk)
@@ -334,4 +334,161 @@ fn what_cannot_be_prepared_is_told() {
         ..config(&desk)
     };
     assert!(message(&blocked).starts_with("cannot write"));
+}
+
+#[test]
+fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
+    let desk = desk();
+    let photos = desk.path().join("photos");
+    let (a, table) = (photos.join("a.jpg"), table(0.98, 1.0));
+    for inner in ["s1/0001", "s2/0001", "s2/deep/0002"] {
+        let path = photos.join(inner);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(&a, path.with_extension("jpg")).unwrap();
+        fs::write(path.with_extension("csv"), &table).unwrap();
+    }
+    for (from, to) in [("a", "small.bmp"), ("b", "small_gif.gif"), ("c", "small_qoi.qoi")] {
+        let photo = decode_photo(photos.join(format!("{from}.jpg"))).unwrap();
+        photo.save(photos.join(to)).unwrap();
+        fs::write(photos.join(to).with_extension("csv"), &table).unwrap();
+    }
+    // What is not read, what a Mac leaves, what OpenFace draws, and what is hidden.
+    for name in ["1.heic", "2.HEIC", "s1/3.tif", "film.mov", "notes.txt"] {
+        fs::write(photos.join(name), "x").unwrap();
+    }
+    for name in [
+        "._a.jpg",
+        "s1/._0001.jpg",
+        "processed/a.jpg",
+        ".trash/a.jpg",
+        "a_aligned/face.bmp",
+    ] {
+        fs::create_dir_all(photos.join(name).parent().unwrap()).unwrap();
+        fs::copy(&a, photos.join(name)).unwrap();
+    }
+    let config = PrepareConfig {
+        output: photos.join("faces"), // is no folder of photos either
+        ..config(&desk)
+    };
+    for _ in 0..2 {
+        let report = finished(run(&config, Source::Tables(None)));
+        assert_eq!(
+            (report.photos, report.train + report.test),
+            (9, 9),
+            "{:?}",
+            report.dropped_photos
+        );
+        let kinds = [("heic", 2), ("mov", 1), ("tif", 1)].map(|(kind, count)| (kind.to_owned(), count));
+        assert_eq!(report.passed_over, kinds.into());
+    }
+    let ids = |config: &PrepareConfig| {
+        let dataset = Dataset::open(&config.output).unwrap();
+        let faces = [Split::Train, Split::Test]
+            .map(|split| dataset.split(split))
+            .concat();
+        let mut ids: Vec<_> = faces.into_iter().map(|face| face.id).collect();
+        ids.sort();
+        ids
+    };
+    let expected = [
+        "a",
+        "b",
+        "c",
+        "s1_0001",
+        "s2_0001",
+        "s2_deep_0002",
+        "small",
+        "small_gif",
+        "small_qoi",
+    ];
+    assert_eq!(ids(&config), expected);
+
+    // Two folders that were named, with photos of one name; and one of them twice.
+    let named = PrepareConfig {
+        photos: vec![photos.join("s1"), photos.join("s2"), photos.join("../photos/s2")],
+        output: desk.path().join("named"),
+        ..config
+    };
+    finished(run(&named, Source::Tables(None)));
+    assert_eq!(ids(&named), ["deep_0002", "s1_0001", "s2_0001"]);
+    fs::remove_dir_all(&photos).unwrap();
+    fs::create_dir(&photos).unwrap();
+    fs::write(photos.join("1.heic"), "x").unwrap();
+    let only = PrepareConfig {
+        photos: vec![photos],
+        ..named
+    };
+    let message = run(&only, Source::Tables(None)).unwrap_err().to_string();
+    assert!(message.ends_with("photos; passed over: 1 heic"), "{message}");
+}
+
+#[test]
+fn tables_of_photos_of_one_name_are_not_mixed_up() {
+    let desk = desk();
+    let (photos, tables) = (desk.path().join("photos"), desk.path().join("tables"));
+    fs::create_dir_all(tables.join("s1")).unwrap();
+    for (inner, smile) in [("s1", 1.0), ("s2", 2.0), ("s3", 3.0)] {
+        fs::create_dir(photos.join(inner)).unwrap();
+        fs::copy(photos.join("a.jpg"), photos.join(inner).join("1.jpg")).unwrap();
+        let table = table(0.98, smile);
+        match inner {
+            "s1" => fs::write(tables.join("s1/1.csv"), table).unwrap(),
+            "s2" => fs::write(tables.join("s2_1.csv"), table).unwrap(),
+            _ => fs::write(tables.join("1.csv"), table).unwrap(), // whose?
+        }
+    }
+    fs::write(tables.join("a.csv"), table(0.98, 0.5)).unwrap();
+    let report = finished(run(&config(&desk), Source::Tables(Some(&tables))));
+    assert_eq!(
+        (report.train + report.test, report.dropped[&Reason::NoLabel]),
+        (3, 3)
+    );
+    let labels = fs::read_to_string(desk.path().join("faces/aus_openface.csv")).unwrap();
+    for (id, smile) in [("a", "0.5"), ("s1_1", "1"), ("s2_1", "2")] {
+        let row = format!("\n{id},{}{smile},0.25", "0.25,".repeat(8));
+        assert!(labels.contains(&row), "{row}: {labels}");
+    }
+}
+
+#[test]
+fn labels_on_another_scale_are_told_with_row_and_column() {
+    let desk = desk();
+    let photos = desk.path().join("photos");
+    for (name, smile) in [("a", 250.0), ("b", 7.5), ("c", -0.5)] {
+        fs::write(photos.join(format!("processed/{name}.csv")), table(0.98, smile)).unwrap();
+    }
+    let report = finished(run(&config(&desk), Source::Tables(None)));
+    assert_eq!(
+        (report.train + report.test, report.dropped[&Reason::OffScale]),
+        (2, 1)
+    );
+    let drop = &report.dropped_photos[&photos.join("a.jpg").display().to_string()];
+    assert!(
+        drop.detail.contains("a.csv:2: column `AU12_r` holds 250"),
+        "{drop:?}"
+    );
+    assert_eq!(report.off_scale, 2);
+    let first = report.first_off_scale.unwrap();
+    assert!(first.ends_with("b.csv:2: AU12 = 7.5"), "{first}");
+    let labels = fs::read_to_string(desk.path().join("faces/aus_openface.csv")).unwrap();
+    let row = |id, smile| format!("\n{id},{}{smile},0.25", "0.25,".repeat(8));
+    assert!(
+        labels.contains(&row("b", 5)) && labels.contains(&row("c", 0)),
+        "{labels}"
+    );
+}
+
+#[test]
+fn photos_that_are_faces_already_are_taken_whole() {
+    let desk = desk();
+    let mut config = PrepareConfig {
+        format: FaceFormat::Png,
+        ..config(&desk)
+    };
+    config.whole = true;
+    let report = finished(run(&config, Source::Tables(None)));
+    assert_eq!(report.train + report.test, 3);
+    let photo = decode_photo(desk.path().join("photos/a.jpg")).unwrap();
+    let whole = crate::crop(&photo, FaceBox::around(photo.dimensions()), 64);
+    assert!(decode_photo(desk.path().join("faces/imgs/a.png")).unwrap() == whole);
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use ganimation_data::au::MAX_INTENSITY;
 use ganimation_data::openface::{Measured, MeasuredRow, read_filled, read_openface_rows};
 use ganimation_data::{ActionUnit, FrameRate, Intensities};
 
@@ -15,8 +14,6 @@ use crate::{Error, Result};
 const FRAMES_PER_SECOND: f64 = 30.0;
 /// How far a timestamp may be from the truth, in seconds: tables round to thousandths.
 const ROUNDING: f64 = 0.001;
-/// How far an intensity may leave 0 to 5 without a word.
-const SLACK: f32 = 0.05;
 
 /// How a table is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -226,11 +223,10 @@ fn one_face<'a>(
 }
 
 fn off_scale(rows: &[&MeasuredRow]) -> Option<DriverRemark> {
-    let values = rows.iter().flat_map(|row| {
-        let units = row.reading.intensities.iter();
+    let mut outside = rows.iter().flat_map(|row| {
+        let units = row.reading.intensities.off_scale();
         units.map(|(unit, found)| (row.reading.line, unit, found))
     });
-    let mut outside = values.filter(|(.., found)| !(-SLACK..=MAX_INTENSITY + SLACK).contains(found));
     let (line, unit, found) = outside.next()?;
     Some(DriverRemark::OffScale {
         values: 1 + outside.count(),

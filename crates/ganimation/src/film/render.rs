@@ -1,4 +1,4 @@
-//! A photo's faces in motion, as a file.
+//! A photo whose faces move, as a film.
 
 use std::path::Path;
 

@@ -1,15 +1,15 @@
 //! Photos whose faces lie on their side or upside down.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use ganimation_data::FaceBox;
-use image::RgbImage;
 use image::imageops::{rotate90, rotate180, rotate270};
+use image::{ImageBuffer, Pixel};
 
-/// How a photo has to be turned so that its faces are upright.
+use crate::face::FaceBox;
+
+/// How a photo, or a face of it, has to be turned to be upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Turn {
+pub enum Turn {
     /// Not at all.
     #[default]
     None,
@@ -21,50 +21,53 @@ pub(super) enum Turn {
     Anticlockwise,
 }
 
+/// A picture in memory.
+type Picture<P> = ImageBuffer<P, Vec<<P as Pixel>::Subpixel>>;
+
 impl fmt::Display for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::None => "the faces are upright",
-            Self::Clockwise | Self::Anticlockwise => "the faces lie on their side",
-            Self::Half => "the faces are upside down",
+            Self::None => "upright",
+            Self::Clockwise | Self::Anticlockwise => "on its side",
+            Self::Half => "upside down",
         })
     }
 }
 
 impl Turn {
     /// Those that change something.
-    pub(super) const ALL: [Self; 3] = [Self::Clockwise, Self::Anticlockwise, Self::Half];
+    pub const ALL: [Self; 3] = [Self::Clockwise, Self::Anticlockwise, Self::Half];
 
-    /// The photo with upright faces.
-    pub(super) fn upright(self, photo: RgbImage) -> RgbImage {
+    /// The picture with upright faces.
+    pub fn upright<P: Pixel + 'static>(self, picture: &Picture<P>) -> Picture<P> {
         match self {
-            Self::None => photo,
-            Self::Clockwise => rotate90(&photo),
-            Self::Half => rotate180(&photo),
-            Self::Anticlockwise => rotate270(&photo),
+            Self::None => picture.clone(),
+            Self::Clockwise => rotate90(picture),
+            Self::Half => rotate180(picture),
+            Self::Anticlockwise => rotate270(picture),
         }
     }
 
-    /// The photo as it was.
-    pub(super) fn back(self, photo: RgbImage) -> RgbImage {
+    /// The picture as it was.
+    pub fn back<P: Pixel + 'static>(self, picture: &Picture<P>) -> Picture<P> {
         match self {
-            Self::None => photo,
-            Self::Clockwise => rotate270(&photo),
-            Self::Half => rotate180(&photo),
-            Self::Anticlockwise => rotate90(&photo),
+            Self::None => picture.clone(),
+            Self::Clockwise => rotate270(picture),
+            Self::Half => rotate180(picture),
+            Self::Anticlockwise => rotate90(picture),
         }
     }
 
-    /// As [`Turn::back`], without a copy where nothing was turned.
-    pub(super) fn restored(self, photo: &RgbImage) -> Cow<'_, RgbImage> {
+    /// Width and height of the upright picture.
+    pub const fn size(self, (width, height): (u32, u32)) -> (u32, u32) {
         match self {
-            Self::None => Cow::Borrowed(photo),
-            turn => Cow::Owned(turn.back(photo.clone())),
+            Self::None | Self::Half => (width, height),
+            Self::Clockwise | Self::Anticlockwise => (height, width),
         }
     }
 
     /// Where a face of the upright photo, of that width and height, is in the photo as it was.
-    pub(super) fn back_box(self, face: FaceBox, (width, height): (u32, u32)) -> FaceBox {
+    pub fn back_box(self, face: FaceBox, (width, height): (u32, u32)) -> FaceBox {
         let from_end = |length: u32, start: i32| {
             let end = i64::from(length) - i64::from(start) - i64::from(face.size);
             i32::try_from(end).unwrap_or_default()
@@ -82,7 +85,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
+    use image::{Rgb, RgbImage};
 
     #[test]
     fn a_box_goes_back_to_where_its_pixels_came_from() {
@@ -91,7 +94,7 @@ mod tests {
             photo.put_pixel(x, y, Rgb([255; 3]));
         }
         for turn in [Turn::None].into_iter().chain(Turn::ALL) {
-            let upright = turn.upright(photo.clone());
+            let upright = turn.upright(&photo);
             let white = upright
                 .enumerate_pixels()
                 .filter(|(.., pixel)| pixel.0 == [255; 3]);
@@ -104,7 +107,7 @@ mod tests {
             };
             let back = turn.back_box(face, upright.dimensions());
             assert_eq!((back.x, back.y), (4, 1), "{turn:?}");
-            assert_eq!(turn.back(upright), photo, "{turn:?}");
+            assert_eq!(turn.back(&upright), photo, "{turn:?}");
         }
     }
 }

@@ -1,0 +1,212 @@
+//! Photos in folders and their subfolders, what they are called, and what else lies there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::PrepareConfig;
+use super::sources::PROCESSED;
+use crate::dataset::{PHOTO_EXTENSIONS, is_side_file, stem};
+use crate::error::{Error, Result};
+
+/// Extensions of pictures and films that are not read here; a person may take them for photos.
+const PASSED_OVER: &[&str] = &[
+    "heic", "heif", "avif", "tif", "tiff", "jxl", "jp2", "psd", "svg", "pdf", "dng", "cr2", "cr3", "nef",
+    "arw", "raf", "orf", "rw2", "mov", "mp4", "m4v", "avi", "mkv", "webm",
+];
+
+/// Folders in which one another may stand, at most: a link may lead round in a circle.
+const DEEPEST: usize = 32;
+
+/// A photo and what it is called.
+pub(super) struct Listed {
+    /// Its name in the dataset, without extension.
+    pub(super) id: String,
+    pub(super) path: PathBuf,
+    /// Folders between the one that was named and the photo.
+    pub(super) folders: PathBuf,
+    /// Whether no other photo has the file's name.
+    pub(super) alone: bool,
+}
+
+/// The photos, and how many files of which other kinds were passed over.
+pub(super) struct Listing {
+    pub(super) photos: Vec<Listed>,
+    pub(super) passed_over: BTreeMap<String, usize>,
+}
+
+/// A photo and the place that a person named to have it found.
+struct Found {
+    place: PathBuf,
+    /// From the place to the photo; the file's name alone where the photo was named itself.
+    inner: PathBuf,
+    path: PathBuf,
+}
+
+/// Looks through folders and their subfolders.
+pub(super) fn list(config: &PrepareConfig, tables: Option<&Path>) -> Result<Listing> {
+    let mut walk = Walk {
+        // What is made from photos is none.
+        without: [Some(config.output.as_path()), tables]
+            .into_iter()
+            .flatten()
+            .filter_map(|path| fs::canonicalize(path).ok())
+            .collect(),
+        found: BTreeMap::new(),
+        passed_over: BTreeMap::new(),
+    };
+    for place in &config.photos {
+        if place.is_dir() {
+            walk.folder(place, Path::new(""), place)?;
+        } else {
+            fs::metadata(place).map_err(read_error(place))?;
+            walk.photo(place.parent().unwrap_or(Path::new("")), place.clone());
+        }
+    }
+    Ok(Listing {
+        photos: named(walk.found.into_values().collect())?,
+        passed_over: walk.passed_over,
+    })
+}
+
+struct Walk {
+    without: Vec<PathBuf>,
+    /// By their true places, so that a photo counts once.
+    found: BTreeMap<PathBuf, Found>,
+    passed_over: BTreeMap<String, usize>,
+}
+
+impl Walk {
+    fn folder(&mut self, place: &Path, inner: &Path, folder: &Path) -> Result<()> {
+        let mut entries = fs::read_dir(folder)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .map_err(read_error(folder))?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                if self.is_searched(&path) && inner.components().count() < DEEPEST {
+                    self.folder(place, &inner.join(name), &path)?;
+                }
+                continue;
+            }
+            let extension = extension(&path);
+            if is_side_file(&path) {
+                continue;
+            } else if PHOTO_EXTENSIONS.contains(&extension.as_str()) {
+                self.photo(place, path);
+            } else if PASSED_OVER.contains(&extension.as_str()) {
+                *self.passed_over.entry(extension).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// OpenFace puts its own pictures of faces into `processed` and `…_aligned`.
+    fn is_searched(&self, folder: &Path) -> bool {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let of_openface = name == PROCESSED || name.ends_with("_aligned");
+        let made = |folder: PathBuf| self.without.contains(&folder);
+        !of_openface && !name.starts_with('.') && !fs::canonicalize(folder).is_ok_and(made)
+    }
+
+    fn photo(&mut self, place: &Path, path: PathBuf) {
+        if is_side_file(&path) {
+            return;
+        }
+        let inner = path.strip_prefix(place).unwrap_or(&path).to_owned();
+        let found = Found {
+            place: place.to_owned(),
+            inner,
+            path,
+        };
+        let known = fs::canonicalize(&found.path).unwrap_or_else(|_| found.path.clone());
+        self.found.entry(known).or_insert(found);
+    }
+}
+
+/// Gives every photo a name of its own: that of its file, with those of the subfolders before it; where two would be called
+/// the same, with those of the folders above as well.
+fn named(found: Vec<Found>) -> Result<Vec<Listed>> {
+    let mut files: HashMap<PathBuf, usize> = HashMap::new();
+    let mut groups: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+    for photo in found {
+        *files.entry(file_stem(&photo.path)).or_default() += 1;
+        groups.entry(id(&photo.inner)).or_default().push(photo);
+    }
+    let mut listed: BTreeMap<String, Listed> = BTreeMap::new();
+    for (short, photos) in groups {
+        for (id, photo) in apart(short, photos) {
+            let other = Listed {
+                alone: files.get(&file_stem(&photo.path)) == Some(&1),
+                folders: photo.inner.parent().unwrap_or(Path::new("")).to_owned(),
+                path: photo.path.clone(),
+                id: id.clone(),
+            };
+            if let Some(first) = listed.insert(id, other) {
+                return Err(Error::SameName {
+                    first: first.path,
+                    second: photo.path,
+                });
+            }
+        }
+    }
+    Ok(listed.into_values().collect())
+}
+
+/// The photos of one name with as many folders before it as tell them apart, if any do.
+fn apart(short: String, photos: Vec<Found>) -> Vec<(String, Found)> {
+    let above = |photo: &Found| fs::canonicalize(&photo.place).unwrap_or_else(|_| photo.place.clone());
+    let most = photos.iter().map(|photo| above(photo).components().count()).max();
+    let with = |photo: &Found, depth: usize| {
+        let above = above(photo);
+        let parts: Vec<_> = above.components().collect();
+        let last: PathBuf = parts[parts.len().saturating_sub(depth)..].iter().collect();
+        id(&last.join(&photo.inner))
+    };
+    for depth in 0..=most.unwrap_or(0) {
+        let mut names: Vec<String> = photos.iter().map(|photo| with(photo, depth)).collect();
+        let all = photos.len();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() == all {
+            return photos
+                .into_iter()
+                .map(|photo| (with(&photo, depth), photo))
+                .collect();
+        }
+    }
+    photos.into_iter().map(|photo| (short.clone(), photo)).collect()
+}
+
+/// A name that is one line without blank ends, and has no second extension of a picture: `s1/1.jpg` is `s1_1`.
+fn id(inner: &Path) -> String {
+    let parts = inner.with_extension("");
+    let parts = parts.components().filter_map(|part| match part {
+        std::path::Component::Normal(part) => Some(part.to_string_lossy()),
+        _ => None,
+    });
+    let name = parts.collect::<Vec<_>>().join("_");
+    let mut id: String = name.trim().replace(char::is_control, "_");
+    if stem(&id) != id {
+        id = id.replace('.', "_");
+    }
+    id
+}
+
+fn file_stem(path: &Path) -> PathBuf {
+    path.file_stem().unwrap_or_default().into()
+}
+
+/// The extension in small letters.
+fn extension(path: &Path) -> String {
+    let extension = path.extension().unwrap_or_default();
+    extension.to_string_lossy().to_ascii_lowercase()
+}
+
+fn read_error(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
