@@ -78,7 +78,7 @@ impl<'a> FaceTracker<'a> {
     /// Follows the faces of films at that rate. With a crop of [`CropMode::None`] each frame is a face.
     ///
     /// # Errors
-    /// [`Error::Data`] if the build is damaged.
+    /// [`Error::Data`](crate::Error::Data) if the build is damaged.
     pub fn new(animator: &'a Animator, options: &PhotoOptions, rate: FrameRate) -> Result<Self> {
         Ok(Self {
             animator,
