@@ -506,6 +506,24 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A film is to be read where FFmpeg cannot be run.
+    #[error("cannot read {}: films need the programs ffmpeg and ffprobe", path.display())]
+    NoFfprobe {
+        /// The film.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// A file that is no film, or too damaged for any frame.
+    #[error("cannot read film {}", path.display())]
+    FilmInput {
+        /// The file.
+        path: PathBuf,
+        /// What FFmpeg says.
+        source: io::Error,
+    },
+
     /// FFmpeg was built without any encoder that would do.
     #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), wanted.join(", "))]
     NoEncoder {

@@ -10,6 +10,7 @@ use ganimation_model::{AuReader, Edit, Generator};
 use image::{GrayImage, RgbImage};
 
 use crate::compose::{kept, moved_grid, paint, upright};
+use crate::film::{FilmFace, between};
 use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
 use crate::{Error, Expression, Result};
 
@@ -245,7 +246,7 @@ impl Animator {
     }
 
     /// What the faces in those boxes show.
-    fn read(&self, photo: &RgbImage, boxes: &[(FaceBox, Turn)]) -> Vec<Intensities> {
+    pub(crate) fn read(&self, photo: &RgbImage, boxes: &[(FaceBox, Turn)]) -> Vec<Intensities> {
         // Cut at the reader's own size: enlarged crops of a smaller network would be blurred.
         let crop = |&face: &(FaceBox, Turn)| upright(photo, face, READER_SIZE);
         let shown = boxes.chunks(BATCH).flat_map(|boxes| {
@@ -260,6 +261,30 @@ impl Animator {
     pub fn edit(&self, photo: &FacePhoto, expression: &Expression) -> Frame {
         let targets: Vec<_> = photo.faces.iter().map(|face| face.target(expression)).collect();
         self.paint(photo, self.edits(photo, &targets), &targets)
+    }
+
+    /// Edits the faces of a film's frame towards an expression, as far as each edit has faded in.
+    ///
+    /// # Errors
+    /// [`Error::FaceTooLarge`] if a face is wider than 4,096 pixels.
+    pub fn edit_frame(
+        &self,
+        frame: RgbImage,
+        faces: &[FilmFace],
+        expression: &Expression,
+    ) -> Result<RgbImage> {
+        if faces.is_empty() {
+            return Ok(frame);
+        }
+        let boxes: Vec<_> = faces.iter().map(|face| (face.bounds, Turn::None)).collect();
+        let shown = faces.iter().map(|face| face.shown).collect();
+        let whole = FaceBox::around(frame.dimensions());
+        let place = |face: &FaceBox| (face.x, face.y, face.size);
+        let feather = faces.iter().all(|face| place(&face.bounds) != place(&whole));
+        let photo = self.photo_showing(frame, &boxes, shown, feather)?;
+        let target = |face: &FilmFace| between(&face.shown, &expression.over(&face.shown), face.strength);
+        let targets: Vec<_> = faces.iter().map(target).collect();
+        Ok(self.paint(&photo, self.edits(&photo, &targets), &targets).photo)
     }
 
     /// Edits the photo's faces towards each expression, in order, a few frames at a time as they are asked for.

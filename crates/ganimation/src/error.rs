@@ -206,6 +206,31 @@ pub enum Error {
         count: usize,
     },
 
+    /// A film in which nobody is seen.
+    #[error("no face found in the {frames} frames of {}", path.display())]
+    NoFaceInFilm {
+        /// The film.
+        path: PathBuf,
+        /// How many frames were looked at.
+        frames: usize,
+    },
+
+    /// A film that ended earlier when it was read again.
+    #[error("{} changed while it was read", path.display())]
+    FilmChanged {
+        /// The film.
+        path: PathBuf,
+    },
+
+    /// A film where only photos will do.
+    #[error("{} is a film: {why}", path.display())]
+    NotOfFilms {
+        /// The film.
+        path: PathBuf,
+        /// What cannot be done with it.
+        why: &'static str,
+    },
+
     /// Some of many photos that could not be read.
     #[error("{count} of the photos could not be read")]
     Unread {

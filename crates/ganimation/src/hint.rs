@@ -59,6 +59,11 @@ impl Error {
             Self::NoFaces { .. } => {
                 "the faces have to look at the camera and be at least 60 pixels wide".to_owned()
             }
+            Self::NoFaceInFilm { .. } => {
+                "faces have to look at the camera for a quarter of a second; --crop none takes each frame whole".to_owned()
+            }
+            Self::FilmChanged { .. } => "run it again when the film is complete".to_owned(),
+            Self::NotOfFilms { .. } => "`edit` and `read` take one film, alone".to_owned(),
             Self::OverlayOfMany { .. } => "read the photos one by one".to_owned(),
             Self::Unread { .. } => "the lines above say why".to_owned(),
             Self::InFile { error, .. } => return error.hint(),
@@ -119,9 +124,9 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::ForeignPicture { kind, .. } if kind.contains("HEIC") => Some(
             "save it as jpg or png first; an iPhone takes jpg with Settings > Camera > Formats > Most Compatible",
         ),
-        Data::ForeignPicture { kind: "a video", .. } => {
-            Some("take a picture from it first: ffmpeg -i VIDEO -frames:v 1 photo.png")
-        }
+        Data::ForeignPicture { kind: "a video", .. } => Some(
+            "`edit` and `read` know films by their names, as in film.mp4; other commands take pictures: ffmpeg -i VIDEO -frames:v 1 photo.png",
+        ),
         Data::ForeignPicture { .. } => Some("save the photo as jpg or png first"),
         Data::PictureTooLarge { .. } => Some(
             "make it smaller first, for example with ImageMagick: magick PHOTO -resize 8000x8000 smaller.jpg",
@@ -140,6 +145,8 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::FilmTooLong { .. } => Some("write a video or an animated PNG, or lower --max-side"),
         Data::FolderNotEmpty { .. } => Some("name a new folder for the frames"),
         Data::NoFfmpeg { .. } => Some("install ffmpeg, or write a gif or an animated png"),
+        Data::NoFfprobe { .. } => Some("install ffmpeg"),
+        Data::FilmInput { .. } => Some("does a player show it? mp4, mov, mkv, webm, avi and others are read"),
         Data::NoEncoder { .. } => {
             Some("install a full ffmpeg, or write another format: mp4, gif or an animated png")
         }

@@ -27,6 +27,7 @@ mod compose;
 mod contact_sheet;
 mod error;
 mod expression;
+mod film;
 mod hint;
 mod motion;
 mod overlay;
@@ -36,6 +37,7 @@ pub use animator::{Animator, EditedFace, Frame};
 pub use contact_sheet::{contact_sheet, strip, unit_sheet};
 pub use error::{Error, Result};
 pub use expression::{AuCommand, Change, Emotion, EmotionCommand, Expression};
+pub use film::{FaceTracker, FilmFace, FilmFaces};
 pub use ganimation_data::{ActionUnit, FaceBox, FrameRate, Intensities};
 pub use motion::{
     Clipped, Driver, DriverOptions, DriverRemark, Ease, Key, Neutral, Timeline, clipped, follow,

@@ -88,7 +88,7 @@ impl PhotoOptions {
     clippy::cast_sign_loss,
     reason = "a share of a side is a side"
 )]
-fn smaller(photo: &RgbImage, max_side: u32) -> Option<RgbImage> {
+pub(crate) fn smaller(photo: &RgbImage, max_side: u32) -> Option<RgbImage> {
     let (width, height) = photo.dimensions();
     let longer = width.max(height);
     let scale = f64::from(max_side) / f64::from(longer);
@@ -208,7 +208,7 @@ impl FacePhoto {
     clippy::cast_possible_truncation,
     reason = "lengths in a photo are far below 2^31"
 )]
-fn scaled(face: FaceBox, scale: f64) -> FaceBox {
+pub(crate) fn scaled(face: FaceBox, scale: f64) -> FaceBox {
     let length = |length: f64| (length * scale).round() as i32;
     FaceBox {
         x: length(face.x.into()),

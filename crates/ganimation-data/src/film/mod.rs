@@ -1,9 +1,11 @@
-//! Films: frames to a GIF, an animated PNG, a folder of pictures or a video.
+//! Films: frames to a GIF, an animated PNG, a folder of pictures or a video, and frames out of videos.
 
 mod apng;
 mod area;
 mod gif;
+mod probe;
 mod rate;
+mod reader;
 mod video;
 
 use std::fs;
@@ -16,7 +18,9 @@ use crate::error::{Error, Result};
 use crate::sheet::save_image;
 
 pub use gif::{gif_bytes, write_gif};
+pub use probe::{FilmRemark, FilmSource};
 pub use rate::FrameRate;
+pub use reader::FilmReader;
 
 /// Bytes of pixels of a GIF, at most: its palette is made from all frames, which wait in memory.
 const MAX_GIF: usize = 2 << 30;
@@ -101,11 +105,26 @@ impl FilmWriter {
     /// # Panics
     /// If the film has no frames.
     pub fn create(path: &Path, options: FilmOptions) -> Result<Self> {
+        Self::new(path, options, None)
+    }
+
+    /// As [`FilmWriter::create`]; a video gets the sound of another film, and what that says of itself.
+    ///
+    /// # Errors
+    /// As [`FilmWriter::create`].
+    ///
+    /// # Panics
+    /// If the film has no frames.
+    pub fn create_with_sound(path: &Path, options: FilmOptions, sound: &FilmSource) -> Result<Self> {
+        Self::new(path, options, Some(sound))
+    }
+
+    fn new(path: &Path, options: FilmOptions, sound: Option<&FilmSource>) -> Result<Self> {
         assert!(options.frames > 0, "a film of {} frames", options.frames);
         let kind = match FilmFormat::of(path) {
             Some(FilmFormat::Gif) => Kind::Gif(Vec::new()),
             Some(FilmFormat::Apng) => Kind::Apng(apng::Apng::new(path, options)),
-            Some(FilmFormat::Video) => Kind::Video(video::Video::new(path, options)?),
+            Some(FilmFormat::Video) => Kind::Video(video::Video::new(path, options, sound)?),
             Some(FilmFormat::Folder) => {
                 empty_folder(path)?;
                 Kind::Folder

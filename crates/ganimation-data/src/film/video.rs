@@ -7,11 +7,12 @@ use std::process::{self, Child, Command, Stdio};
 
 use image::RgbImage;
 
-use super::FilmOptions;
+use super::probe::plain;
+use super::{FilmOptions, FilmSource};
 use crate::error::{Error, Result};
 
 /// The program, as it is found on the path.
-const FFMPEG: &str = "ffmpeg";
+pub(super) const FFMPEG: &str = "ffmpeg";
 
 /// Encoders of H.264 and what stands in for it, the best first; every FFmpeg has its own MPEG-4.
 const H264: &[&str] = &["libx264", "libopenh264", "mpeg4"];
@@ -29,6 +30,8 @@ pub(super) struct Video {
     path: PathBuf,
     options: FilmOptions,
     encoder: &'static str,
+    /// The film whose sound it gets, and the codec of that.
+    sound: Option<(PathBuf, &'static str)>,
     /// The encoder, once the first frame has told the size.
     running: Option<Running>,
 }
@@ -42,7 +45,7 @@ struct Running {
 impl Video {
     /// # Errors
     /// [`Error::NoFfmpeg`] and [`Error::NoEncoder`], before any frame is made.
-    pub(super) fn new(path: &Path, options: FilmOptions) -> Result<Self> {
+    pub(super) fn new(path: &Path, options: FilmOptions, sound: Option<&FilmSource>) -> Result<Self> {
         let mut probe = Command::new(FFMPEG);
         probe.args(["-hide_banner", "-loglevel", "error", "-encoders"]);
         probe.stdin(Stdio::null()).stderr(Stdio::null());
@@ -65,6 +68,10 @@ impl Video {
             path: path.to_owned(),
             options,
             encoder,
+            sound: sound.and_then(|film| {
+                let codec = sound_codec(&extension(path), film.sound.as_deref()?);
+                Some((film.path.clone(), codec))
+            }),
             running: None,
         })
     }
@@ -82,7 +89,7 @@ impl Video {
             Some(running) => running,
             none => none.insert(Running::start(
                 &self.path,
-                self.encoder,
+                (self.encoder, self.sound.as_ref()),
                 frame.dimensions(),
                 self.options,
             )?),
@@ -119,8 +126,27 @@ fn extension(path: &Path) -> String {
     extension.to_string_lossy().to_ascii_lowercase()
 }
 
+/// Sound is copied as it is where the container holds its kind, else made anew.
+fn sound_codec(container: &str, sound: &str) -> &'static str {
+    let (held, other): (&[&str], _) = match container {
+        "mp4" => (&["aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"], "aac"),
+        "mov" => (
+            &["aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be"],
+            "aac",
+        ),
+        "webm" => (&["opus", "vorbis"], "libopus"),
+        _ => return "copy", // Matroska holds all
+    };
+    if held.contains(&sound) { "copy" } else { other }
+}
+
 impl Running {
-    fn start(path: &Path, encoder: &str, (width, height): (u32, u32), options: FilmOptions) -> Result<Self> {
+    fn start(
+        path: &Path,
+        (encoder, sound): (&str, Option<&(PathBuf, &'static str)>),
+        (width, height): (u32, u32),
+        options: FilmOptions,
+    ) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let extension = extension(path);
         // FFmpeg takes the container from the extension.
@@ -130,7 +156,16 @@ impl Running {
         command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
         command.args(["-f", "rawvideo", "-pixel_format", "rgb24"]);
         command.args(["-video_size", &format!("{width}x{height}")]);
-        command.args(["-framerate", &options.rate.to_string(), "-i", "pipe:0", "-an"]);
+        command.args(["-framerate", &options.rate.to_string(), "-i", "pipe:0"]);
+        match sound {
+            Some((film, codec)) => {
+                command.arg("-i").arg(plain(film));
+                command.args(["-map", "0:v", "-map", "1:a", "-map_metadata", "1", "-c:a", codec]);
+            }
+            None => {
+                command.arg("-an");
+            }
+        }
         command.args(["-vf", FILTERS, "-c:v", encoder]);
         command.args(["-colorspace", "bt709", "-color_primaries", "bt709"]);
         command.args(["-color_trc", "bt709", "-color_range", "tv"]);
@@ -145,7 +180,7 @@ impl Running {
             command.args(["-movflags", "+faststart"]);
         }
         // A path that begins with a dash is no option.
-        command.arg(Path::new(".").join(&scratch));
+        command.arg(plain(&scratch));
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -1,12 +1,13 @@
-//! `ganimation edit`: one photo to another.
+//! `ganimation edit`: one photo to another, or one film.
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use ganimation::Result;
-use ganimation_data::save_image;
+use ganimation::{Error, Result};
+use ganimation_data::{FilmFormat, save_image};
 
-use super::inputs::{Networks, Opened, PICTURES, Photo, check_outputs};
+use super::film::{Film, is_film};
+use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs};
 use super::output::{note, say};
 use super::wanted::Wanted;
 
@@ -24,6 +25,9 @@ const EXAMPLES: &str = "Examples:
   What somebody else shows:
     ganimation edit me.jpg --like you.jpg -o like_you.png
 
+  A film, with its sound (by ffmpeg); its faces are followed, and frames without one stay as they are:
+    ganimation edit film.mp4 --au 12=+2 -o happier.mp4
+
   Say it once, use it often:
     ganimation edit me.jpg --emotion sad=0.5 --au 25=1 --save mood.toml -o a.png
     ganimation edit you.jpg --from mood.toml -o b.png
@@ -31,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   A picture that is a face crop already:
     ganimation edit face.png --crop none --au 12=3 -o out.png";
 
-/// Change the expression of the faces in a photo
+/// Change the expression of the faces in a photo or a film
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
@@ -44,7 +48,8 @@ pub(super) struct Edit {
     #[command(flatten)]
     wanted: Wanted,
 
-    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces, and transparency
+    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces, and transparency. The film to
+    /// write (mp4, mov, mkv, webm, gif, png, apng, or a folder), where one is edited
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -66,6 +71,9 @@ pub(super) struct Edit {
 
 impl Edit {
     pub(super) fn run(self) -> Result<()> {
+        if is_film(self.photo.path()) {
+            return self.film();
+        }
         let strip = self.strip.iter().map(|strip| (strip.as_path(), PICTURES));
         let save = self.save.iter().map(|save| (save.as_path(), &["toml"][..]));
         let outputs = strip.chain(save).chain([(self.output.as_path(), PICTURES)]);
@@ -83,6 +91,35 @@ impl Edit {
             save_image(strip, &ganimation::strip(&photo, &frame))?;
             say(strip.display())?;
         }
+        if let Some(save) = &self.save {
+            expression.save(save)?;
+            say(save.display())?;
+        }
+        Ok(())
+    }
+
+    /// As [`Edit::run`], of a film.
+    fn film(self) -> Result<()> {
+        let path = self.photo.path();
+        if self.strip.is_some() {
+            return Err(Error::NotOfFilms {
+                path: path.to_owned(),
+                why: "--strip shows one photo",
+            });
+        }
+        let save = self.save.iter().map(|save| (save.as_path(), &["toml"][..]));
+        if FilmFormat::of(&self.output) == Some(FilmFormat::Folder) {
+            check_output_folder(&self.output)?;
+            check_outputs(path, save)?;
+        } else {
+            let film = (self.output.as_path(), FilmFormat::EXTENSIONS);
+            check_outputs(path, save.chain([film]))?;
+        }
+        let animator = self.networks.load()?;
+        let expression = self.wanted.held(&animator)?;
+        let film = Film::open(&animator, path, self.photo.faces.of_film(self.max_side))?;
+        film.edit(&animator, &expression, &self.output)?;
+        say(self.output.display())?;
         if let Some(save) = &self.save {
             expression.save(save)?;
             say(save.display())?;

@@ -10,6 +10,7 @@ use ganimation_data::dataset::{PHOTO_EXTENSIONS, is_side_file};
 use ganimation_data::picture::Source;
 use ganimation_data::{PhotoFile, Turn, read_photo};
 
+use super::film::is_film;
 use super::output::note;
 
 /// Picture formats that can be written.
@@ -115,6 +116,15 @@ impl From<Crop> for CropMode {
 }
 
 impl Faces {
+    /// How films are opened: the options of its frames, which face counts, and the longest side.
+    pub(super) fn of_film(&self, max_side: Option<u32>) -> (PhotoOptions, Option<usize>, Option<u32>) {
+        (
+            PhotoOptions::new().with_crop(self.crop.into()),
+            self.face,
+            max_side,
+        )
+    }
+
     /// How photos are opened, made smaller than `max_side` pixels if asked to.
     pub(super) fn options(&self, max_side: Option<u32>) -> PhotoOptions {
         let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
@@ -143,6 +153,12 @@ pub(super) struct Opened {
 
 /// Reads a photo, says what a person should know of its file, and finds the faces, also if they lie on their side.
 pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Opened> {
+    if is_film(path) {
+        return Err(Error::NotOfFilms {
+            path: path.to_owned(),
+            why: "a photo is needed here",
+        });
+    }
     let PhotoFile {
         pixels,
         source,

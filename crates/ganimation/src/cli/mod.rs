@@ -7,6 +7,7 @@ mod doctor;
 mod edit;
 mod evaluate;
 mod export;
+mod film;
 mod import;
 mod inputs;
 mod man;

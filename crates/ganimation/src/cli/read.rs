@@ -1,4 +1,6 @@
-//! `ganimation read`: what the faces in photos show.
+//! `ganimation read`: what the faces in photos and films show.
+
+mod film;
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,7 @@ use ganimation::{ActionUnit, Error, PhotoFace, Result, overlay};
 use ganimation_data::save_image;
 use serde_json::{Map, Value, json};
 
+use super::film::is_film;
 use super::inputs::{Faces, Networks, Opened, PICTURES, check_outputs, open};
 use super::output::{note, say};
 
@@ -20,16 +23,19 @@ const EXAMPLES: &str = "Examples:
   Pictures that are face crops already:
     ganimation read imgs/*.jpg --crop none --format csv > units.csv
 
+  A film, as a table that `animate --drive` follows (by ffmpeg):
+    ganimation read film.mp4 --format csv > film.csv
+
   A picture, with a bar for each action unit:
     ganimation read me.jpg --overlay units.png
 
 Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesses them: movements, not feelings.";
 
-/// Read action units from the faces in photos
+/// Read action units from the faces in photos or in a film
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Read {
-    /// Photos with faces (jpg, png, webp, bmp, gif, qoi)
+    /// Photos with faces (jpg, png, webp, bmp, gif, qoi), or one film (mp4, mov, mkv, webm, avi, …)
     #[arg(required = true)]
     photos: Vec<PathBuf>,
 
@@ -57,7 +63,7 @@ enum Format {
     /// Columns for people
     #[default]
     Table,
-    /// One row a face: file,face,AU01,…
+    /// One row a face: file,face,AU01,…; of a film as OpenFace writes it: frame,face_id,timestamp,confidence,success,AU01_r,…
     Csv,
     /// One object a face, with its box in the photo
     Json,
@@ -65,6 +71,9 @@ enum Format {
 
 impl Read {
     pub(super) fn run(self) -> Result<()> {
+        if let Some(film) = self.photos.iter().find(|path| is_film(path)) {
+            return self.film(film);
+        }
         if let Some(overlay) = &self.overlay {
             let [photo] = &self.photos[..] else {
                 return Err(Error::OverlayOfMany {

@@ -147,7 +147,7 @@ pub fn clipped(film: &[Expression], shown: &Intensities) -> Vec<Clipped> {
 }
 
 /// Each measurement as the mean of its neighbours in time, weighted by a Gaussian.
-fn smoothed(measured: &[(f32, Intensities)]) -> Vec<Intensities> {
+pub(crate) fn smoothed(measured: &[(f32, Intensities)]) -> Vec<Intensities> {
     let reach = 3.0 * SMOOTHING;
     let mut first = 0;
     measured

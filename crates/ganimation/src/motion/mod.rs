@@ -11,6 +11,7 @@ use crate::{Error, Expression, Result};
 
 pub use driver::{Driver, DriverOptions, DriverRemark};
 pub use ease::Ease;
+pub(crate) use follow::smoothed;
 pub use follow::{Clipped, Neutral, clipped, follow};
 
 /// Longest timeline, in seconds: four hours.
