@@ -67,7 +67,7 @@ pub(super) struct TrainReader {
     #[arg(
         long,
         value_name = "TEXT",
-        default_value = "as the dataset's pictures and labels allow"
+        default_value = "determined by the terms of the dataset's pictures and labels"
     )]
     license: String,
 

@@ -241,5 +241,5 @@ fn training_that_cannot_start_leaves_no_run_behind() {
         "28 face(s) do not fill a batch of 300",
     );
     let resume = ["train", "--name", "a", "--resume"];
-    desk.refuses(&[&resume[..], &FLEX].concat(), "a holds no run to resume");
+    desk.refuses(&[&resume[..], &FLEX].concat(), "a contains no run to resume");
 }
