@@ -81,7 +81,7 @@ fn both_networks_are_written_and_what_was_dropped_is_told() {
     assert_eq!(written, "mine.safetensors\nmine-discriminator.safetensors\n");
     for line in [
         "a generator in the layout of vipermu, 23 tensors taken",
-        "dropped, running statistics, which instance norms never use: ",
+        "dropped, running statistics, which instance norms do not use: ",
         "dropped, second names of the same tensors: ",
         "a discriminator in the layout of the released code, 14 tensors taken",
     ] {
