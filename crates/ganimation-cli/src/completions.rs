@@ -1,11 +1,11 @@
-//! `ganimation completions`: what a shell has to know to complete command lines.
+//! `ganimation completions`: shell completions for command lines.
 
 use clap::Args;
 use clap_complete::{Shell, generate};
 
-use crate::error::{Error, Result};
 use super::description;
 use super::output::say_bytes;
+use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
   ganimation completions bash > ~/.local/share/bash-completion/completions/ganimation

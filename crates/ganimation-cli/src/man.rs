@@ -1,4 +1,4 @@
-//! `ganimation man`: manual pages, made from the same words as `--help`.
+//! `ganimation man`: manual pages, generated from the `--help` texts.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,9 @@ use clap::Args;
 use clap_mangen::Man as Page;
 use ganimation_data::write_whole;
 
-use crate::error::{Error, Result};
 use super::description;
 use super::output::{say, say_bytes};
+use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
   Read it:
@@ -29,7 +29,7 @@ pub(super) struct Man {
 impl Man {
     pub(super) fn run(self) -> Result<()> {
         let mut program = description();
-        program.build(); // fills in the names of commands
+        program.build(); // sets the names of commands
         let Some(folder) = self.folder else {
             return say_bytes(&page(program)?);
         };

@@ -6,9 +6,9 @@ use clap::Args;
 use ganimation::{ActionUnit, unit_sheet};
 use ganimation_data::save_image;
 
-use crate::error::Result;
 use super::inputs::{Networks, PICTURES, Photo, check_outputs};
 use super::output::say;
+use crate::error::Result;
 
 const EXAMPLES: &str = "Examples:
   What these weights can do to a face, all 17 action units:
@@ -24,7 +24,7 @@ pub(super) struct Sheet {
     #[command(flatten)]
     photo: Photo,
 
-    /// Action unit by number or name; all of them if not said; may be repeated
+    /// Action unit by number or name; all by default; may be repeated
     #[arg(long, value_name = "UNIT", value_parser = unit)]
     au: Vec<ActionUnit>,
 
@@ -41,7 +41,7 @@ pub(super) struct Sheet {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Make a photo with a longer side than this smaller first, in pixels
+    /// Reduce the photo so that its longer side is at most this, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 800, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: u32,
 

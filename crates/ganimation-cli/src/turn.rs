@@ -1,4 +1,4 @@
-//! Photos whose faces lie on their side or upside down.
+//! Photos with faces that are rotated by 90 or 180 degrees.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,17 +7,17 @@ use ganimation_data::FaceBox;
 use image::RgbImage;
 use image::imageops::{rotate90, rotate180, rotate270};
 
-/// How a photo has to be turned so that its faces are upright.
+/// The rotation of a photo that makes its faces upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Not at all.
+    /// No rotation.
     #[default]
     None,
-    /// A quarter clockwise.
+    /// 90 degrees clockwise.
     Clockwise,
-    /// A half.
+    /// 180 degrees.
     Half,
-    /// A quarter anticlockwise.
+    /// 90 degrees anticlockwise.
     Anticlockwise,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Turn {
 }
 
 impl Turn {
-    /// Those that change something.
+    /// All rotations that change the photo.
     pub(super) const ALL: [Self; 3] = [Self::Clockwise, Self::Anticlockwise, Self::Half];
 
     /// The photo with upright faces.
@@ -45,7 +45,7 @@ impl Turn {
         }
     }
 
-    /// The photo as it was.
+    /// The photo in its original orientation.
     pub(super) fn back(self, photo: RgbImage) -> RgbImage {
         match self {
             Self::None => photo,
@@ -55,7 +55,7 @@ impl Turn {
         }
     }
 
-    /// As [`Turn::back`], without a copy where nothing was turned.
+    /// Like [`Turn::back`], but without a copy if there is no rotation.
     pub(super) fn restored(self, photo: &RgbImage) -> Cow<'_, RgbImage> {
         match self {
             Self::None => Cow::Borrowed(photo),
@@ -63,7 +63,7 @@ impl Turn {
         }
     }
 
-    /// Where a face of the upright photo, of that width and height, is in the photo as it was.
+    /// Converts a face box in the upright photo, with the given width and height, to the original photo.
     pub(super) fn back_box(self, face: FaceBox, (width, height): (u32, u32)) -> FaceBox {
         let from_end = |length: u32, start: i32| {
             let end = i64::from(length) - i64::from(start) - i64::from(face.size);

@@ -1,4 +1,4 @@
-//! Mistakes at the command line: one clear line and a hint, exit code 2, nothing written.
+//! Mistakes on the command line: one clear error line and a hint, exit code 2, no files written.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -44,7 +44,7 @@ impl Desk {
             .unwrap()
     }
 
-    /// Runs a command line that cannot work and checks how the failure is told.
+    /// Runs an invalid command line and checks the error report.
     #[track_caller]
     fn refuses(&self, arguments: &[&str], expected: &str) {
         let before = self.files();

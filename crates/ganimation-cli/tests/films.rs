@@ -1,4 +1,4 @@
-//! `animate` on real portraits, from the command line to every kind of film.
+//! Tests of `animate` with real portraits, for every kind of film.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 

@@ -1,4 +1,4 @@
-// Everything that goes to the server and comes back.
+// All requests to the server, and their answers.
 
 /** A refusal in the server's words: what went wrong, and what helps. */
 export class Refusal extends Error {
@@ -10,7 +10,7 @@ export class Refusal extends Error {
 }
 
 async function ask(path, options) {
-  // The header makes other sites' pages ask for leave first, which the server never gives.
+  // Because of this header, pages of other sites need the server's permission, which it never gives.
   const headers = { "X-Ganimation": "page", ...options.headers };
   let response;
   try {
