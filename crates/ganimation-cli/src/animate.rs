@@ -3,18 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use ganimation::{
-    Animator, Driver, DriverOptions, Ease, Expression, FacePhoto, Frame, FrameRate, Neutral, Timeline,
-    clipped, contact_sheet, follow,
-};
+use ganimation::{Animator, Driver, DriverOptions, Ease, Expression, FacePhoto, Frame, FrameRate, Neutral, Timeline, clipped, contact_sheet, follow};
 use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
 
+use crate::error::{Error, LibraryError, Result};
 use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
 use super::output::{note, say};
 use super::progress;
 use super::turn::Turn;
 use super::wanted::{Wanted, shown_by};
-use crate::error::{Error, LibraryError, Result};
 
 /// Columns of a contact sheet, beside the input.
 const STEPS: usize = 6;
@@ -233,9 +230,7 @@ impl Animate {
             match shown_by(animator, path, self.wanted.like_crop) {
                 #[allow(clippy::cast_possible_truncation, reason = "seconds of a film fit f32")]
                 Ok(intensities) => shown.push(((f64::from(frame) / rate.fps()) as f32, intensities)),
-                Err(error @ Error::Library(LibraryError::InFile { .. })) => {
-                    bar.suspend(|| note(format_args!("left out: {error}")))
-                }
+                Err(error @ Error::Library(LibraryError::InFile { .. })) => bar.suspend(|| note(format_args!("left out: {error}"))),
                 Err(error) => return Err(error),
             }
             bar.inc(1);

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use ganimation_data::save_image;
 
+use crate::error::Result;
 use super::inputs::{Networks, Opened, PICTURES, Photo, check_outputs};
 use super::output::{note, say};
 use super::wanted::Wanted;
-use crate::error::Result;
 
 const EXAMPLES: &str = "Examples:
   A smile, and one only a little stronger than the photo's own:

@@ -9,10 +9,10 @@ use ganimation_model::AuReader;
 use ganimation_model::weights::load_au_reader;
 use ganimation_train::evaluate::{Extent, PhotoScore, PhotosScore, Scorecard, Trial, evaluate};
 
+use crate::error::{Error, LibraryError, Result};
 use super::inputs::{Network, photos_in};
 use super::output::{note, say};
 use super::progress::bar;
-use crate::error::{Error, LibraryError, Result};
 
 const EXAMPLES: &str = "Examples:
   Score a run, then open scorecard/index.html:
@@ -153,9 +153,7 @@ fn score_photos(folder: &Path, animator: &Animator) -> Result<PhotosScore> {
                     Ok::<_, Error>(animator.edit(&photo, &expression).photo)
                 })?);
             }
-            Err(error @ LibraryError::InFile { .. }) => {
-                bar.suspend(|| note(format_args!("skipped: {error}")))
-            }
+            Err(error @ LibraryError::InFile { .. }) => bar.suspend(|| note(format_args!("skipped: {error}"))),
             Err(error) => return Err(error.into()),
         }
         bar.inc(1);

@@ -55,9 +55,11 @@ impl Error {
 pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
     use ganimation::Error as Library;
     let hint = match error {
-        Library::UnknownDevice { .. } => "accepted: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray; \
+        Library::UnknownDevice { .. } => {
+            "accepted: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray; \
              `ganimation devices` lists those present"
-            .to_owned(),
+                .to_owned()
+        }
         Library::DeviceCompiledOut { backend } => format!("build with `--features {backend}`"),
         Library::DeviceAbsent {
             backend, present: 0, ..
@@ -79,7 +81,8 @@ pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
             format!("use one of: {}", Emotion::ALL.map(Emotion::name).join(", "))
         }
         Library::EmotionCommand { .. } => {
-            "write EMOTION, EMOTION=STRENGTH as in happy=0.8, or EMOTION=FROM..TO as in happy=0..1".to_owned()
+            "write EMOTION, EMOTION=STRENGTH as in happy=0.8, or EMOTION=FROM..TO as in happy=0..1"
+                .to_owned()
         }
         Library::Strength { .. } => "strengths are shares: 0.5 is half of the full expression".to_owned(),
         Library::UnknownEase { .. } => format!("use one of: {}", Ease::ALL.map(Ease::name).join(", ")),
@@ -292,9 +295,6 @@ mod tests {
         let error = LibraryError::DeviceCompiledOut {
             backend: Backend::Cuda,
         };
-        assert_eq!(
-            of_library(&error).as_deref(),
-            Some("build with `--features cuda`")
-        );
+        assert_eq!(of_library(&error).as_deref(), Some("build with `--features cuda`"));
     }
 }

@@ -9,9 +9,9 @@ use ganimation::{Animator, CropMode, FaceChoice, FacePhoto, PhotoOptions};
 use ganimation_data::picture::Source;
 use ganimation_data::{PhotoFile, read_photo};
 
+use crate::error::{Error, LibraryError, Result};
 use super::output::note;
 use super::turn::Turn;
-use crate::error::{Error, LibraryError, Result};
 
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];

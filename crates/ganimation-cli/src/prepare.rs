@@ -13,10 +13,10 @@ use ganimation_model::AuReader;
 use ganimation_model::weights::load_au_reader;
 use image::RgbImage;
 
+use crate::error::{Error, LibraryError, Result};
 use super::output::{note, say};
 use super::progress::bar;
 use super::train::stop_on_interrupt;
-use crate::error::{Error, LibraryError, Result};
 
 const EXAMPLES: &str = "Examples:
   Photos, and the tables that OpenFace's FaceLandmarkImg wrote for them (photos/me.jpg, processed/me.csv):

@@ -7,9 +7,9 @@ use ganimation::{ActionUnit, FaceBox, PhotoFace, overlay};
 use ganimation_data::save_image;
 use serde_json::{Map, Value, json};
 
+use crate::error::{Error, Result};
 use super::inputs::{Faces, Networks, Opened, PICTURES, check_outputs, open};
 use super::output::{note, say};
-use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
   A table, for people:

@@ -15,8 +15,8 @@ use ganimation_data::{Dataset, Split};
 use ganimation_train::{Limits, Outcome, Run};
 use indicatif::ProgressBar;
 
-use super::output::{note, say};
 use crate::error::{Error, LibraryError, Result};
+use super::output::{note, say};
 use display::Display;
 use settings::Settings;
 
