@@ -3,9 +3,9 @@
 use clap::Args;
 use clap_complete::{Shell, generate};
 
+use crate::error::{Error, Result};
 use super::description;
 use super::output::say_bytes;
-use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
   ganimation completions bash > ~/.local/share/bash-completion/completions/ganimation

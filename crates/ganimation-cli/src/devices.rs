@@ -3,8 +3,8 @@
 use clap::Args;
 use ganimation::device::{self, Backend};
 
-use super::output::say;
 use crate::error::Result;
+use super::output::say;
 
 /// List the available devices of this build
 ///

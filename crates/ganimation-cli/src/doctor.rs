@@ -7,10 +7,10 @@ use ganimation_data::doctor::{Examination, Report, draw, examine};
 use ganimation_data::{available_workers, save_image};
 use ganimation_train::TrainConfig;
 
+use crate::error::{Error, Result};
 use super::inputs::{PICTURES, check_outputs};
 use super::output::say;
 use super::progress::bar;
-use crate::error::{Error, Result};
 
 /// Bars of a histogram in text.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

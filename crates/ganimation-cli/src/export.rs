@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
 use ganimation_model::weights::{FloatFormat, load_generator, save_generator};
 
+use crate::error::Result;
 use super::inputs::check_outputs;
 use super::output::say;
-use crate::error::Result;
 
 /// Supported weights formats.
 pub(super) const WEIGHTS: &[&str] = &["safetensors"];

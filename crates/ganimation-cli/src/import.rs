@@ -8,10 +8,10 @@ use ganimation::device::{self, DeviceChoice};
 use ganimation_model::import::{Imported, Network, import_under};
 use ganimation_model::weights::{FloatFormat, save_discriminator, save_generator};
 
+use crate::error::{Error, Result};
 use super::export::WEIGHTS;
 use super::inputs::check_outputs;
 use super::output::{note, say};
-use crate::error::{Error, Result};
 
 /// Number of dropped tensors to print without `--list`.
 const SHOWN: usize = 4;

@@ -6,9 +6,9 @@ use clap::Args;
 use clap_mangen::Man as Page;
 use ganimation_data::write_whole;
 
+use crate::error::{Error, Result};
 use super::description;
 use super::output::{say, say_bytes};
-use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
   Read it:

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::error::{Error, Result};
 
+
 /// Writes a line of the result. A closed pipe, as in `ganimation devices | head -1`, is not an error.
 pub(super) fn say(line: impl Display) -> Result<()> {
     match writeln!(io::stdout().lock(), "{line}") {

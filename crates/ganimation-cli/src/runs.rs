@@ -6,10 +6,10 @@ use clap::Args;
 use ganimation_data::write_whole;
 use ganimation_train::{History, run_folders};
 
+use crate::error::Result;
 use super::inputs::check_outputs;
 use super::output::{note, say};
 use super::train::run_name;
-use crate::error::Result;
 
 /// List runs and compare them
 ///

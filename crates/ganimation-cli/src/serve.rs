@@ -17,9 +17,9 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::error::{Error, Result};
 use super::inputs::Networks;
 use super::output::{note, say};
-use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
   The page at http://127.0.0.1:7860, shown in the browser:

@@ -6,9 +6,9 @@ use clap::Args;
 use ganimation::{ActionUnit, unit_sheet};
 use ganimation_data::save_image;
 
+use crate::error::Result;
 use super::inputs::{Networks, PICTURES, Photo, check_outputs};
 use super::output::say;
-use crate::error::Result;
 
 const EXAMPLES: &str = "Examples:
   What these weights can do to a face, all 17 action units:

@@ -11,11 +11,11 @@ use ganimation_model::weights::{FloatFormat, Metadata, save_reader};
 use ganimation_model::{Orders, READER_SIZE};
 use ganimation_train::{ReaderScore, ReaderTraining, train_reader};
 
+use crate::error::Result;
 use super::inputs::check_outputs;
 use super::output::{note, say};
 use super::progress::bar;
 use super::train::stop_on_interrupt;
-use crate::error::Result;
 
 /// Supported weights formats.
 const WEIGHTS: &[&str] = &["safetensors"];

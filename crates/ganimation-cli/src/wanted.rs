@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ganimation::{Animator, AuCommand, EmotionCommand, Expression, FaceChoice, Intensities, PhotoOptions};
 
-use super::inputs::{Crop, open};
 use crate::error::{Error, LibraryError, Result};
+use super::inputs::{Crop, open};
 
 /// The target expression. Each command declares which options it requires.
 #[derive(Debug, Args)]
