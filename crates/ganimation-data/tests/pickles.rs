@@ -1,4 +1,4 @@
-//! Every dialect of pickled labels that Python and NumPy have written is read to the same numbers.
+//! Checks that all variants of pickled labels from Python and NumPy give the same numbers.
 
 use std::path::Path;
 
