@@ -121,14 +121,14 @@ pub enum Preset {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossWeights {
-    /// Weight of the action-unit error in both networks (lambda_y in the paper).
+    /// Weight of the action-unit error in both networks (`lambda_y` in the paper).
     pub aus: f64,
     /// Measure of that error.
     pub au_term: AuTerm,
     /// Factor of each action unit's squared error in both networks, in label order. Empty means 1 for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub au_factors: Vec<f64>,
-    /// Weight of the gradient penalty (lambda_gp).
+    /// Weight of the gradient penalty (`lambda_gp`).
     pub penalty: f64,
     /// Weight of the cycle error.
     pub cycle: f64,

@@ -10,7 +10,7 @@ const SMALLEST_SQUARED_NORM: f64 = 1e-24;
 /// `mean over the batch of (‖∇D(x̂)‖₂ - 1)²` with `x̂ = α·real + (1-α)·fake` (paper, eq. 1; Gulrajani et al. 2017).
 ///
 /// `D` is the critic score summed over positions. The result is differentiable in the discriminator's weights, through
-/// its [explicit input gradient](Discriminator::input_gradient). The weight lambda_gp = 10 is not included.
+/// its [explicit input gradient](Discriminator::input_gradient). The weight `lambda_gp` = 10 is not included.
 ///
 /// # Shapes
 /// - `real`, `fake`: `[batch, 3, height, width]`; they get no gradients

@@ -96,7 +96,7 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Critic steps of the whole run; 30 epochs of the dataset when absent.
     pub steps: Option<u64>,
-    /// Critic steps per generator step (the paper's n_critic).
+    /// Critic steps per generator step (the paper's `n_critic`).
     pub generator_every: u64,
     /// Mirror half of the faces.
     pub flip: bool,

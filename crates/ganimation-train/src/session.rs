@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// One critic step and, every n_critic steps, one generator step. Returns false if there are no more batches.
+    /// One critic step and, every `n_critic` steps, one generator step. Returns false if there are no more batches.
     fn step(&mut self) -> Result<bool> {
         let batch = match self.loader.next() {
             Some(Ok(batch)) => batch,

@@ -26,7 +26,7 @@ pub enum Training {
 /// The measurements of one step.
 #[expect(clippy::large_enum_variant, reason = "one per step, consumed immediately")]
 pub(crate) enum StepReport {
-    /// A critic step and, every n_critic steps, a generator step.
+    /// A critic step and, every `n_critic` steps, a generator step.
     Paper(CriticReport, Option<GeneratorReport>),
     Motion(MotionReport),
 }

@@ -51,7 +51,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     critic_channels: Option<usize>,
 
-    /// Critic steps per generator step (n_critic) [default: 5]
+    /// Critic steps per generator step (`n_critic`) [default: 5]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     generator_every: Option<u64>,
 
@@ -67,7 +67,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     cycle_weight: Option<f64>,
 
-    /// Weight of the gradient penalty (lambda_gp) [default: 10]
+    /// Weight of the gradient penalty (`lambda_gp`) [default: 10]
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     penalty_weight: Option<f64>,
 

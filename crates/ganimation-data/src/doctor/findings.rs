@@ -184,8 +184,7 @@ fn landmarks(report: &Report, add: &mut dyn FnMut(Severity, String)) {
     if landmarks.known == 0 {
         add(
             Severity::Note,
-            "no face has landmarks (landmarks.csv); the motion network needs them for training"
-                .to_owned(),
+            "no face has landmarks (landmarks.csv); the motion network needs them for training".to_owned(),
         );
     } else if landmarks.known < faces {
         add(

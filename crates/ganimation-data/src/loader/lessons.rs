@@ -65,7 +65,7 @@ const ATTEMPTS: u64 = 100;
 
 /// A face with landmarks.
 struct Known {
-/// Its index among all faces.
+    /// Its index among all faces.
     face: usize,
     aus: [f32; AU_COUNT],
     landmarks: Landmarks,
