@@ -1,15 +1,15 @@
-//! Instance normalisation, with and without the ReLU that follows it.
+//! Instance normalisation, with or without a following ReLU.
 
 use burn::tensor::{Tensor, activation::relu, module::batch_norm_train};
 
 /// Normalises each plane of each image to mean 0 and variance 1, then scales and shifts it.
 ///
-/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, with the biased variance, as PyTorch's
-/// `InstanceNorm2d(affine=True)` does.
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, with the biased variance, like PyTorch's
+/// `InstanceNorm2d(affine=True)`.
 ///
 /// # Shapes
 /// - `x` and the result: `[batch, channels, height, width]`, unbounded
-/// - `weight`, `bias`: `[channels]`, or `[batch, channels]` for a scale and a shift of each image's own
+/// - `weight`, `bias`: `[channels]`, or `[batch, channels]` for a separate scale and shift for each image
 ///
 /// # Panics
 /// If `weight` and `bias` have another rank or size.

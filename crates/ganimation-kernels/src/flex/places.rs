@@ -1,18 +1,18 @@
-//! Where a warp reads: the pixels around every place, and how near they are.
+//! Source positions of a warp: the pixels around every position, and their weights.
 
 use pulp::{Simd, WithSimd};
 
 use super::{conv::nearest, simd::vectorize};
 
-/// Along one axis, the two pixels that a place lies between.
+/// The two pixels around a position along one axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Between {
     pub(super) first: usize,
     /// The one after the first, or the first again at the border.
     pub(super) second: usize,
-    /// How far the place is from the first to the second, in `[0, 1)`; NaN where the field is.
+    /// The position between the first and the second, in `[0, 1)`; NaN if the field is NaN.
     pub(super) share: f32,
-    /// Pixels that the place moves for a field of 1: 0 beyond the border.
+    /// Derivative of the position, in pixels, with respect to the field; 0 beyond the border.
     pub(super) pace: f32,
 }
 
@@ -20,7 +20,7 @@ impl Between {
     /// The gradient of the field from that of the place.
     #[inline(always)]
     pub(super) fn field_slope(self, slope: f32) -> f32 {
-        // Not a product where the pace is 0: the slope may be NaN or infinite.
+        // No product if the pace is 0, because the slope can be NaN or infinite.
         if self.pace == 0.0 { 0.0 } else { self.pace * slope }
     }
 }
