@@ -1,4 +1,5 @@
-//! Tables of OpenFace, of labels and of landmarks: no input panics, and what is read survives writing.
+//! Tables of OpenFace, labels and landmarks: no input causes a panic, and data does not change when it is written and
+//! read again.
 #![no_main]
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Pickles of labels and of weights: no input panics or takes memory beyond its bound, and labels survive writing.
+//! Pickles of labels and weights: no input causes a panic or exceeds the memory limit, and labels do not change when
+//! they are written and read again.
 #![no_main]
 
 use ganimation_data::pickle::{labels_from_bytes, labels_to_bytes};
