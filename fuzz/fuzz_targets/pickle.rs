@@ -15,6 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(labels) = labels_from_bytes(bytes) else { return };
     let again = labels_from_bytes(&labels_to_bytes(&labels));
     let bits = |values: &Vec<f64>| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
+    let again = again.unwrap_or_else(|error| panic!("the written file cannot be read: {error}"));
     assert!(labels.iter().eq(again.iter()) || labels.values().map(bits).eq(again.values().map(bits)));
 });

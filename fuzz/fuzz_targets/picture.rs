@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     // Small, so that the fuzzer spends its time on headers and codes, and not on pixels.
     let whole = whole_from_bytes(path, bytes, 1);
     let Ok(photo) = photo_from_bytes(path, bytes, 1) else {
-        assert!(whole.is_err(), "a sound picture is no photo");
+        assert!(whole.is_err(), "a valid picture is not a photo");
         return;
     };
     assert!(whole.is_err() || whole.is_ok_and(|whole| whole == photo));

@@ -16,10 +16,10 @@ use super::progress::bar;
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 const EXAMPLES: &str = "Examples:
-  Look at every picture and label, and draw how the action units are spread:
+  Check every picture and label, and draw histograms of the action units:
     ganimation doctor faces --sheet faces.png
 
-  For a script, before a night of training:
+  In a script, before a long training:
     ganimation doctor faces --format json > faces.json && ganimation train --data faces --name night
 
 The exit code is 0 if training would start and end, 1 if not, 2 if the folder cannot be examined at all.";

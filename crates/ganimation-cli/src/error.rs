@@ -44,7 +44,7 @@ pub(crate) enum Error {
     },
 
     /// The extension of an output picture is not a supported format.
-    #[error("cannot tell the format of {} from its extension", path.display())]
+    #[error("cannot determine the format of {} from its extension", path.display())]
     OutputFormat {
         /// The file to be written.
         path: PathBuf,

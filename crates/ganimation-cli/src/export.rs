@@ -14,7 +14,7 @@ use super::output::say;
 pub(super) const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
-  Half the size, for shipping:
+  Half the file size, for distribution:
     ganimation export runs/experiment_1/generator.safetensors --float f16 -o generator.safetensors";
 
 /// Write a generator's weights with another precision or other metadata

@@ -17,17 +17,17 @@ use super::output::{note, say};
 const SHOWN: usize = 4;
 
 const EXAMPLES: &str = "Examples:
-  A generator that the released code trained:
+  A generator trained with the released code:
     ganimation import net_epoch_30_id_G.pth -o mine.safetensors
     ganimation edit me.jpg --weights mine.safetensors --au 12=3 -o smiling.png
 
-  Both networks: mine.safetensors and mine-discriminator.safetensors are written:
+  Both networks; this writes mine.safetensors and mine-discriminator.safetensors:
     ganimation import net_epoch_30_id_G.pth net_epoch_30_id_D.pth -o mine.safetensors
 
-  The moving average of a checkpoint that holds both:
+  The EMA (moving average) in a checkpoint with two generators:
     ganimation import checkpoint.pth --key G_ema -o mine.safetensors
 
-  Known are the layouts of the released code, of ganimation_replicate and of vipermu, as zip archives and older streams,
+  Supported layouts: the released code, ganimation_replicate and vipermu, in zip archives and older streams,
   alone or in a checkpoint. Nothing in a file is executed.";
 
 /// Import weights from PyTorch

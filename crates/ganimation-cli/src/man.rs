@@ -14,7 +14,7 @@ const EXAMPLES: &str = "Examples:
   Read it:
     ganimation man | man -l -
 
-  Keep a page for each command, for `man ganimation-edit`:
+  Write a page for each command, for `man ganimation-edit`:
     ganimation man --folder ~/.local/share/man/man1";
 
 /// Write the manual page to the standard output, or all pages to a folder

@@ -22,16 +22,16 @@ use super::inputs::Networks;
 use super::output::{note, say};
 
 const EXAMPLES: &str = "Examples:
-  The page at http://127.0.0.1:7860, shown in the browser:
+  Serve the page at http://127.0.0.1:7860 and open it in the browser:
     ganimation serve --open
 
-  At any port that is free, with weights of your own:
+  Use any free port, and your own weights:
     ganimation serve --port 0 --weights runs/experiment_1/generator.safetensors
 
-  For the other machines of a network that you trust, as there is no password:
+  Allow other machines of a trusted network (there is no password):
     ganimation serve --host 0.0.0.0 --allow-host my-computer.local
 
-  Behind a proxy that asks for a password and speaks HTTPS:
+  Behind an HTTPS proxy with a password:
     ganimation serve --allow-host faces.example.org";
 
 /// Serve a local page with sliders that move the face in a photo

@@ -11,10 +11,10 @@ use super::inputs::{Networks, PICTURES, Photo, check_outputs};
 use super::output::say;
 
 const EXAMPLES: &str = "Examples:
-  What these weights can do to a face, all 17 action units:
+  All 17 action units with the bundled weights:
     ganimation sheet me.jpg -o units.png
 
-  Two of them, in small steps:
+  Two action units, in small steps:
     ganimation sheet me.jpg --au 12 --au brow-lowerer --intensities 0,0.5,1,1.5,2,2.5,3 -o two.png";
 
 /// Make a picture with a row for each action unit and a column for each intensity

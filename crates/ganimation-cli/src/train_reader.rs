@@ -21,7 +21,7 @@ use super::train::stop_on_interrupt;
 const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
-  Train a reader and see how well it reads the test faces:
+  Train an AU regressor and print its accuracy on the test faces:
     ganimation train-reader --data faces -o reader.safetensors
 
 The reader judges generators (`ganimation evaluate --reader`) and reads photos (`ganimation read --reader`). Ctrl-C ends the

@@ -159,11 +159,11 @@ fn a_device_that_is_unknown_absent_or_compiled_out() {
 fn an_output_that_cannot_be_written_is_refused_before_the_work() {
     let desk = Desk::new();
     let to = |output| ["edit", HOPPER, "--au", "12=3", "-o", output];
-    desk.refuses(&to("out.tiff"), "cannot tell the format of out.tiff");
+    desk.refuses(&to("out.tiff"), "cannot determine the format of out.tiff");
     desk.refuses(&to("nowhere/out.png"), "there is no folder nowhere");
     desk.refuses(
         &["animate", HOPPER, "--au", "12=0..3", "-o", "out.avi"],
-        "cannot tell the format of out.avi",
+        "cannot determine the format of out.avi",
     );
 }
 

@@ -169,7 +169,7 @@ fn a_driven_film_is_as_long_as_its_table() {
     }
 }
 
-/// A table of OpenFace with so many rows of a face, and for each its time and smile.
+/// A table of OpenFace with the given number of rows of a face, each with its time and smile.
 fn drive(rows: usize, face: usize, at: impl Fn(usize) -> (f64, f64)) -> String {
     let columns = ActionUnit::ALL.map(|unit| format!("{unit}_r")).join(",");
     let row = |index: usize| {

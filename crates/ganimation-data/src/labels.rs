@@ -14,7 +14,7 @@ const ACCEPTED: [&str; 3] = ["aus_openface.pkl", "aus_openface.csv", "labels.csv
 /// Finds and reads the labels of a dataset folder. Also returns the file's path.
 ///
 /// # Errors
-/// [`Error::NoLabels`] if there is no labels file; otherwise as [`pickle::read_labels`] and
+/// [`Error::NoLabels`] if there is no labels file; otherwise see [`pickle::read_labels`] and
 /// [`read_table`].
 pub fn read_folder(dir: &Path) -> Result<(PathBuf, Labels)> {
     let candidates = ACCEPTED.map(|name| dir.join(name));
@@ -40,7 +40,7 @@ pub fn read_folder(dir: &Path) -> Result<(PathBuf, Labels)> {
 /// read as NaN, which [`Dataset`](crate::Dataset) reports.
 ///
 /// # Errors
-/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; otherwise as [`table_from_bytes`].
+/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; otherwise see [`table_from_bytes`].
 pub fn read_table(path: &Path) -> Result<Labels> {
     table_from_bytes(path, &read_bounded(path, MAX_FILE_BYTES)?)
 }

@@ -24,9 +24,9 @@ const SHORTEST_FRAME: u64 = 2;
 ///
 /// All frames share one palette and nothing is dithered: a pixel that does not change between two
 /// frames keeps its exact colour. After the first frame only the rectangle that changes is stored. The
-/// file appears under its name only once it is complete. Delays are hundredths of a second, so those of
-/// neighbours may differ by one, and the film is as long as its frames are together. Of frames shorter than
-/// two hundredths, as many are left out as it takes.
+/// file is written atomically. Delays are in hundredths of a second. The delays of neighbouring frames can differ by
+/// one, so that the film has the correct length. If frames are shorter than two hundredths, some frames are
+/// skipped.
 ///
 /// # Errors
 /// [`Error::Write`] if the file cannot be written, also if a side is over 65,535 pixels.
@@ -53,7 +53,7 @@ pub fn write_gif(
 /// If a side is over 65,535 pixels.
 ///
 /// # Panics
-/// As [`write_gif`].
+/// See [`write_gif`].
 pub fn gif_bytes(frames: &[RgbImage], frame_time: Duration, plays: u16) -> io::Result<Vec<u8>> {
     encode(frames, frame_time, plays).map_err(|error| match error {
         EncodingError::Io(error) => error,

@@ -98,7 +98,7 @@ impl WithSimd for Locate<'_> {
         let pixels = pixels.iter().zip(self.motion);
         let pairs = first.iter_mut().zip(second);
         let shares = share.iter_mut().zip(pace);
-        // Plain loops, which the compiler turns into vectors of the instructions at hand.
+        // Plain loops, which the compiler can vectorise with the available instructions.
         for (((pixel, motion), (first, second)), (share, pace)) in pixels.zip(pairs).zip(shares) {
             let place = pixel + scale * motion;
             let inside = place.clamp(0.0, end); // NaN stays NaN
@@ -147,7 +147,7 @@ impl Places {
         both.map(|(across, down)| [across, down])
     }
 
-    /// The first and the last row that are read; the first is beyond the last if there are no pixels.
+    /// The first and the last row that are read. If there are no pixels, the first is after the last.
     pub(super) fn rows(&self) -> [usize; 2] {
         let start = [self.down.size, 0];
         self.down.iter().fold(start, |[low, high], down| {

@@ -205,7 +205,7 @@ mod tests {
         assert!((0.25..0.6).contains(&found), "{found}");
         let mut barely = before.clone();
         barely.pixels_mut().for_each(|pixel| pixel.0[0] += 2);
-        assert_eq!(kept_detail(&before, &barely), 1.0, "two levels are no edit");
+        assert_eq!(kept_detail(&before, &barely), 1.0, "two levels are not an edit");
     }
 
     #[test]

@@ -43,7 +43,7 @@ def main():
     try:
         turn = prepare(options)
         turn()  # compiles, tunes and allocates
-    except Exception as error:  # noqa: BLE001: whatever it is, the comparison goes on and tells why
+    except Exception as error:  # noqa: BLE001: for any error, the comparison continues and prints the reason
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return print("skip", reason[0][:200], flush=True)
     print("ready", flush=True)

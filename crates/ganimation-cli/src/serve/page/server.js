@@ -59,10 +59,10 @@ export async function edit(wanted, signal) {
 /** The whole photo, edited in full resolution. */
 export const save = async (wanted) => (await postJson("api/save", wanted)).blob();
 
-/** A GIF from what the photo shows to what is wanted, and back. */
+/** A GIF from the photo's expression to the target expression, and back. */
 export const film = async (wanted) => (await postJson("api/film", wanted)).blob();
 
-/** Milliseconds after which an answer is no longer waited for if a newer request is there. */
+/** Milliseconds to wait for an answer if there is a newer request. */
 const PATIENCE = 500;
 
 /**

@@ -104,7 +104,7 @@ impl<W> Inputs<'_, W> {
     }
 }
 
-/// `A y A^T` of some tiles of the gradients of outputs: what [`Outputs`] does, turned round.
+/// `A y A^T` of some tiles of the gradients of outputs: the adjoint of [`Outputs`].
 pub(super) struct OutputGradients<'a, W> {
     pub(super) algorithm: PhantomData<W>,
     pub(super) images: &'a Images,
