@@ -80,7 +80,7 @@ impl History {
                 config.generator_every
             ),
             Network::Motion => format!(
-                "steps {sizes} · {} taught at rate {rate}, then {}",
+                "steps {sizes} · {} with landmarks at rate {rate}, then {}",
                 config.motion.taught_steps, config.motion.matched.adam.rate
             ),
         }
