@@ -128,7 +128,7 @@ fn a_video_is_tagged_and_an_absent_encoder_is_known_before_the_work() {
     );
 }
 
-/// How long a GIF is played, in hundredths of a second, and its frames.
+/// The duration of a GIF, in hundredths of a second, and its frames.
 fn played(path: &std::path::Path) -> (u32, usize) {
     let mut reader = gif::DecodeOptions::new()
         .read_info(fs::File::open(path).unwrap())

@@ -19,7 +19,7 @@ fn expected() -> Labels {
     labels.map(|(id, label)| (id.to_owned(), label)).into()
 }
 
-/// How the files were made: `tests/data/README.md`.
+/// `tests/data/README.md` describes how the files were made.
 #[test]
 fn all_dialects_hold_the_same_labels() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");

@@ -40,7 +40,7 @@ pub fn warp(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
 
 fn composite(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
     let [batch, _, height, width] = x.dims();
-    // Where the pixels' centres are: -1 and 1 are the picture's edges.
+    // The positions of the pixels' centres: -1 and 1 are the picture's edges.
     let centers = |size: usize| {
         let pixels = Tensor::<1, Int>::arange(0..size as i64, &x.device()).float();
         (pixels.cast(x.dtype()) * 2.0 + 1.0) / size as f64 - 1.0

@@ -24,7 +24,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A weights file could not be written.
@@ -32,7 +32,7 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A file that is too large for weights.
@@ -50,7 +50,7 @@ pub enum Error {
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong with them.
+        /// The problem.
         source: Box<Error>,
     },
     /// The bytes are not a safetensors file.
@@ -122,7 +122,7 @@ pub enum Error {
     Torch {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: TorchProblem,
     },
     /// A file's tensors are views with more elements than the file stores.
@@ -178,7 +178,7 @@ pub enum Error {
         kind: &'static str,
         /// The layout.
         layout: Layout,
-        /// What is wrong with it, by the released network's names.
+        /// The problem, with the released network's names.
         source: Box<Error>,
     },
 }

@@ -55,7 +55,7 @@ pub enum PickleProblem {
     Unexpected {
         /// The expected type.
         expected: &'static str,
-        /// What is there.
+        /// The found type.
         found: &'static str,
     },
     /// A label is not a list of numbers.
@@ -63,7 +63,7 @@ pub enum PickleProblem {
     NotALabel {
         /// The label's id.
         id: String,
-        /// What is there.
+        /// The found type.
         found: String,
     },
     /// Text or a number cannot be parsed.

@@ -37,7 +37,7 @@ pub enum Error {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A file of the run has invalid content.
@@ -45,7 +45,7 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
     /// A loss became NaN or infinite.
@@ -63,7 +63,7 @@ pub enum Error {
     Begin {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: ganimation_model::Error,
     },
     /// A weight of a network became NaN or infinite.
@@ -82,13 +82,13 @@ pub enum Error {
     Assignment {
         /// The given text.
         found: String,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
     /// Settings that do not exist or have the wrong type.
     #[error("cannot use the settings: {reason}")]
     Settings {
-        /// What is wrong with them.
+        /// The problem.
         reason: String,
     },
     /// A setting that cannot change after the start of a run.

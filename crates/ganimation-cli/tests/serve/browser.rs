@@ -122,7 +122,7 @@ fn the_page_is_for_everybody() {
         "{labels:?}"
     );
 
-    // Dark as the system is, light when asked to be, and so again after a reload.
+    // Dark like the system, then light after a click, and still light after a reload.
     let paper = || browser.get("getComputedStyle(document.body).backgroundColor");
     let dark = paper();
     browser.click("#moods button");

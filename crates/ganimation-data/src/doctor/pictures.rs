@@ -21,7 +21,7 @@ const GREY_LEVELS: u8 = 8;
 pub struct Pictures {
     /// Pictures that could be decoded.
     pub readable: usize,
-    /// Sizes and how many pictures have them, most frequent first.
+    /// Sizes and their numbers of pictures, most frequent first.
     pub sizes: Vec<PictureSize>,
     /// Pictures that cannot be decoded.
     pub unreadable: Vec<Unreadable>,

@@ -21,7 +21,7 @@ use super::{
     winograd::{self, Form},
 };
 
-/// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`, then bias and leaky ReLU if asked for.
+/// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`, then bias and leaky ReLU if requested.
 pub(super) fn forward(
     geometry: &Geometry,
     x: &FlexTensor,

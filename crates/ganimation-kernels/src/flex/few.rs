@@ -81,7 +81,7 @@ pub(super) fn adjoint(geometry: &Geometry, grid: &Images, weight: &[f32]) -> Ima
             }
         }
     }
-    // What every position gives to the image, transposed: `[depth, positions]`.
+    // The contribution of every position to the image, transposed: `[depth, positions]`.
     let mut spread = vec![0.0; depth * positions];
     spread
         .par_chunks_mut(block_depth * positions)

@@ -29,7 +29,7 @@ impl Between {
 #[derive(Debug)]
 struct Along {
     size: usize,
-    /// Where the pixels themselves are.
+    /// The positions of the pixels themselves.
     pixels: Vec<f32>,
     first: Vec<u32>,
     second: Vec<u32>,
@@ -38,7 +38,7 @@ struct Along {
 }
 
 impl Along {
-    /// An axis of `size` pixels, for rows of as many pixels as there are in `pixels`.
+    /// An axis of `size` pixels, for rows with the positions `pixels`.
     fn new(size: usize, pixels: Vec<f32>) -> Self {
         Self {
             size,
@@ -115,7 +115,7 @@ impl WithSimd for Locate<'_> {
     }
 }
 
-/// Where the pixels of a row of a picture are read, across and down.
+/// The source positions of a row's pixels, horizontal and vertical.
 #[derive(Debug)]
 pub(super) struct Places {
     across: Along,

@@ -34,7 +34,7 @@ pub(super) fn panels_length(depth: usize, columns: usize) -> usize {
     columns.div_ceil(WIDTH) * depth * WIDTH
 }
 
-/// Where the elements of a left side lie.
+/// The layout of a left side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// Elements of a row are adjacent, rows `stride` apart.

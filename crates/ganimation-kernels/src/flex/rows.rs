@@ -28,7 +28,7 @@ impl Rows {
         image * self.height + unit * self.unit
     }
 
-    /// Where a unit begins within a piece that begins with the unit `first`.
+    /// The start of a unit within a piece that starts with the unit `first`.
     pub(super) fn start(&self, unit: usize, first: usize) -> usize {
         (self.row(unit) - self.row(first)) * self.row_length
     }

@@ -200,7 +200,7 @@ mod tests {
                 after.put_pixel(x, y, Rgb([140; 3]));
             }
         }
-        // Ten flat rows; the margin adds two on each side, of which the inner ones see the flat rows' edge.
+        // Ten flat rows. The margin adds two rows on each side; the inner ones touch the edge of the flat rows.
         let found = kept_detail(&before, &after);
         assert!((0.25..0.6).contains(&found), "{found}");
         let mut barely = before.clone();

@@ -53,7 +53,7 @@ pub struct Scores {
     pub self_edit: SelfEditScore,
     /// Mean absolute pixel error of faces edited to another face's action units and back, as a fraction of the range.
     pub cycle_error: f64,
-    /// Where a smile is painted.
+    /// Mask coverage of a smile.
     pub attention: AttentionScore,
     /// Changes in regions where nothing should change.
     pub identity: IdentityScore,

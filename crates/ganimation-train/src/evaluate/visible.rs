@@ -121,7 +121,7 @@ pub(super) fn curve_count(faces: usize) -> usize {
     faces * CURVES.len() * usize::from(POINTS)
 }
 
-/// How estimates and pixels follow a target that increases in small steps.
+/// The response of estimates and pixels to a target that increases in small steps.
 pub(super) fn curve(subject: &mut Subject<'_>, faces: &[usize]) -> CurveScore {
     let intensities: Vec<f32> = (0..POINTS).map(|point| STEP * f32::from(point)).collect();
     CurveScore {

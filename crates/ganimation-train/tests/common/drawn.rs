@@ -122,7 +122,7 @@ fn picture(points: &Points, face: usize) -> RgbImage {
     })
 }
 
-/// 110 training faces and ten held-out ones of 64 pixels with labels and, if wanted, landmarks.
+/// 110 training faces and ten held-out faces of 64 pixels, with labels and, if requested, landmarks.
 pub fn drawn_dataset(folder: &Path, landmarks: bool) -> PathBuf {
     let data = folder.join("drawn");
     fs::create_dir_all(data.join("imgs")).unwrap();

@@ -16,7 +16,7 @@ use crate::flex::{
     simd::{load, store},
 };
 
-/// Where a tile lies: the image of the batch, and its row and column among the tiles.
+/// The position of a tile: the image of the batch, and its row and column among the tiles.
 pub(super) type Place = [usize; 3];
 
 /// Offsets of a tile's `N` x `N` pixels from the start of the batch; `None` beyond the image.
@@ -204,7 +204,7 @@ impl<W> Outputs<'_, W> {
     }
 }
 
-/// Makes a vector operation of a struct with a `run`, for both algorithms.
+/// Implements the vector operation for a struct with a `run` method, for both algorithms.
 macro_rules! with_simd {
     ($($name:ident),+) => {$(
         impl WithSimd for $name<'_, super::algorithm::Three> {
