@@ -13,7 +13,7 @@ from torch import nn
 
 FOLDER = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent
 AUS, SIZE, FACES, CHANNELS, BLOCKS = 17, 64, 2, 2, 1
-# Faces of this size are what the generator alone is compared on: no square, and small enough to keep.
+# Faces of this size are used to compare the generator only: not square, and small enough to store.
 HEIGHT, WIDTH = 24, 32
 MAX_MOTION, MAX_SHADING, ORDER_GAIN, MATCH_GAIN, SLOPE = 0.12, 0.2, 2.0, 4.0, 0.05
 # Top, bottom, left, right in eighths of the side.
@@ -243,7 +243,7 @@ def pleased(generator, critic, b, w=MATCHED):
     x, aus, targets = b["images"], b["aus"], b["targets"]
     edit = generator(x, targets - aus)
     score, patches, _ = critic(edit["image"], targets)
-    # Motion and shading alone learn from what is read.
+    # Only motion and shading get gradients from the estimated action units.
     moved = composed(x, edit["attention"].detach(), edit["color"].detach(), edit["motion"], edit["shading"])
     read = critic(moved, targets)[2]
     shown = critic(x, aus)[2].detach()
@@ -252,7 +252,7 @@ def pleased(generator, critic, b, w=MATCHED):
     price = 1 - (1 - w["paint_inside"]) * free
     nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
     back = generator(edit["image"].detach(), aus - targets)
-    # What comes back may be painted where the teacher allows it, and must be right there above all.
+    # In the cycle, painting is allowed where the teacher allows it, and errors there have a higher weight.
     cycle = ((back["image"] - x).abs() * (1 + w["cycle_inside"] * free)).mean()
     cycle = cycle + w["paint"] / w["cycle"] * ((1 - back["attention"]) * price).mean()
     again = generator(led(b), b["pairs/aus"] - b["pairs/led_aus"])
@@ -277,7 +277,7 @@ def gradients(network, loss):
 
 
 def lessons(count, draw, prefix=""):
-    """What a teacher might say; only its numbers matter here."""
+    """Random numbers in place of a teacher's output."""
     field = 0.05 * (2 * draw(count, 2, SIZE // 4, SIZE // 4) - 1)
     blob = lambda: (draw(count, 1, SIZE // 2, SIZE // 2) - 0.7).clamp(min=0) / 0.3
     return {f"{prefix}field": field, f"{prefix}mask": blob(), f"{prefix}seam": blob()}
@@ -294,7 +294,7 @@ def batch(draw):
     pairs = {"pairs/aus": draw(FACES, AUS), "pairs/led_aus": 0.5 * draw(FACES, AUS)}
     lead = {"pairs/lead": 0.05 * (2 * draw(FACES, 2, SIZE // 4, SIZE // 4) - 1)}
     b |= pairs | lead | lessons(FACES, draw, "pairs/")
-    # Half precision keeps the file small; computed is with what it rounds to. It holds bytes exactly.
+    # Half precision keeps the file small. The rounded values are used in the computations. Bytes are represented exactly.
     b = {name: tensor.half() for name, tensor in b.items()}
     stored = {"pixels": pixels[0].half(), "pairs/pixels": pixels[1].half(), **b}
     images = pixels.double() / 127.5 - 1

@@ -197,7 +197,7 @@ def faces(seed):
 
 @torch.no_grad()
 def distance_to_kinks(seed):
-    """Smallest size of what goes into a ReLU or an absolute value in the losses before the first step."""
+    """Smallest magnitude of an input of a ReLU or an absolute value in the losses before the first step."""
     _, real, aus, targets, _ = faces(seed)
     generator, critic = drawn(Generator(), 1), drawn(Critic(), 2)
     sizes = []

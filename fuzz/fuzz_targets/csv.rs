@@ -1,4 +1,5 @@
-//! Tables of OpenFace, of labels and of landmarks: no input panics, and what is read survives writing.
+//! Tables of OpenFace, labels and landmarks: no input causes a panic, and data does not change when it is written and
+//! read again.
 #![no_main]
 
 use std::path::Path;
@@ -16,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(labels) = table_from_bytes(path, bytes) {
         let again = table_from_bytes(path, &table_to_bytes(&labels));
-        let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
+        let again = again.unwrap_or_else(|error| panic!("the written file cannot be read: {error}"));
         assert!(again.keys().eq(labels.keys()), "{labels:?} came back as {again:?}");
     }
     if let Ok(faces) = landmarks::table_from_bytes(path, bytes) {

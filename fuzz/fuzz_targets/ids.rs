@@ -1,4 +1,4 @@
-//! Lists of ids: no input panics, ids are trimmed, not empty and in order.
+//! Lists of ids: no input causes a panic, and ids are trimmed, not empty and in order.
 #![no_main]
 
 use std::path::Path;

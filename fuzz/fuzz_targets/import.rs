@@ -1,4 +1,4 @@
-//! PyTorch's files: no input panics or takes memory beyond its bound, whatever container it looks like.
+//! PyTorch's files: no input causes a panic or exceeds the memory limit, for any container.
 #![no_main]
 
 use std::fs;
@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use ganimation_model::import::import;
 use libfuzzer_sys::fuzz_target;
 
-/// A file of this process alone; the reader wants a path, for real files are large.
+/// A file of this process only. The reader needs a path, because real files are large.
 static FILE: LazyLock<std::path::PathBuf> =
     LazyLock::new(|| std::env::temp_dir().join(format!("ganimation-fuzz-{}.pth", std::process::id())));
 

@@ -1,4 +1,5 @@
-//! Pickles of labels and of weights: no input panics or takes memory beyond its bound, and labels survive writing.
+//! Pickles of labels and weights: no input causes a panic or exceeds the memory limit, and labels do not change when
+//! they are written and read again.
 #![no_main]
 
 use ganimation_data::pickle::{labels_from_bytes, labels_to_bytes};
@@ -14,6 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(labels) = labels_from_bytes(bytes) else { return };
     let again = labels_from_bytes(&labels_to_bytes(&labels));
     let bits = |values: &Vec<f64>| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
+    let again = again.unwrap_or_else(|error| panic!("the written file cannot be read: {error}"));
     assert!(labels.iter().eq(again.iter()) || labels.values().map(bits).eq(again.values().map(bits)));
 });

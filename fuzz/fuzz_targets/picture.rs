@@ -1,5 +1,5 @@
-//! Pictures of every format: no input panics, none is decoded beyond its limit, and what passes the strict reader is the
-//! same to the lenient one.
+//! Pictures of every format: no input causes a panic, the size limit is always applied, and pictures accepted by the
+//! strict reader are the same in the lenient reader.
 #![no_main]
 
 use std::path::Path;
@@ -9,10 +9,10 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let path = Path::new("fuzz.jpg");
-    // Small, so that the fuzzer spends its time on headers and codes, not on filling pixels.
+    // Small, so that the fuzzer spends its time on headers and codes, and not on pixels.
     let whole = whole_from_bytes(path, bytes, 1);
     let Ok(photo) = photo_from_bytes(path, bytes, 1) else {
-        assert!(whole.is_err(), "a sound picture is no photo");
+        assert!(whole.is_err(), "a valid picture is not a photo");
         return;
     };
     assert!(whole.is_err() || whole.is_ok_and(|whole| whole == photo));

@@ -1,4 +1,4 @@
-//! `ganimation completions`: what a shell has to know to complete command lines.
+//! `ganimation completions`: shell completions for command lines.
 
 use clap::Args;
 use clap_complete::{Shell, generate};

@@ -1,4 +1,4 @@
-//! `ganimation devices`: what this build and this machine can compute on.
+//! `ganimation devices`: the devices of this build and this machine.
 
 use clap::Args;
 use ganimation::device::{self, Backend};
@@ -6,9 +6,9 @@ use ganimation::device::{self, Backend};
 use super::output::say;
 use crate::error::Result;
 
-/// List the devices that are compiled in and present
+/// List the available devices of this build
 ///
-/// The first one is what `--device auto` takes.
+/// `--device auto` uses the first one.
 #[derive(Debug, Args)]
 pub(super) struct Devices {}
 

@@ -1,4 +1,4 @@
-//! `ganimation doctor`: whether a dataset is fit to train on, and what is wrong with it.
+//! `ganimation doctor`: checks whether a dataset is suitable for training, and lists its problems.
 
 use std::path::PathBuf;
 
@@ -12,19 +12,19 @@ use super::output::say;
 use super::progress::bar;
 use crate::error::{Error, Result};
 
-/// Heights of the bars of a histogram in text.
+/// Bars of a histogram in text.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 const EXAMPLES: &str = "Examples:
-  Look at every picture and label, and draw how the action units are spread:
+  Check every picture and label, and draw histograms of the action units:
     ganimation doctor faces --sheet faces.png
 
-  For a script, before a night of training:
+  In a script, before a long training:
     ganimation doctor faces --format json > faces.json && ganimation train --data faces --name night
 
 The exit code is 0 if training would start and end, 1 if not, 2 if the folder cannot be examined at all.";
 
-/// Examine a dataset folder: is it fit to train on?
+/// Check whether a dataset folder is suitable for training
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {
@@ -35,29 +35,29 @@ pub(super) struct Doctor {
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
 
-    /// How the report is written
+    /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
-    /// Batch size of the training that is meant
+    /// Batch size of the planned training
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value = "25")]
     batch_size: u32,
 
-    /// Side of the faces in that training, in pixels
+    /// Side of the faces in the planned training, in pixels
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096), default_value = "128")]
     image_size: u32,
 
-    /// Threads that decode pictures; one a core when left out
+    /// Threads that decode pictures; one per core by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
-    /// For programs: everything, with all names
+    /// JSON for programs: the complete report with all names
     Json,
 }
 
@@ -150,7 +150,7 @@ fn tell(report: &Report, asked: &Doctor) -> Result<()> {
     Ok(())
 }
 
-/// What `ganimation train` would do with the dataset.
+/// The planned training on the dataset.
 fn training(report: &Report, asked: &Doctor) -> String {
     let mut config = TrainConfig::new(&report.folder);
     config.batch_size = asked.batch_size as usize;
@@ -171,12 +171,12 @@ fn training(report: &Report, asked: &Doctor) -> String {
     )
 }
 
-/// A histogram in a line; heights go with the square root.
+/// A histogram in one line. Heights are proportional to the square root.
 fn spark(histogram: &[usize]) -> String {
     let most = histogram.iter().copied().max().unwrap_or(0).max(1) as f64;
     let bar = |&count: &usize| {
         let height = (count as f64 / most).sqrt() * (BARS.len() - 1) as f64;
-        // What is not nothing is seen.
+        // Values above zero are always visible.
         #[allow(clippy::cast_possible_truncation, reason = "0 to 8")]
         #[allow(clippy::cast_sign_loss, reason = "0 to 8")]
         let height = height.ceil() as usize;

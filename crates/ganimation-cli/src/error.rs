@@ -1,58 +1,58 @@
-//! What can go wrong between a command and its outputs.
+//! Errors of commands.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// An error of the library, which knows no command line.
+/// An error of the library, which does not depend on the command line.
 pub(crate) use ganimation::Error as LibraryError;
 
 /// Result of a command.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong in a command.
+/// All errors of a command.
 ///
-/// A message is one line and does not repeat its source; [`Error::hint`] says what helps.
+/// A message is one line and does not repeat its source. [`Error::hint`] gives advice.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A movement where only one picture is made.
-    #[error("{what} moves from one value to another, but one picture shows one")]
+    /// A movement, but the command makes only one picture.
+    #[error("{what} moves from one value to another, but a single picture shows only one value")]
     Moving {
         /// The action unit or the emotion.
         what: String,
     },
 
-    /// A folder without photos that show faces.
+    /// A folder without photos of faces.
     #[error("{} holds no photo with a face", path.display())]
     NoFaces {
         /// The folder.
         path: PathBuf,
     },
 
-    /// One picture of many photos.
+    /// An output picture for one photo, but several photos were given.
     #[error("an overlay shows one photo, and there are {count}")]
     OverlayOfMany {
-        /// How many photos there are.
+        /// Number of photos.
         count: usize,
     },
 
-    /// Some of many photos that could not be read.
+    /// Some of several photos could not be read.
     #[error("{count} of the photos could not be read")]
     Unread {
-        /// How many.
+        /// Number of unreadable photos.
         count: usize,
     },
 
-    /// A picture file whose extension names no format that can be written.
-    #[error("cannot tell the format of {} from its extension", path.display())]
+    /// The extension of an output picture is not a supported format.
+    #[error("cannot determine the format of {} from its extension", path.display())]
     OutputFormat {
         /// The file to be written.
         path: PathBuf,
-        /// The extensions that can be.
+        /// The supported extensions.
         accepted: &'static [&'static str],
     },
 
-    /// A file that is to be written into a folder that is not there.
+    /// The folder of an output file does not exist.
     #[error("cannot write {}: there is no folder {}", path.display(), folder.display())]
     NoFolder {
         /// The file to be written.
@@ -61,39 +61,39 @@ pub(crate) enum Error {
         folder: PathBuf,
     },
 
-    /// An output that is a folder.
+    /// The output is a folder.
     #[error("cannot write {}: it is a folder", path.display())]
     OutputIsFolder {
         /// The folder.
         path: PathBuf,
     },
 
-    /// Two outputs of one command that are the same file.
+    /// Two outputs of one command are the same file.
     #[error("{} would be written twice", path.display())]
     SameOutput {
         /// The file.
         path: PathBuf,
     },
 
-    /// An output that would replace the input.
+    /// The output would replace the input.
     #[error("{} is the input and would be replaced", path.display())]
     OutputIsInput {
         /// The file.
         path: PathBuf,
     },
 
-    /// Two files that hold a network of the same kind.
+    /// Two files contain a network of the same kind.
     #[error("{} and {} both hold a {kind}", first.display(), second.display())]
     TwoNetworks {
         /// `generator` or `discriminator`.
         kind: &'static str,
-        /// One file.
+        /// The first file.
         first: PathBuf,
-        /// The other.
+        /// The second file.
         second: PathBuf,
     },
 
-    /// A name of a run that is not that of one folder.
+    /// The name of a run is not the name of one folder.
     #[error("run name `{found}` is not the name of one folder")]
     RunName {
         /// The text as it was given.
@@ -101,51 +101,51 @@ pub(crate) enum Error {
     },
 
     /// A training without a dataset.
-    #[error("there is nothing to train on")]
+    #[error("no dataset to train on")]
     NoData,
 
-    /// A path that shall be a folder and is none.
+    /// A path is not a folder.
     #[error("{} is not a folder", path.display())]
     NotAFolder {
         /// The path.
         path: PathBuf,
     },
 
-    /// A dataset on which training would not start, or not end.
-    #[error("{} is not fit to train on", folder.display())]
+    /// A dataset on which training would not start, or would fail.
+    #[error("{} is not suitable for training", folder.display())]
     Unfit {
         /// The dataset folder.
         folder: PathBuf,
     },
 
-    /// Work that was stopped on request before it was done.
+    /// Work was stopped on request before it was complete.
     #[error("stopped")]
     Stopped,
 
-    /// A page that cannot be served.
+    /// The page cannot be served.
     #[error("cannot serve at {address}")]
     Serve {
-        /// Where it was to be.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 
-    /// A text that is no name of a host.
+    /// A text is not a host name.
     #[error("`{found}` is not the name of a host")]
     HostName {
         /// The text as it was given.
         found: String,
     },
 
-    /// The result could not be told.
+    /// The result could not be written.
     #[error("cannot write to the standard output")]
     Stdout {
         /// Why.
         source: io::Error,
     },
 
-    /// A film in which nobody is seen.
+    /// A film without a face.
     #[error("no face found in the {frames} frames of {}", path.display())]
     NoFaceInFilm {
         /// The film.
@@ -161,7 +161,7 @@ pub(crate) enum Error {
         path: PathBuf,
     },
 
-    /// A film where only photos will do.
+    /// A film where photos are expected.
     #[error("{} is a film: {why}", path.display())]
     NotOfFilms {
         /// The film.
@@ -170,19 +170,19 @@ pub(crate) enum Error {
         why: &'static str,
     },
 
-    /// What the library refuses.
+    /// An error of the library.
     #[error(transparent)]
     Library(LibraryError),
 
-    /// A picture, dataset or other file that is not as it should be.
+    /// An error in a picture, a dataset or another file.
     #[error(transparent)]
     Data(#[from] ganimation_data::Error),
 
-    /// Weights that are not as they should be.
+    /// An error in weights.
     #[error(transparent)]
     Model(#[from] ganimation_model::Error),
 
-    /// A training run that cannot go on.
+    /// An error of a training run.
     #[error(transparent)]
     Train(#[from] ganimation_train::Error),
 }

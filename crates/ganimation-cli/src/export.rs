@@ -1,4 +1,4 @@
-//! `ganimation export`: a generator's weights to a file for others.
+//! `ganimation export`: writes a generator's weights to a file for other programs.
 
 use std::path::PathBuf;
 
@@ -10,21 +10,21 @@ use super::inputs::check_outputs;
 use super::output::say;
 use crate::error::Result;
 
-/// Weights formats that can be written.
+/// Supported weights formats.
 pub(super) const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
-  Half the size, for shipping:
+  Half the file size, for distribution:
     ganimation export runs/experiment_1/generator.safetensors --float f16 -o generator.safetensors";
 
-/// Write a generator's weights with another precision or description
+/// Write a generator's weights with another precision or other metadata
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Export {
-    /// Weights of a generator (safetensors), such as a run's
+    /// Weights of a generator (safetensors), for example of a run
     weights: PathBuf,
 
-    /// The file to write (safetensors); tensors carry the names of the released PyTorch network
+    /// The file to write (safetensors); tensors have the names of the released PyTorch network
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -32,23 +32,23 @@ pub(super) struct Export {
     #[arg(long, value_enum, default_value_t)]
     float: Float,
 
-    /// What the file shall say of its training, in place of what it says now
+    /// Description of the training in the file's metadata, instead of the present one
     #[arg(long, value_name = "TEXT")]
     training: Option<String>,
 
-    /// Terms of use that the file shall state, in place of what it states now
+    /// Licence in the file's metadata, instead of the present one
     #[arg(long, value_name = "TEXT")]
     license: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Float {
-    /// Exact
+    /// Single precision, without rounding
     #[default]
     F32,
-    /// Half the size, 11 bits of precision
+    /// Half the file size, 11 bits of precision
     F16,
-    /// Half the size, 8 bits of precision
+    /// Half the file size, 8 bits of precision
     Bf16,
 }
 

@@ -1,4 +1,4 @@
-//! `ganimation import`: weights that others trained with PyTorch, to a file of this project.
+//! `ganimation import`: converts weights from PyTorch to a file of this project.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,24 +13,24 @@ use super::inputs::check_outputs;
 use super::output::{note, say};
 use crate::error::{Error, Result};
 
-/// Names of dropped tensors that are told without `--list`.
+/// Number of dropped tensors to print without `--list`.
 const SHOWN: usize = 4;
 
 const EXAMPLES: &str = "Examples:
-  A generator that the released code trained:
+  A generator trained with the released code:
     ganimation import net_epoch_30_id_G.pth -o mine.safetensors
     ganimation edit me.jpg --weights mine.safetensors --au 12=3 -o smiling.png
 
-  Both networks: mine.safetensors and mine-discriminator.safetensors are written:
+  Both networks; this writes mine.safetensors and mine-discriminator.safetensors:
     ganimation import net_epoch_30_id_G.pth net_epoch_30_id_D.pth -o mine.safetensors
 
-  The moving average of a checkpoint that holds both:
+  The EMA (moving average) in a checkpoint with two generators:
     ganimation import checkpoint.pth --key G_ema -o mine.safetensors
 
-  Known are the layouts of the released code, of ganimation_replicate and of vipermu, as zip archives and older streams,
+  Supported layouts: the released code, ganimation_replicate and vipermu, in zip archives and older streams,
   alone or in a checkpoint. Nothing in a file is executed.";
 
-/// Bring weights that others trained with PyTorch
+/// Import weights from PyTorch
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Import {
@@ -38,27 +38,27 @@ pub(super) struct Import {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The file to write (safetensors): the generator, or a discriminator that comes alone
+    /// The file to write (safetensors): the generator, or a discriminator without a generator
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Side of the faces that the generator was trained on, in pixels; the discriminator's if it comes along, else 128
+    /// Side of the generator's training faces, in pixels; by default the discriminator's, or 128 without one
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(4..=2048))]
     image_size: Option<u32>,
 
-    /// The key of the network in a file that holds several, as in G_ema
+    /// Key of the network in a file with several networks, for example G_ema
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
-    /// What the file shall say of its training
+    /// Description of the training in the file's metadata
     #[arg(long, value_name = "TEXT")]
     training: Option<String>,
 
-    /// Terms of use that the file shall state
+    /// Licence in the file's metadata
     #[arg(long, value_name = "TEXT")]
     license: Option<String>,
 
-    /// Name every tensor that is taken, filled in or dropped
+    /// List every tensor that is used, filled in or dropped
     #[arg(long)]
     list: bool,
 }
@@ -114,7 +114,7 @@ impl Import {
         Ok(())
     }
 
-    /// What the file shall say of the network.
+    /// Sets the file's metadata of the network.
     fn describe(&self, file: &Path, imported: &mut Imported) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let from = format!("imported from {name} in the layout of {}", imported.layout);
@@ -124,7 +124,7 @@ impl Import {
         }
     }
 
-    /// What became of the file's tensors, on stderr.
+    /// Prints the use of the file's tensors to stderr.
     fn tell(&self, file: &Path, imported: &Imported) {
         let kind = match imported.network {
             Network::Generator(_) => "generator",
@@ -135,7 +135,7 @@ impl Import {
             key => format!(" under `{key}`"),
         };
         note(format_args!(
-            "{}: a {kind} in the layout of {}{under}, {} tensors taken",
+            "{}: a {kind} in the layout of {}{under}, {} tensors used",
             file.display(),
             imported.layout,
             imported.taken.len()
@@ -175,7 +175,8 @@ impl Import {
     }
 }
 
-/// Where a discriminator goes that comes with a generator: `mine-discriminator.safetensors` beside `mine.safetensors`.
+/// The path of a discriminator that is imported with a generator: `mine-discriminator.safetensors` next to
+/// `mine.safetensors`.
 fn beside(output: &Path) -> PathBuf {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let extension = output.extension().unwrap_or_default().to_string_lossy();

@@ -1,4 +1,4 @@
-//! `ganimation man`: manual pages, made from the same words as `--help`.
+//! `ganimation man`: manual pages, generated from the `--help` texts.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ const EXAMPLES: &str = "Examples:
   Read it:
     ganimation man | man -l -
 
-  Keep a page for each command, for `man ganimation-edit`:
+  Write a page for each command, for `man ganimation-edit`:
     ganimation man --folder ~/.local/share/man/man1";
 
 /// Write the manual page to the standard output, or all pages to a folder
@@ -29,7 +29,7 @@ pub(super) struct Man {
 impl Man {
     pub(super) fn run(self) -> Result<()> {
         let mut program = description();
-        program.build(); // fills in the names of commands
+        program.build(); // sets the names of commands
         let Some(folder) = self.folder else {
             return say_bytes(&page(program)?);
         };

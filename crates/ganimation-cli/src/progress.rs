@@ -1,8 +1,8 @@
-//! Progress bars on stderr, absent where that is no terminal.
+//! Progress bars on stderr. They are hidden if stderr is not a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar that counts `total` of `what` and tells the time left.
+/// A bar that counts to `total`, with the label `what` and the remaining time.
 pub(super) fn bar(total: usize, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(total as u64).with_message(what);
     let template = "{msg:10} {bar:32} {pos}/{len} {eta} left";

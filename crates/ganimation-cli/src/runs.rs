@@ -1,4 +1,4 @@
-//! `ganimation runs` and `ganimation plot`: what run folders tell.
+//! `ganimation runs` and `ganimation plot`: reports from run folders.
 
 use std::path::PathBuf;
 
@@ -13,9 +13,10 @@ use crate::error::Result;
 
 /// List runs and compare them
 ///
-/// AU error: mean squared error of action units (intensity / 5) on held-out faces, read by the run's own critic; compare steps
-/// of one run by it, and runs by `ganimation evaluate`. Best: the validation with the least error. Loop: share of the time that
-/// goes by on anything but the networks' steps, such as waiting for pictures, validation and checkpoints.
+/// AU error: mean squared error of action units (intensity / 5) on held-out faces, estimated by the run's own critic.
+/// Use it to compare steps of one run. To compare runs, use `ganimation evaluate`. Best: the validation with the
+/// smallest error. Loop: fraction of time not spent on the networks' steps, such as waiting for pictures, validation
+/// and checkpoints.
 #[derive(Debug, Args)]
 pub(super) struct Runs {
     /// Folder of all runs
@@ -34,8 +35,8 @@ impl Runs {
         for folder in run_folders(&self.runs_dir)? {
             match History::read(&folder) {
                 Ok(history) => rows.push(row(&history)),
-                // One damaged run must not hide the others.
-                Err(error) => note(format_args!("left out: {error}")),
+                // One damaged run must not prevent the list of the others.
+                Err(error) => note(format_args!("skipped: {error}")),
             }
         }
         if rows.len() == 1 {
@@ -104,7 +105,7 @@ pub(super) struct Plot {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs_dir: PathBuf,
 
-    /// The picture to write; losses.svg in the run's folder when left out
+    /// The picture to write; by default losses.svg in the run's folder
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

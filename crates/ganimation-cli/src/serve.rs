@@ -22,35 +22,35 @@ use super::output::{note, say};
 use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
-  The page at http://127.0.0.1:7860, shown in the browser:
+  Serve the page at http://127.0.0.1:7860 and open it in the browser:
     ganimation serve --open
 
-  At any port that is free, with weights of your own:
+  Use any free port, and your own weights:
     ganimation serve --port 0 --weights runs/experiment_1/generator.safetensors
 
-  For the other machines of a network that you trust, as there is no password:
+  Allow other machines of a trusted network (there is no password):
     ganimation serve --host 0.0.0.0 --allow-host my-computer.local
 
-  Behind a proxy that asks for a password and speaks HTTPS:
+  Behind an HTTPS proxy with a password:
     ganimation serve --allow-host faces.example.org";
 
-/// Serve a local page where sliders move the face in a photo
+/// Serve a local page with sliders that move the face in a photo
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Serve {
-    /// Port to listen at; 0 takes any that is free
+    /// Port to listen on; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 7860)]
     port: u16,
 
-    /// Address to listen at; as it is, the page is for this machine alone
+    /// Address to listen on; with the default, only this machine can use the page
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = host)]
     host: IpAddr,
 
-    /// Also answer under this name, of this machine or of a proxy in front of it (HTTPS too); may be repeated
+    /// Additional allowed host name, of this machine or of a proxy (also with HTTPS); may be repeated
     #[arg(long, value_name = "NAME", value_parser = guard::host_name)]
     allow_host: Vec<String>,
 
-    /// Show the page in the browser
+    /// Open the page in the browser
     #[arg(long)]
     open: bool,
 
@@ -62,7 +62,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<()> {
         let address = SocketAddr::new(self.host, self.port);
         let failure = |source| Error::Serve { address, source };
-        // Before the weights are read: a port that is taken is told at once.
+        // Before the weights are read, so that a port in use is reported immediately.
         let listener = TcpListener::bind(address).map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
         let server = app::Server::new(self.networks.load()?, self.networks.options())?;
@@ -72,14 +72,14 @@ impl Serve {
         };
         let app = app::router(server, names);
 
-        // Before the page is announced: who hears of it may press Ctrl-C at once.
+        // Before the address is printed, because the user can press Ctrl-C immediately.
         let stopped = listen::ctrl_c();
         let url = format!("http://{bound}");
         say(&url)?;
         if !self.host.is_loopback() {
-            note("warning: whoever reaches this address can use the page; there is no password");
+            note("warning: anyone who can reach this address can use the page; there is no password");
         }
-        note("Ctrl-C stops it");
+        note("press Ctrl-C to stop");
         if self.open {
             open(&url);
         }
@@ -94,7 +94,7 @@ fn host(text: &str) -> Result<IpAddr, std::net::AddrParseError> {
     }
 }
 
-/// Asks the system to show a page; where it cannot, the person has read the address.
+/// Asks the system to open a page. If this fails, the user can use the printed address.
 fn open(url: &str) {
     let program = match std::env::consts::OS {
         "macos" => "open",

@@ -11,10 +11,10 @@ use super::output::say;
 use crate::error::Result;
 
 const EXAMPLES: &str = "Examples:
-  What these weights can do to a face, all 17 action units:
+  All 17 action units with the bundled weights:
     ganimation sheet me.jpg -o units.png
 
-  Two of them, in small steps:
+  Two action units, in small steps:
     ganimation sheet me.jpg --au 12 --au brow-lowerer --intensities 0,0.5,1,1.5,2,2.5,3 -o two.png";
 
 /// Make a picture with a row for each action unit and a column for each intensity
@@ -24,7 +24,7 @@ pub(super) struct Sheet {
     #[command(flatten)]
     photo: Photo,
 
-    /// Action unit by number or name; all of them if not said; may be repeated
+    /// Action unit by number or name; all by default; may be repeated
     #[arg(long, value_name = "UNIT", value_parser = unit)]
     au: Vec<ActionUnit>,
 
@@ -41,7 +41,7 @@ pub(super) struct Sheet {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Make a photo with a longer side than this smaller first, in pixels
+    /// Reduce the photo so that its longer side is at most this, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 800, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: u32,
 

@@ -1,4 +1,4 @@
-//! `ganimation train-reader`: a folder of faces to a network that reads action units.
+//! `ganimation train-reader`: trains an AU regressor on a folder of faces.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use super::progress::bar;
 use super::train::stop_on_interrupt;
 use crate::error::Result;
 
-/// Weights formats that can be written.
+/// Supported weights formats.
 const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
-  Train a reader and see how well it reads the test faces:
+  Train an AU regressor and print its accuracy on the test faces:
     ganimation train-reader --data faces -o reader.safetensors
 
 The reader judges generators (`ganimation evaluate --reader`) and reads photos (`ganimation read --reader`). Ctrl-C ends the
 training early and keeps what was learnt.";
 
-/// Train a network that reads action units from faces
+/// Train an AU regressor: a network that estimates the action units of faces
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TrainReader {
@@ -43,7 +43,7 @@ pub(super) struct TrainReader {
     #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().epochs)]
     epochs: u64,
 
-    /// Faces a batch
+    /// Faces per batch
     #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().batch_size)]
     batch_size: usize,
 
@@ -51,11 +51,11 @@ pub(super) struct TrainReader {
     #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().channels)]
     channels: usize,
 
-    /// Learning rate at the start
+    /// Initial learning rate
     #[arg(long, value_name = "RATE", default_value_t = ReaderTraining::default().rate)]
     rate: f64,
 
-    /// Start of every random stream
+    /// Seed of every random stream
     #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().seed)]
     seed: u64,
 
@@ -63,11 +63,11 @@ pub(super) struct TrainReader {
     #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().workers)]
     workers: usize,
 
-    /// What the file shall say of the terms of use
+    /// Licence in the file's metadata
     #[arg(
         long,
         value_name = "TEXT",
-        default_value = "as the dataset's pictures and labels allow"
+        default_value = "determined by the terms of the dataset's pictures and labels"
     )]
     license: String,
 
@@ -117,7 +117,7 @@ impl TrainReader {
             action_units: ActionUnit::ALL.map(|unit| u32::from(unit.number())).to_vec(),
             crop: "square faces as in the dataset, resized with lanczos".to_owned(),
             training: format!(
-                "{taken} steps of {} faces; mean correlation {:.3} on {} test faces",
+                "{taken} steps with {} faces each; mean correlation {:.3} on {} test faces",
                 training.batch_size,
                 score.mean_correlation(),
                 score.faces
@@ -130,7 +130,7 @@ impl TrainReader {
     }
 }
 
-/// The score as a table.
+/// Prints the score as a table.
 fn tell(score: &ReaderScore) -> Result<()> {
     say(format_args!("{} test faces", score.faces))?;
     say("unit   correlation   mean error (0 to 5)")?;

@@ -1,4 +1,4 @@
-//! Options that say what a face shall do, shared by the commands that edit.
+//! Options for the target expression, shared by the editing commands.
 
 use std::path::{Path, PathBuf};
 
@@ -8,36 +8,37 @@ use ganimation::{Animator, AuCommand, EmotionCommand, Expression, FaceChoice, In
 use super::inputs::{Crop, open};
 use crate::error::{Error, LibraryError, Result};
 
-/// What the face shall do; each command says which of these it needs.
+/// The target expression. Each command declares which options it requires.
 #[derive(Debug, Args)]
 pub(super) struct Wanted {
-    /// Action unit by number or name: 12=3 is an intensity, 12=+1 one more than the photo shows; may be repeated
+    /// Action unit by number or name: 12=3 sets the intensity, 12=+1 adds 1 to the photo's intensity; may be repeated
     #[arg(long, value_name = "UNIT=VALUE")]
     au: Vec<AuCommand>,
 
-    /// happiness, sadness, surprise, fear, anger, disgust or contempt, in full or as in happy=0.8; may be repeated
+    /// happiness, sadness, surprise, fear, anger, disgust or contempt, at full strength or as in happy=0.8; may be
+    /// repeated
     #[arg(long, value_name = "NAME=STRENGTH")]
     emotion: Vec<EmotionCommand>,
 
-    /// Start from an expression saved in a file (toml); --emotion and --au come on top
+    /// Start from an expression saved in a file (toml); --emotion and --au are added
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 
-    /// Show what another face shows, read from its photo; --emotion and --au come on top
+    /// Use the expression of another face, estimated from its photo; --emotion and --au are added
     #[arg(long, value_name = "PHOTO", conflicts_with = "from")]
     pub(super) like: Option<PathBuf>,
 
-    /// Where the faces are in the photos of --like
+    /// How to find the faces in the photos of --like
     #[arg(long, value_name = "WHERE", value_enum, default_value_t, requires = "like")]
     pub(super) like_crop: Crop,
 
-    /// Let action units that are not named be absent, in place of what the photo shows
+    /// Set action units that are not named to 0, instead of keeping the photo's intensities
     #[arg(long)]
     pub(super) absolute: bool,
 }
 
 impl Wanted {
-    /// Where a movement begins, and where it leads: what has no beginning starts from what the photo shows.
+    /// Start and end of a movement. Without a start value, an action unit starts from the photo's intensity.
     pub(super) fn ends(&self, animator: &Animator) -> Result<(Expression, Expression)> {
         let mut start = Expression::new();
         let mut end = match (&self.from, &self.like) {
@@ -66,7 +67,7 @@ impl Wanted {
         Ok((start, end))
     }
 
-    /// The one expression that options without movement ask for.
+    /// The target expression of options without movement.
     pub(super) fn held(&self, animator: &Animator) -> Result<Expression> {
         let units = self.au.iter().filter(|command| command.from.is_some());
         let emotions = self.emotion.iter().filter(|command| command.from.is_some());
@@ -81,7 +82,7 @@ impl Wanted {
     }
 }
 
-/// What the largest face of a photo shows.
+/// The action units of a photo's largest face.
 pub(super) fn shown_by(animator: &Animator, path: &Path, crop: Crop) -> Result<Intensities> {
     let options = PhotoOptions::new().with_crop(crop.into());
     let opened = open(animator, path, &options.with_faces(FaceChoice::Number(1)))?;

@@ -1,4 +1,4 @@
-//! Mistakes at the command line: one clear line and a hint, exit code 2, nothing written.
+//! Mistakes on the command line: one clear error line and a hint, exit code 2, no files written.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -44,7 +44,7 @@ impl Desk {
             .unwrap()
     }
 
-    /// Runs a command line that cannot work and checks how the failure is told.
+    /// Runs an invalid command line and checks the error report.
     #[track_caller]
     fn refuses(&self, arguments: &[&str], expected: &str) {
         let before = self.files();
@@ -159,11 +159,11 @@ fn a_device_that_is_unknown_absent_or_compiled_out() {
 fn an_output_that_cannot_be_written_is_refused_before_the_work() {
     let desk = Desk::new();
     let to = |output| ["edit", HOPPER, "--au", "12=3", "-o", output];
-    desk.refuses(&to("out.tiff"), "cannot tell the format of out.tiff");
+    desk.refuses(&to("out.tiff"), "cannot determine the format of out.tiff");
     desk.refuses(&to("nowhere/out.png"), "there is no folder nowhere");
     desk.refuses(
         &["animate", HOPPER, "--au", "12=0..3", "-o", "out.avi"],
-        "cannot tell the format of out.avi",
+        "cannot determine the format of out.avi",
     );
 }
 
@@ -241,5 +241,5 @@ fn training_that_cannot_start_leaves_no_run_behind() {
         "28 face(s) do not fill a batch of 300",
     );
     let resume = ["train", "--name", "a", "--resume"];
-    desk.refuses(&[&resume[..], &FLEX].concat(), "a holds no run to resume");
+    desk.refuses(&[&resume[..], &FLEX].concat(), "a contains no run to resume");
 }

@@ -1,4 +1,4 @@
-//! `animate` on real portraits, from the command line to every kind of film.
+//! Tests of `animate` with real portraits, for every kind of film.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -128,7 +128,7 @@ fn a_video_is_tagged_and_an_absent_encoder_is_known_before_the_work() {
     );
 }
 
-/// How long a GIF is played, in hundredths of a second, and its frames.
+/// The duration of a GIF, in hundredths of a second, and its frames.
 fn played(path: &std::path::Path) -> (u32, usize) {
     let mut reader = gif::DecodeOptions::new()
         .read_info(fs::File::open(path).unwrap())
@@ -169,7 +169,7 @@ fn a_driven_film_is_as_long_as_its_table() {
     }
 }
 
-/// A table of OpenFace with so many rows of a face, and for each its time and smile.
+/// A table of OpenFace with the given number of rows of a face, each with its time and smile.
 fn drive(rows: usize, face: usize, at: impl Fn(usize) -> (f64, f64)) -> String {
     let columns = ActionUnit::ALL.map(|unit| format!("{unit}_r")).join(",");
     let row = |index: usize| {

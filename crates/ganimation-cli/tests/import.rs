@@ -1,4 +1,4 @@
-//! Weights of every published layout, saved by PyTorch, edit a picture as PyTorch does.
+//! With weights of every published layout, saved by PyTorch, edits of a picture agree with PyTorch's.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -65,7 +65,7 @@ fn imported_weights_give_pytorchs_picture_up_to_one_step_a_pixel() {
             .zip(expected.iter())
             .map(|(a, b)| a.abs_diff(*b))
             .max();
-        assert!(distance <= Some(1), "{file}: off by {distance:?} of 255");
+        assert!(distance <= Some(1), "{file}: difference {distance:?} of 255");
     }
 }
 
@@ -80,10 +80,10 @@ fn both_networks_are_written_and_what_was_dropped_is_told() {
     );
     assert_eq!(written, "mine.safetensors\nmine-discriminator.safetensors\n");
     for line in [
-        "a generator in the layout of vipermu, 23 tensors taken",
-        "dropped, running statistics, which instance norms never use: ",
+        "a generator in the layout of vipermu, 23 tensors used",
+        "dropped, running statistics, which instance norms do not use: ",
         "dropped, second names of the same tensors: ",
-        "a discriminator in the layout of the released code, 14 tensors taken",
+        "a discriminator in the layout of the released code, 14 tensors used",
     ] {
         assert!(told.contains(line), "{told}");
     }

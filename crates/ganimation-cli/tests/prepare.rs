@@ -1,4 +1,5 @@
-//! `prepare` and `doctor` from photos to a training step, through kills, full disks, and photos that go away.
+//! Tests of `prepare` and `doctor`, from photos to a training step, with killed processes, full disks and removed
+//! photos.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 
 const HOPPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
 
-/// Photos on a desk; each shows the same portrait in another light.
+/// Number of photos. All show the same portrait with different brightness.
 const PHOTOS: usize = 12;
 
 /// A folder with photos, and OpenFace's tables for them in `processed/`.
@@ -43,7 +44,7 @@ impl Desk {
         self.0.path().join(name)
     }
 
-    /// A command line, whose words are divided by spaces.
+    /// A command line with words separated by spaces.
     fn command(&self, line: &str) -> Command {
         self.command_with(Command::new(env!("CARGO_BIN_EXE_ganimation")), line)
     }
@@ -54,13 +55,13 @@ impl Desk {
         command
     }
 
-    /// What the program says when it does as it is told.
+    /// The output of the program, which must succeed.
     #[track_caller]
     fn run(&self, line: &str) -> String {
         finished(self.command(line).output().unwrap())
     }
 
-    /// A dataset that nothing happened to.
+    /// A dataset from an uninterrupted preparation.
     fn undisturbed(&self) -> BTreeMap<String, Vec<u8>> {
         self.run(&prepare("undisturbed"));
         contents(&self.path("undisturbed"))
@@ -99,7 +100,8 @@ fn contents(dataset: &Path) -> BTreeMap<String, Vec<u8>> {
     contents
 }
 
-/// Whatever happened, pictures are whole, and other files are those of the end or absent; the journal grows.
+/// Checks that after an interruption all pictures are complete, and that other files, except the journal, are final or
+/// absent.
 #[track_caller]
 fn assert_whole(dataset: &Path, end: &BTreeMap<String, Vec<u8>>) {
     for (name, bytes) in contents(dataset) {
@@ -110,11 +112,11 @@ fn assert_whole(dataset: &Path, end: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// A preparation with one thread, stopped where it is.
+/// A preparation with one thread, paused.
 struct Held(Child);
 
 impl Held {
-    /// Starts it, and holds it when it has written down `photos` of them.
+    /// Starts it, and pauses it after `photos` photos are in the journal.
     fn after(desk: &Desk, photos: usize) -> Self {
         let mut command = desk.command(&prepare("faces"));
         let held = Self(command.args(["--workers", "1"]).spawn().unwrap());
@@ -160,7 +162,7 @@ fn photos_become_a_dataset_that_the_doctor_passes_and_a_step_is_trained_on() {
         "train --data faces --name tiny --image-size 64 --channels 1 --critic-channels 1 --batch-size 4 --steps 2 \
          --generator-every 2 --set generator_blocks=1 --device flex",
     );
-    // The critic of the run reads labels from then on.
+    // From here on, the run's critic estimates the labels.
     let critic = "runs/tiny/checkpoints/step-2/discriminator.safetensors";
     let said = desk.run(&format!(
         "prepare photos --label-with {critic} --size 64 -o read --device flex"
@@ -263,7 +265,7 @@ fn a_full_disk_costs_no_face_that_was_done() {
     };
     let end = desk.undisturbed();
     let faces = small.0.join("faces");
-    // From no room at all to room for the faces, but not for what stands around them.
+    // From no space at all to space for the faces, but not for the other files.
     for room in [0, 4, 8, 16, 32, 48, 56, 64] {
         let ballast = small.fill(KILOBYTES as usize, room * 1024);
         let output = desk.command(&prepare("small/faces")).output().unwrap();
@@ -296,5 +298,5 @@ fn who_may_not_write_is_told_and_leaves_nothing() {
     }
     assert!(!desk.path("new").exists());
     assert!(contents(&desk.path("undisturbed")) == end);
-    folders.iter().for_each(|folder| permit(folder, 0o755)); // or they stay for good
+    folders.iter().for_each(|folder| permit(folder, 0o755)); // otherwise they cannot be removed
 }

@@ -1,9 +1,9 @@
-//! Runs survive: SIGKILL at any instant, a full disk, a folder that cannot be written to.
+//! Tests that runs survive SIGKILL at any time, a full disk, and a folder without write permission.
 //!
 //!     GANIMATION_KILLS=100 cargo test --release --workspace --test survival -- --nocapture
 //!
-//! kills a hundred runs at random instants, every other one at the next write after that, and fills the disk to seventeen
-//! levels; without the variable it is five and one.
+//! kills a hundred runs at random times (every second one at the next write after that), and fills the disk to 17
+//! levels. Without the variable, it kills five runs and fills the disk to one level.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -24,15 +24,15 @@ use tempfile::TempDir;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/sample_dataset");
 
-/// Critic steps of a run; there is a checkpoint after every third, so that kills meet many of them.
+/// Critic steps of a run. There is a checkpoint after every third step, so that kills can interrupt many of them.
 const STEPS: u64 = 24;
 
-/// Two networks that take steps in no time.
+/// Two networks with very fast steps.
 const TINY: &str = "image_size = 64\ngenerator_channels = 1\ngenerator_blocks = 1\ndiscriminator_channels = 1\n\
     batch_size = 2\nsteps = 24\ngenerator_every = 2\nlog_every = 2\ncheckpoint_every = 3\ncheckpoint_keep = 2\n\
     checkpoint_keep_every = 12\npreview_every = 6\nvalidate_every = 6\nvalidate_faces = 2\nworkers = 1\n";
 
-/// How many runs to kill, if a person wants to know at length.
+/// Number of runs to kill, if the variable is set.
 fn kills() -> Option<u32> {
     let count = std::env::var("GANIMATION_KILLS").ok()?;
     Some(count.parse().unwrap())
@@ -48,7 +48,7 @@ impl Desk {
         desk
     }
 
-    /// Writes the settings of runs that are to begin.
+    /// Writes the settings for new runs.
     fn set(&self, data: &Path, settings: &str) {
         let settings = format!("data = {data:?}\n{settings}");
         fs::write(self.path("tiny.toml"), settings).unwrap();
@@ -58,7 +58,7 @@ impl Desk {
         self.0.path().join(name)
     }
 
-    /// Starts run `name`, or goes on with it if it has begun.
+    /// Starts run `name`, or resumes it if it exists.
     fn train(&self, runs_dir: &Path, name: &str) -> Command {
         self.train_with(Command::new(env!("CARGO_BIN_EXE_ganimation")), runs_dir, name)
     }
@@ -85,7 +85,7 @@ impl Desk {
     }
 }
 
-/// The newest checkpoint's files, with what is in them.
+/// The newest checkpoint's files and their contents.
 fn newest(run: &Path) -> (u64, BTreeMap<String, Vec<u8>>) {
     let steps = names(&run.join("checkpoints"));
     let step = steps
@@ -109,7 +109,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What a run folder promises to hold, whatever happened.
+/// Whether a file name belongs to the documented contents of a run folder.
 fn is_promised(name: &str) -> bool {
     let files = [
         ".lock",
@@ -126,7 +126,7 @@ fn is_scratch(name: &str) -> bool {
     name == ".scratch" || name == ".trash" || (name.starts_with('.') && name.ends_with(".part"))
 }
 
-/// Every name in a run folder that is not promised: scratch, or a mistake.
+/// Every other name in a run folder: scratch files, or an error.
 fn surplus(run: &Path) -> Vec<String> {
     let of = |part: &str, promised: &dyn Fn(&str) -> bool| {
         let mut names = names(&run.join(part));
@@ -146,7 +146,7 @@ fn surplus(run: &Path) -> Vec<String> {
     .concat()
 }
 
-/// The run is whole: it ended with the same bits as one that nothing happened to, and left no scratch.
+/// Checks that the run ended with the same bits as an uninterrupted run, and left no scratch files.
 #[track_caller]
 fn assert_same(run: &Path, undisturbed: &Path) {
     let ((step, found), (_, expected)) = (newest(run), newest(undisturbed));
@@ -163,7 +163,7 @@ fn assert_same(run: &Path, undisturbed: &Path) {
         names(&undisturbed.join("checkpoints"))
     );
     assert_eq!(surplus(run), Vec::<String>::new());
-    // Every measured step stands once.
+    // Every measured step occurs once.
     let steps = |run: &Path| -> Vec<u64> {
         let text = fs::read_to_string(run.join("validation.jsonl")).unwrap();
         text.lines()
@@ -177,7 +177,8 @@ fn assert_same(run: &Path, undisturbed: &Path) {
     assert_eq!(steps(run), steps(undisturbed));
 }
 
-/// What has to be true at any instant: the newest checkpoint loads, and all that is not promised is scratch.
+/// Checks conditions that must be true at any time: the newest checkpoint loads, and all undocumented files are
+/// scratch.
 #[track_caller]
 fn assert_loadable(run: &Path) -> u64 {
     let surplus = surplus(run);
@@ -185,7 +186,7 @@ fn assert_loadable(run: &Path) -> u64 {
     if !run.join("config.toml").exists() {
         return 0; // killed before it began
     }
-    // On a copy, for opening a run clears its scratch away.
+    // On a copy, because opening a run removes its scratch files.
     let copy = tempfile::tempdir().unwrap();
     let status = Command::new("cp")
         .arg("-r")
@@ -199,7 +200,7 @@ fn assert_loadable(run: &Path) -> u64 {
         .step()
 }
 
-/// Waits for the next instant at which the run has scratch, unless it ends before.
+/// Waits until the run has a scratch file, or ends.
 fn wait_for_a_write(child: &mut Child, run: &Path) {
     while child.try_wait().unwrap().is_none() && surplus(run).is_empty() {
         sleep(Duration::from_micros(100));
@@ -258,7 +259,7 @@ fn a_full_disk_costs_no_checkpoint() {
     desk.finish(&desk.path("runs"), "undisturbed");
     let files = newest(&undisturbed).1;
     let checkpoint: usize = files.values().map(Vec::len).sum();
-    // Room for about one checkpoint and a half beside the rest; at length, from nothing at all to that.
+    // Additional space for about one and a half checkpoints. In the long test, from no space up to that.
     let rooms = if kills().is_some() { 0..=16 } else { 16..=16 };
     for room in rooms {
         let ballast = small.fill(KILOBYTES as usize, checkpoint * room / 8);
@@ -313,7 +314,7 @@ fn who_may_not_write_changes_nothing() {
     }
     assert!(newest(&run) == before);
     assert_eq!(names(&runs), ["run"]);
-    folders.iter().for_each(|folder| permit(folder, 0o755)); // or they stay for good
+    folders.iter().for_each(|folder| permit(folder, 0o755)); // otherwise they cannot be removed
 }
 
 #[test]

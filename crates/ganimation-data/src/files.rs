@@ -1,4 +1,4 @@
-//! Files read within bounds, and files that appear under their name only once they are complete.
+//! Reading files with size limits, and writing files atomically.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// The largest file of labels or ids that is read, in bytes: an hour of video with every column of OpenFace.
+/// The largest file of labels or ids, in bytes: an hour of video with all columns of OpenFace.
 pub(crate) const MAX_FILE_BYTES: u64 = 1 << 30;
 
-/// Reads a file of at most `limit` bytes; one that never ends, as a device may, is left after so many.
+/// Reads a file of at most `limit` bytes. For an endless file, such as a device, reading stops at the limit.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| {
         let expected = file.metadata().map_or(0, |metadata| metadata.len()).min(limit);
-        // One byte more than expected, so that the end is seen without growing the buffer.
+        // One byte more than expected, to detect the end without growing the buffer.
         bytes.reserve_exact(usize::try_from(expected).unwrap_or(0) + 1);
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes)
     });
@@ -35,16 +35,16 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
     }
 }
 
-/// Writes `bytes` to `path` through a synced scratch file, so that a kill or a power cut leaves the old file or the new
-/// one.
+/// Writes `bytes` to `path` through a synced scratch file. After a kill or a power failure, the file is either the old
+/// or the new one.
 ///
 /// # Errors
-/// [`Error::Write`]; `path` is then as it was.
+/// [`Error::Write`]; `path` is then unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write_through(path, |file| file.write_all(bytes))
 }
 
-/// Lets `write` fill a scratch file beside `path`, then renames it; a failure leaves `path` as it was.
+/// Lets `write` fill a scratch file next to `path`, then renames it. After a failure, `path` is unchanged.
 pub(crate) fn write_through(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -54,11 +54,11 @@ pub(crate) fn write_through(
         let mut file = BufWriter::new(File::create_new(&scratch)?);
         write(&mut file)?;
         file.flush()?;
-        file.get_ref().sync_all()?; // or a power cut may leave the new name on an empty file
+        file.get_ref().sync_all()?; // otherwise a power failure can leave an empty file with the new name
         fs::rename(&scratch, path)
     })();
     written.map_err(|source| {
-        // The scratch file may not even exist; the error that counts is the first one.
+        // The scratch file may not exist. The first error is the one to report.
         let _ = fs::remove_file(&scratch);
         Error::Write {
             path: path.to_owned(),
@@ -67,11 +67,11 @@ pub(crate) fn write_through(
     })
 }
 
-/// Takes a folder for this process, until the file that is returned is dropped. A process that was killed may take a moment
-/// to let go of it.
+/// Locks a folder for this process until the returned file is dropped. After a kill, releasing the lock can take a
+/// moment.
 ///
 /// # Errors
-/// [`Error::Busy`] if another process has it, [`Error::Write`] if its lock cannot be made.
+/// [`Error::Busy`] if another process has the lock, [`Error::Write`] if the lock file cannot be created.
 pub fn lock_folder(folder: &Path) -> Result<File> {
     const ATTEMPTS: u32 = 10;
     let path = folder.join(".lock");
@@ -79,7 +79,7 @@ pub fn lock_folder(folder: &Path) -> Result<File> {
     for _ in 0..ATTEMPTS {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
-            // Not every file system has locks; a run there is as safe as its user is careful.
+            // Some file systems have no locks. There, the user must not start two processes in one folder.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
         }
     }
@@ -88,22 +88,22 @@ pub fn lock_folder(folder: &Path) -> Result<File> {
     })
 }
 
-/// Removes the scratch files that killed writers left in a folder, which only whoever has locked it may do.
+/// Removes scratch files of killed processes from a folder. The caller must hold the folder's lock.
 pub fn remove_scratch(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with('.') && name.ends_with(SCRATCH) {
-            let _ = fs::remove_file(entry.path()); // one that stays takes room and does no harm
+            let _ = fs::remove_file(entry.path()); // a remaining file only uses disk space
         }
     }
 }
 
-/// How the names of scratch files end.
+/// The suffix of scratch files.
 const SCRATCH: &str = ".part";
 
-/// A hidden name in the same folder, unique in this process, so that the rename stays on one file system.
+/// A hidden name, unique in this process. It is in the same folder, so that the rename stays on one file system.
 fn scratch_name(path: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

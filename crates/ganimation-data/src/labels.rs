@@ -8,13 +8,13 @@ use crate::error::{Error, Result};
 use crate::files::{MAX_FILE_BYTES, read_bounded};
 use crate::pickle::{self, Labels};
 
-/// File names that are looked for in a dataset folder, in this order.
+/// Accepted file names in a dataset folder, in this order.
 const ACCEPTED: [&str; 3] = ["aus_openface.pkl", "aus_openface.csv", "labels.csv"];
 
-/// Finds and reads the labels of a dataset folder; returns the file they came from as well.
+/// Finds and reads the labels of a dataset folder. Also returns the file's path.
 ///
 /// # Errors
-/// [`Error::NoLabels`] if there is no labels file; otherwise as [`pickle::read_labels`] and
+/// [`Error::NoLabels`] if there is no labels file; otherwise see [`pickle::read_labels`] and
 /// [`read_table`].
 pub fn read_folder(dir: &Path) -> Result<(PathBuf, Labels)> {
     let candidates = ACCEPTED.map(|name| dir.join(name));
@@ -40,15 +40,15 @@ pub fn read_folder(dir: &Path) -> Result<(PathBuf, Labels)> {
 /// read as NaN, which [`Dataset`](crate::Dataset) reports.
 ///
 /// # Errors
-/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; otherwise as [`table_from_bytes`].
+/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; otherwise see [`table_from_bytes`].
 pub fn read_table(path: &Path) -> Result<Labels> {
     table_from_bytes(path, &read_bounded(path, MAX_FILE_BYTES)?)
 }
 
-/// As [`read_table`], from the bytes of a file; errors name it as `path`.
+/// Like [`read_table`], but from the bytes of a file. Errors use `path` as its name.
 ///
 /// # Errors
-/// [`Error::Csv`] if the file is no table, [`Error::MissingColumn`], [`Error::NotANumber`] and
+/// [`Error::Csv`] if the file is not a table, [`Error::MissingColumn`], [`Error::NotANumber`] and
 /// [`Error::RepeatedLabel`] if its contents are not labels.
 pub fn table_from_bytes(path: &Path, bytes: &[u8]) -> Result<Labels> {
     let mut table = Table::new(path, bytes)?;
@@ -73,10 +73,10 @@ pub fn table_from_bytes(path: &Path, bytes: &[u8]) -> Result<Labels> {
     Ok(labels)
 }
 
-/// Labels as a table that [`read_table`] reads: `file,AU01,AU02,…,AU45`, a face a line.
+/// Labels as a table for [`read_table`]: `file,AU01,AU02,…,AU45`, one face per line.
 ///
 /// # Panics
-/// Panics if a label has not 17 intensities.
+/// Panics if a label does not have 17 intensities.
 pub fn table_to_bytes(labels: &Labels) -> Vec<u8> {
     let mut table = csv::Writer::from_writer(Vec::new());
     let header = iter::once("file".to_owned()).chain(ActionUnit::ALL.map(|au| au.code().to_owned()));
@@ -86,19 +86,19 @@ pub fn table_to_bytes(labels: &Labels) -> Vec<u8> {
         iter::once(id.clone()).chain(values).collect::<Vec<_>>()
     });
     for record in iter::once(header.collect()).chain(rows) {
-        // Writing to memory cannot fail, and all records are of one length.
+        // Writing to memory cannot fail, and all records have the same length.
         let _ = table.write_record(&record);
     }
     table.into_inner().unwrap_or_default()
 }
 
-/// A CSV file that is read by column name.
+/// A CSV file, read by column name.
 pub(crate) struct Table<'a> {
     path: PathBuf,
     reader: csv::Reader<&'a [u8]>,
     header: csv::StringRecord,
     record: csv::StringRecord,
-    /// Whether lines end in CR and LF, of which the reader counts the second to the next row.
+    /// Whether lines end with CR and LF. The reader counts the LF as part of the next row.
     crlf: bool,
 }
 
@@ -126,7 +126,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The place of the column with the first of these names; case does not matter.
+    /// The index of the column with the first of these names, ignoring case.
     pub(crate) fn column(&self, names: &[&str]) -> Result<usize> {
         let found = self.optional_column(names);
         found.ok_or_else(|| self.missing(names.first().copied().unwrap_or_default().to_owned()))
@@ -141,19 +141,19 @@ impl<'a> Table<'a> {
         names.iter().find_map(find)
     }
 
-    /// The place of the column with exactly this name.
+    /// The index of the column with exactly this name.
     pub(crate) fn exact_column(&self, name: &str) -> Result<usize> {
         let place = self.header.iter().position(|column| column == name);
         place.ok_or_else(|| self.missing(name.to_owned()))
     }
 
-    /// The places of the columns with exactly these names, if they are all there.
+    /// The indices of the columns with exactly these names, if all exist.
     pub(crate) fn exact_columns(&self, names: impl IntoIterator<Item = String>) -> Option<Vec<usize>> {
         let find = |name: String| self.header.iter().position(|column| column == name);
         names.into_iter().map(find).collect()
     }
 
-    /// The places of the 17 intensities, in label order.
+    /// The indices of the 17 intensities, in label order.
     pub(crate) fn action_units(&self) -> Result<Vec<usize>> {
         let column = |au: ActionUnit| {
             let found = self.action_unit(au);
@@ -162,10 +162,10 @@ impl<'a> Table<'a> {
         ActionUnit::ALL.into_iter().map(column).collect()
     }
 
-    /// The place of one intensity.
+    /// The index of one intensity.
     pub(crate) fn action_unit(&self, au: ActionUnit) -> Option<usize> {
         let (code, number) = (au.code(), au.number());
-        // OpenFace's `_c` columns are presences, not intensities: never taken.
+        // OpenFace's `_c` columns are presences, not intensities, so they are never used.
         self.optional_column(&[
             &format!("{code}_r"),
             code,
@@ -182,7 +182,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The next row; a header that comes again, as in tables that were joined, is none.
+    /// The next row. Repeated headers, as in concatenated tables, are skipped.
     pub(crate) fn next_row(&mut self) -> Result<Option<Row<'_>>> {
         loop {
             match self.reader.read_record(&mut self.record) {
@@ -218,7 +218,7 @@ impl Row<'_> {
         }
     }
 
-    /// The number in a cell, which must be there and finite.
+    /// The number in a cell, which must exist and be finite.
     pub(crate) fn finite(&self, column: usize) -> Result<f64> {
         let number = self.number(column)?;
         if number.is_finite() {

@@ -1,4 +1,4 @@
-//! Tables that OpenFace writes, and programs like it, read by the names of their columns.
+//! Tables of OpenFace and similar programs, read by column name.
 
 mod tool;
 
@@ -10,30 +10,30 @@ use crate::files::{MAX_FILE_BYTES, read_bounded};
 use crate::labels::{Row, Table};
 use crate::landmarks::{LANDMARK_COUNT, columns, row_points};
 
-/// Intensities beyond these are on another scale: pixels, percents, or a decimal comma that got lost.
+/// Intensities outside this range are on another scale: pixels, percentages, or without their decimal comma.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = -1.0..=10.0;
 
-/// What OpenFace saw of one face in one image or frame.
+/// OpenFace's measurement of one face in one image or frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Line of the table, counted from 1.
     pub line: u64,
-    /// Frame, counted from 1; `FeatureExtraction` alone has it.
+    /// Frame, counted from 1; only in tables of `FeatureExtraction`.
     pub frame: Option<u64>,
-    /// Seconds from the start of the video; `FeatureExtraction` alone has it.
+    /// Seconds from the start of the video; only in tables of `FeatureExtraction`.
     pub timestamp: Option<f64>,
-    /// Trust in the landmarks, 0 to 1.
+    /// Confidence in the landmarks, 0 to 1.
     pub confidence: f64,
-    /// Whether the face was tracked; a table without that column holds found faces alone.
+    /// Whether the face was tracked. Tables without this column contain only found faces.
     pub success: bool,
-    /// What the face does, OpenFace units 0 to 5; zeros if it was not tracked.
+    /// The face's action units, OpenFace units 0 to 5; zeros if it was not tracked.
     pub intensities: Intensities,
-    /// Where the face is, if the table has its landmarks.
+    /// The position of the face, if the table has its landmarks.
     pub place: Option<Place>,
     /// Its 68 landmarks `[x, y]` (`x_0` to `y_67`) in pixels of the photo, if the table has them.
     pub landmarks: Option<Box<[[f32; 2]; LANDMARK_COUNT]>>,
-    /// Where the head is (`pose_Tx`, `pose_Ty`, `pose_Tz`), if the table says so: to the right, down and away from the
-    /// camera, in millimetres.
+    /// The position of the head (`pose_Tx`, `pose_Ty`, `pose_Tz`), if the table has it: to the right, down and away
+    /// from the camera, in millimetres.
     pub head: Option<[f64; 3]>,
 }
 
@@ -50,65 +50,65 @@ pub struct Place {
     pub bottom: f64,
 }
 
-/// Reads a table of `FaceLandmarkImg` (one row a face) or `FeatureExtraction` (one row a frame).
+/// Reads a table of `FaceLandmarkImg` (one row per face) or `FeatureExtraction` (one row per frame).
 ///
-/// Only the columns `confidence` and `AU01_r` to `AU45_r` are needed; spaces around names and values do
-/// not matter, nor does the order.
+/// Only the columns `confidence` and `AU01_r` to `AU45_r` are required. Spaces around names and values, and the
+/// order of the columns, have no effect.
 ///
 /// # Errors
 /// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read;
-/// otherwise as [`readings_from_bytes`].
+/// otherwise see [`readings_from_bytes`].
 pub fn read_openface(path: impl AsRef<Path>) -> Result<Vec<Reading>> {
     let path = path.as_ref();
     readings_from_bytes(path, &read_bounded(path, MAX_FILE_BYTES)?)
 }
 
-/// As [`read_openface`], from the bytes of a file; errors name it as `path`.
+/// Like [`read_openface`], but from the bytes of a file. Errors use `path` as its name.
 ///
 /// # Errors
-/// [`Error::Csv`] if the file is no table, [`Error::MissingColumn`] and [`Error::NotANumber`], with the line, if it is
-/// none of OpenFace, [`Error::ForeignTable`] if it is that of a program known to measure fewer action units,
+/// [`Error::Csv`] if the file is not a table, [`Error::MissingColumn`] and [`Error::NotANumber`], with the line, if it
+/// is not a table of OpenFace, [`Error::ForeignTable`] for a table of a program that measures fewer action units,
 /// [`Error::OffScale`] for intensities far outside 0 to 5.
 pub fn readings_from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<Reading>> {
     let rows = measured(path, bytes, false)?.rows;
     Ok(rows.into_iter().map(|row| row.reading).collect())
 }
 
-/// What a table of OpenFace or a program like it holds.
+/// The contents of a table of OpenFace or a similar program.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// Its rows.
     pub rows: Vec<MeasuredRow>,
-    /// Action units that it does not measure, which are 0 in every row.
+    /// Action units that the table does not have. They are 0 in every row.
     pub absent: Vec<ActionUnit>,
-    /// What the table's numbers were multiplied by: 5 for programs that write shares.
+    /// The factor applied to the table's numbers: 5 for programs with intensities from 0 to 1.
     pub factor: f32,
 }
 
 /// A row of such a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasuredRow {
-    /// What was seen of the face.
+    /// The measurement of the face.
     pub reading: Reading,
-    /// Which of the faces in a video it is, from 0.
+    /// The face's number in a video, from 0.
     pub face: Option<u64>,
-    /// Whether a number of a tracked face is NaN or infinite, which makes it a lost one.
+    /// Whether a number of a tracked face is NaN or infinite. Then the face counts as lost.
     pub broken: bool,
 }
 
-/// As [`read_openface`], with what only some tables have.
+/// Like [`read_openface`], with data that only some tables have.
 ///
 /// # Errors
-/// As [`read_openface`].
+/// See [`read_openface`].
 pub fn read_openface_rows(path: impl AsRef<Path>) -> Result<Measured> {
     let path = path.as_ref();
     measured(path, &read_bounded(path, MAX_FILE_BYTES)?, false)
 }
 
-/// As [`read_openface_rows`], but action units that the table lacks are 0, if it has any.
+/// Like [`read_openface_rows`], but missing action units are 0 if the table has at least one action unit.
 ///
 /// # Errors
-/// As [`read_openface`].
+/// See [`read_openface`].
 pub fn read_filled(path: impl AsRef<Path>) -> Result<Measured> {
     let path = path.as_ref();
     measured(path, &read_bounded(path, MAX_FILE_BYTES)?, true)
@@ -121,7 +121,7 @@ fn measured(path: &Path, bytes: &[u8], fill: bool) -> Result<Measured> {
     let (mut unusable, mut usable) = (None, false);
     while let Some(row) = table.next_row()? {
         let (mut reading, face) = columns.frame(&row)?;
-        // What stands in the row of a lost face means nothing, and need not be numbers.
+        // The values in the row of a lost face are meaningless, and can be something other than numbers.
         let spoilt = if reading.success {
             columns.measure(&row, &mut reading, path)?
         } else {
@@ -149,13 +149,13 @@ fn measured(path: &Path, bytes: &[u8], fill: bool) -> Result<Measured> {
     }
 }
 
-/// Where a table has what.
+/// The positions of columns.
 struct Columns {
     confidence: Option<usize>,
     units: [Option<usize>; AU_COUNT],
     factor: f32,
     frame: Option<usize>,
-    /// The column and how many of its units make a second.
+    /// The column and the number of its units per second.
     time: Option<(usize, f64)>,
     face: Option<usize>,
     success: Option<usize>,
@@ -192,7 +192,7 @@ impl Columns {
             _ if missing.is_empty() || (fill && missing.len() < AU_COUNT) => {}
             _ => drop(table.action_units()?),
         }
-        // Capital letters are the landmarks in space, in millimetres: `X_0` is not `x_0`.
+        // Capital letters are 3D landmarks, in millimetres: `X_0` is not `x_0`.
         let [across, down] = ["x", "y"].map(|axis| table.exact_columns(columns(axis)));
         let seconds = table.optional_column(&["timestamp"]).map(|column| (column, 1.0));
         let milliseconds = || Some((table.optional_column(&["frame_time_in_ms"])?, 1000.0));
@@ -218,11 +218,11 @@ impl Columns {
             .collect()
     }
 
-    /// A row without what was measured, and whose face it is.
+    /// A row without measurements, and the number of its face.
     fn frame(&self, row: &Row<'_>) -> Result<(Reading, Option<u64>)> {
         let whole = |column: Option<usize>| {
             let text = row.text(column?);
-            // 0, or 0.0 where a spreadsheet has been at it.
+            // 0, or 0.0 after editing in a spreadsheet.
             text.parse()
                 .ok()
                 .or_else(|| text.strip_suffix(".0")?.parse().ok())
@@ -245,7 +245,7 @@ impl Columns {
         Ok((reading, whole(self.face)))
     }
 
-    /// Reads what was measured; returns the error of a NaN, which spoils the row alone.
+    /// Reads the measurements. A NaN is returned as an error for this row only.
     fn measure(&self, row: &Row<'_>, reading: &mut Reading, path: &Path) -> Result<Option<Error>> {
         let mut spoilt = None;
         let mut measured = |column: usize| -> Result<f64> {
@@ -291,7 +291,7 @@ impl Columns {
     }
 }
 
-/// The number in a cell; the inner error is that of a NaN.
+/// The number in a cell. The inner error is for NaN.
 fn number(row: &Row<'_>, column: usize) -> Result<Result<f64>> {
     match row.finite(column) {
         Err(error) if !is_nan(row.text(column)) => Err(error),
@@ -322,10 +322,10 @@ impl Place {
     }
 }
 
-/// The face that OpenFace trusts most, if it found any.
+/// The face with the highest confidence, if any face was found.
 pub fn most_confident(readings: &[Reading]) -> Option<&Reading> {
     let found = readings.iter().filter(|reading| reading.success);
-    // The first of equals, which is the largest face.
+    // The first of equal values, which is the largest face.
     found.reduce(|best, next| {
         if next.confidence > best.confidence {
             next
@@ -340,7 +340,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// Columns of intensities and presences, as OpenFace orders them.
+    /// Columns of intensities and presences, in OpenFace's order.
     fn unit_columns() -> String {
         let intensities = ActionUnit::ALL.map(|au| format!(" {}_r", au.code()));
         let presences = ActionUnit::ALL.map(|au| format!(" {}_c", au.code()));
@@ -487,7 +487,7 @@ mod tests {
                 .collect();
             assert_eq!(told, [(Some(0), false, true), (Some(3), true, false)], "{nan}");
         }
-        // A word is no number that failed.
+        // A word is not a failed number.
         let table = format!(
             "confidence,{}\n0.9,{}\n0.9,{}\n",
             unit_columns(),

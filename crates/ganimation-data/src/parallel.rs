@@ -1,4 +1,4 @@
-//! The same work on many items by several threads, with the results on the calling one.
+//! Processes many items on several threads. The results arrive on the calling thread.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,16 +7,16 @@ use std::thread;
 
 use crate::error::{Error, Result};
 
-/// How many threads the machine runs at a time.
+/// Number of threads that the machine runs in parallel.
 pub fn available_workers() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Calls `work` on every item, on so many threads, and `done` with the place and the result of each as it comes, on the
-/// calling thread; items that are in hand when `stop` is set are the last.
+/// Calls `work` for every item, on several threads. On the calling thread, calls `done` with the index and the result
+/// of each item when it is ready. After `stop` is set, only items in progress are completed.
 ///
 /// # Errors
-/// The first error of `done`, which ends the work; [`Error::LoaderThread`] if the system has no thread left.
+/// The first error of `done`, which ends the work; [`Error::LoaderThread`] if the system cannot create a thread.
 pub(crate) fn for_each<T: Sync, R: Send>(
     items: &[T],
     workers: usize,
@@ -36,7 +36,7 @@ pub(crate) fn for_each<T: Sync, R: Send>(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { return };
                     if sender.send((at, work(item))).is_err() {
-                        return; // nobody listens after an error
+                        return; // the receiver is dropped after an error
                     }
                 }
             });

@@ -10,8 +10,8 @@ pub use ganimation_pickle::{Labels, PickleError, PickleProblem, labels_from_byte
 /// Reads labels from a file.
 ///
 /// # Errors
-/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; [`Error::Pickle`] with the position if it holds
-/// anything but a dictionary of text to one-dimensional arrays of numbers.
+/// [`Error::Read`] or [`Error::FileTooLarge`] if the file cannot be read; [`Error::Pickle`] with the position if it is
+/// not a dictionary from text to one-dimensional arrays of numbers.
 pub fn read_labels(path: impl AsRef<Path>) -> Result<Labels> {
     let path = path.as_ref();
     let bytes = read_bounded(path, MAX_FILE_BYTES)?;
@@ -24,7 +24,7 @@ pub fn read_labels(path: impl AsRef<Path>) -> Result<Labels> {
 
 /// Writes labels to a file: protocol 2, `dict` of text to float64 arrays.
 ///
-/// The file appears under its name only once it is complete.
+/// The file is written atomically.
 ///
 /// # Errors
 /// [`Error::Write`] if the file cannot be written.

@@ -22,25 +22,26 @@ use jpeg::Jpeg;
 
 pub use source::{Loss, PhotoFile, Remark, Source};
 
-/// The largest photo that is decoded, in millions of pixels.
+/// The largest photo to decode, in millions of pixels.
 pub const MAX_MEGAPIXELS: u64 = 128;
 
-/// The largest picture of a dataset that is decoded, in millions of pixels: several are decoded at a time, and faces are small.
+/// The largest picture of a dataset to decode, in millions of pixels. Several are decoded at a time, and faces are
+/// small.
 pub const MAX_FACE_MEGAPIXELS: u64 = 32;
 
-/// Memory that a decoder may take for each pixel, in bytes: 16-bit RGBA.
+/// Memory limit of a decoder per pixel, in bytes: 16-bit RGBA.
 const DECODER_BYTES: u64 = 8;
 
-/// What a picture may be like.
+/// Limits for a picture.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     /// Millions of pixels.
     megapixels: u64,
-    /// Whether a damaged file is refused; else what can be read of it is shown, the rest is grey.
+    /// Whether a damaged file is refused. Otherwise the readable part is used, and the rest is grey.
     whole: bool,
 }
 
-/// A decoded file, not yet upright.
+/// A decoded file, before rotation.
 struct Decoded {
     picture: DynamicImage,
     orientation: Orientation,
@@ -48,34 +49,34 @@ struct Decoded {
     remark: Option<Remark>,
 }
 
-/// Decodes a photo upright: the orientation that a camera notes (EXIF) is applied.
+/// Decodes a photo and applies the camera's orientation (EXIF).
 ///
-/// Grey pictures become RGB, transparent ones are laid on white. Of a damaged JPEG or PNG, what can be read is shown.
-/// [`read_photo`] also says what was lost that way.
+/// Grey pictures are converted to RGB, and transparent pictures get a white background. For a damaged JPEG or PNG, the
+/// readable part is used. [`read_photo`] also returns what was lost.
 ///
 /// # Errors
-/// As [`read_photo`].
+/// See [`read_photo`].
 pub fn decode_photo(path: impl AsRef<Path>) -> Result<RgbImage> {
     let path = path.as_ref();
     let bytes = read_bounded(path, MAX_FILE_BYTES)?;
     photo_from_bytes(path, &bytes, MAX_MEGAPIXELS)
 }
 
-/// As [`decode_photo`], from the bytes of a file and with a limit of its own; errors name the file as `path`.
+/// Like [`decode_photo`], but from the bytes of a file and with the limit `megapixels`. Errors use `path` as its name.
 ///
 /// # Errors
-/// As [`read_photo`], with the limit `megapixels`.
+/// See [`read_photo`], with the limit `megapixels`.
 pub fn photo_from_bytes(path: &Path, bytes: &[u8], megapixels: u64) -> Result<RgbImage> {
     let whole = false;
     decode(path, bytes, Rules { megapixels, whole })
 }
 
-/// Reads a photo as [`decode_photo`] does, with what its file holds beyond 8-bit RGB and what a person should know of it.
+/// Reads a photo like [`decode_photo`], with the file's data beyond 8-bit RGB, and with remarks for the user.
 ///
 /// # Errors
-/// [`Error::Read`] if there is no such file, [`Error::PictureTooLarge`] beyond [`MAX_MEGAPIXELS`] (a
-/// decompression bomb ends here, before anything is allocated), [`Error::ForeignPicture`] for a HEIC photo and other
-/// files that are known but not read, [`Error::Picture`] if the contents are no bmp, gif, jpg, png, qoi or webp picture.
+/// [`Error::Read`] if the file does not exist, [`Error::PictureTooLarge`] above [`MAX_MEGAPIXELS`] (checked before
+/// memory is allocated, against decompression bombs), [`Error::ForeignPicture`] for HEIC photos and other known but
+/// unsupported files, [`Error::Picture`] if the contents are not a bmp, gif, jpg, png, qoi or webp picture.
 pub fn read_photo(path: impl AsRef<Path>) -> Result<PhotoFile> {
     let path = path.as_ref();
     let bytes = read_bounded(path, MAX_FILE_BYTES)?;
@@ -97,18 +98,18 @@ pub fn read_photo(path: impl AsRef<Path>) -> Result<PhotoFile> {
     })
 }
 
-/// Decodes a picture that shall be learnt from: as [`decode_photo`], but [`MAX_FACE_MEGAPIXELS`] at most, and a damaged
+/// Decodes a picture for training: like [`decode_photo`], but with the limit [`MAX_FACE_MEGAPIXELS`], and a damaged
 /// JPEG is an error.
 ///
 /// # Errors
-/// As [`decode_photo`].
+/// See [`decode_photo`].
 pub fn decode_whole(path: impl AsRef<Path>) -> Result<RgbImage> {
     let path = path.as_ref();
     let bytes = read_bounded(path, MAX_FILE_BYTES)?;
     whole_from_bytes(path, &bytes, MAX_FACE_MEGAPIXELS)
 }
 
-/// As [`decode_whole`], from the bytes of a file and with a limit of its own; errors name the file as `path`.
+/// Like [`decode_whole`], but from the bytes of a file and with the limit `megapixels`. Errors use `path` as its name.
 ///
 /// # Errors
 /// [`Error::PictureTooLarge`], [`Error::Picture`].
@@ -117,25 +118,25 @@ pub fn whole_from_bytes(path: &Path, bytes: &[u8], megapixels: u64) -> Result<Rg
     decode(path, bytes, Rules { megapixels, whole })
 }
 
-/// Reads a face as a square of `size` pixels; also tells whether the file had another size.
+/// Reads a face as a square of `size` pixels. Also returns whether the file had another size.
 ///
-/// What is not square loses its longer ends.
+/// Pictures that are not square are cropped at both ends of the longer side.
 ///
 /// # Errors
-/// As [`decode_whole`].
+/// See [`decode_whole`].
 pub fn read_face(path: impl AsRef<Path>, size: u32) -> Result<(RgbImage, bool)> {
     let mut face = RgbImage::new(size, size);
     let resized = read_face_into(path.as_ref(), size, &mut face)?;
     Ok((face, resized))
 }
 
-/// As [`read_face`], into `size * size * 3` bytes; a JPEG of the right size is decoded in place.
+/// Like [`read_face`], but into `size * size * 3` bytes. A JPEG with this size is decoded in place.
 ///
 /// # Errors
-/// As [`decode_whole`]; `pixels` then holds nothing of use.
+/// See [`decode_whole`]; the contents of `pixels` are then undefined.
 ///
 /// # Panics
-/// Panics if `pixels` has not the size of the face.
+/// Panics if `pixels` does not have the size of the face.
 pub(crate) fn read_face_into(path: &Path, size: u32, pixels: &mut [u8]) -> Result<bool> {
     let expected = size as usize * size as usize * 3;
     assert!(
@@ -158,7 +159,7 @@ pub(crate) fn read_face_into(path: &Path, size: u32, pixels: &mut [u8]) -> Resul
     Ok(resized)
 }
 
-/// The centred square of a picture, resized to `size` pixels with Lanczos, as the face crops are.
+/// The centred square of a picture, resized to `size` pixels with Lanczos, like the face crops.
 ///
 /// # Panics
 /// Panics if `size` is 0 or the picture is empty.
@@ -180,7 +181,7 @@ fn decode(path: &Path, bytes: &[u8], rules: Rules) -> Result<RgbImage> {
     Ok(flat(picture))
 }
 
-/// 8-bit RGB; transparent pictures are laid on white.
+/// Converts to 8-bit RGB. Transparent pictures get a white background.
 fn flat(picture: DynamicImage) -> RgbImage {
     if picture.color().has_alpha() {
         on_white(&picture.into_rgba8())
@@ -190,7 +191,7 @@ fn flat(picture: DynamicImage) -> RgbImage {
 }
 
 fn decoded(path: &Path, bytes: &[u8], rules: Rules) -> Result<Decoded> {
-    // The contents decide the format: extensions lie.
+    // The contents determine the format, because extensions can be wrong.
     if Jpeg::is(bytes) {
         return decoded_jpeg(path, bytes, rules);
     }
@@ -253,7 +254,7 @@ fn decoded_jpeg(path: &Path, bytes: &[u8], rules: Rules) -> Result<Decoded> {
 const PNG_END: &[u8] = b"IEND\xae\x42\x60\x82";
 
 impl Rules {
-    /// A decoder of the formats other than JPEG.
+    /// A decoder for formats other than JPEG.
     fn decoder<'a>(&self, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
         let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
         let mut limits = Limits::no_limits();
@@ -262,7 +263,7 @@ impl Rules {
         reader.into_decoder()
     }
 
-    /// What can be read of a damaged PNG of 8 bits; the rest is grey. Nothing if that is nothing.
+    /// The readable part of a damaged 8-bit PNG; the rest is grey. `None` if no part is readable.
     fn part_of_png(&self, bytes: &[u8]) -> Option<DynamicImage> {
         if image::guess_format(bytes).ok()? != ImageFormat::Png {
             return None;
@@ -277,7 +278,7 @@ impl Rules {
         };
         let missing = || filler.iter().copied().cycle().take(size);
         let mut pixels: Vec<u8> = missing().collect();
-        // That it fails is known; what counts are the rows before.
+        // It is known to fail; the rows before the damage are needed.
         let _ = decoder.read_image(&mut pixels);
         if missing().eq(pixels.iter().copied()) {
             return None;
@@ -472,7 +473,7 @@ mod tests {
         assert_eq!(file.pixels.get_pixel(60, 3).0, [red, green, blue]);
         assert_eq!(file.pixels.get_pixel(60, 63).0, [128; 3]);
         assert!(matches!(decode_whole(&path), Err(Error::Picture { .. })));
-        // Headers alone are no photo.
+        // Headers alone are not a photo.
         fs::write(&path, &bytes[..60]).unwrap();
         assert!(matches!(read_photo(&path), Err(Error::Picture { .. })));
     }
@@ -500,7 +501,7 @@ mod tests {
             frames[0].save(&path).unwrap();
             assert_eq!(read_photo(&path).unwrap().remarks, [], "{name}");
         }
-        // Nothing at hand writes animated WebP: two frames of a still picture's own data.
+        // No available encoder writes animated WebP, so two frames are built from a still picture's data.
         let mut still = Vec::new();
         frames[0]
             .write_to(&mut Cursor::new(&mut still), ImageFormat::WebP)
@@ -521,7 +522,7 @@ mod tests {
         fs::write(&path, chunk(b"RIFF", &body)).unwrap();
         let file = read_photo(&path).unwrap();
         assert_eq!(file.remarks, [Remark::Animation { pictures: 2 }]);
-        // Laying a frame on the ground rounds.
+        // Blending a frame with the background rounds.
         let Rgb([red, green, blue]) = *file.pixels.get_pixel(3, 3);
         assert!(red >= 199 && green < 2 && blue < 2, "{red} {green} {blue}");
     }

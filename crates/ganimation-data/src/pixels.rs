@@ -1,4 +1,4 @@
-//! Between pictures and tensors; nothing else in the house scales, rounds or transposes pixels.
+//! Conversion between pictures and tensors. Only this module scales, rounds or transposes pixels.
 
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use image::{GrayImage, ImageBuffer, RgbImage};
@@ -18,7 +18,7 @@ pub fn tensor_from_images(images: &[RgbImage], device: &Device) -> Tensor<4> {
     tensor_from_bytes(bytes, [images.len(), height as usize, width as usize], device)
 }
 
-/// Interleaved 8-bit RGB as a tensor: bytes travel to the device, the arithmetic happens there.
+/// Interleaved 8-bit RGB as a tensor. Bytes are copied to the device and converted there.
 ///
 /// # Shapes
 /// - `bytes`: `batch * height * width * 3`, as in `[batch, height, width, RGB]`
@@ -45,7 +45,7 @@ pub fn tensor_from_bytes(bytes: Vec<u8>, shape: [usize; 3], device: &Device) -> 
     (levels / 127.5 - 1.0).permute([0, 3, 1, 2])
 }
 
-/// A tensor as pictures; values beyond `[-1, 1]` are clamped, the rest is rounded.
+/// A tensor as pictures. Values outside `[-1, 1]` are clamped, and all values are rounded.
 ///
 /// # Shapes
 /// - `images`: `[batch, 3, height, width]`, in `[-1, 1]`
@@ -67,13 +67,13 @@ pub fn images_from_tensor(images: Tensor<4>) -> Vec<RgbImage> {
         .collect()
 }
 
-/// A tensor of masks as grey pictures, 0 black and 1 white; values beyond are clamped.
+/// A tensor of masks as grey pictures, 0 is black and 1 is white. Values outside are clamped.
 ///
 /// # Shapes
 /// - `masks`: `[batch, 1, height, width]`, in `[0, 1]`
 ///
 /// # Panics
-/// Panics if there is not one channel, or if the device fails.
+/// Panics if the number of channels is not 1, or if the device fails.
 pub fn gray_from_tensor(masks: Tensor<4>) -> Vec<GrayImage> {
     let [batch, channels, height, width] = masks.dims();
     assert!(channels == 1, "{channels} channels, expected 1 (a mask)");
@@ -88,7 +88,7 @@ pub fn gray_from_tensor(masks: Tensor<4>) -> Vec<GrayImage> {
         .collect()
 }
 
-/// Intensities as the network takes them.
+/// Intensities as a network's input.
 ///
 /// # Shapes
 /// - returns `[batch, 17]`, OpenFace intensity / 5
@@ -101,7 +101,7 @@ pub fn tensor_from_intensities(intensities: &[Intensities], device: &Device) -> 
     tensor_from_aus(values, device)
 }
 
-/// What a network read, as intensities.
+/// A network's estimates as intensities.
 ///
 /// # Shapes
 /// - `aus`: `[batch, 17]`, OpenFace intensity / 5

@@ -1,4 +1,4 @@
-//! How landmarks move with each action unit, learned from labelled faces.
+//! The motion of landmarks with each action unit, learned from labelled faces.
 
 use nalgebra::DMatrix;
 
@@ -6,30 +6,29 @@ use crate::au::{AU_COUNT, Intensities};
 use crate::error::{Error, Result};
 use crate::landmarks::{LANDMARK_COUNT, Landmarks, MIRROR};
 
-/// Fewest faces with landmarks that a prior is learned from; it takes thousands for a good one.
+/// Minimum number of faces with landmarks to learn a prior. A good prior needs thousands.
 pub const MIN_FACES: usize = 100;
 
-/// Corners of the eyes and the nose: what expressions move least, by which faces are aligned.
+/// Landmarks to align faces: corners of the eyes and the nose, which expressions move least.
 const STABLE: [usize; 10] = [36, 39, 42, 45, 27, 28, 29, 30, 31, 35];
 
-/// How often faces are aligned with their mean.
+/// Number of alignments of faces with their mean.
 const ALIGNMENTS: usize = 3;
 
-/// A face with a point this far from the mean, in shares of the crop, was not measured well.
+/// A face with a point this far from the mean, as a fraction of the crop, has bad landmarks.
 const OUTLIER: f64 = 0.3;
 
-/// What the points of a face are explained by: a constant, the action units, yaw and pitch with their squares, and the
-/// width of the face.
+/// Number of regressors: a constant, the action units, yaw and pitch with their squares, and the width of the face.
 const CAUSES: usize = 1 + AU_COUNT + 5;
 
-/// Below this share of the largest, an eigenvalue of the normal equations counts as zero: a unit that no face shows
-/// moves nothing.
+/// Eigenvalues of the normal equations below this fraction of the largest count as zero, so that a unit that no face
+/// shows moves nothing.
 const RANK: f64 = 1e-12;
 
-/// Points `[x, y]` in shares of the crop's side.
+/// Points `[x, y]` as fractions of the crop's side.
 type Points = [[f64; 2]; LANDMARK_COUNT];
 
-/// A rotation with a scale: `[x, y]` goes to `[along * x - across * y, across * x + along * y]`.
+/// A rotation with a scale: `[x, y]` becomes `[along * x - across * y, across * x + along * y]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Turn {
     along: f64,
@@ -42,8 +41,8 @@ impl Turn {
     }
 }
 
-/// The similarity (without mirroring) that brings the stable points of `from` nearest to those of `to`, in the sense of
-/// least squares: its turn, and the two centres that it takes to each other.
+/// The least-squares similarity transform (without mirroring) from the stable points of `from` to those of `to`: its
+/// rotation with scale, and the two centres that it maps to each other.
 fn align(from: &Points, to: &Points) -> (Turn, [f64; 2], [f64; 2]) {
     let centre = |points: &Points| {
         let sum = STABLE.iter().fold([0.0; 2], |sum, &at| add(sum, points[at]));
@@ -74,8 +73,8 @@ fn sub(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 
 /// The displacement of the 68 landmarks by each action unit.
 ///
-/// It is the linear regression of landmarks, aligned with the mean face, on the intensities of their labels, limited to
-/// what the muscle of each unit moves (FACS).
+/// It is the linear regression of landmarks, aligned with the mean face, on the intensities of their labels. Each unit
+/// only moves the landmarks that its muscle can move (FACS).
 #[derive(Clone, Debug, PartialEq)]
 pub struct MotionPrior {
     displacement: [[[f32; 2]; LANDMARK_COUNT]; AU_COUNT],
@@ -83,8 +82,8 @@ pub struct MotionPrior {
 }
 
 impl MotionPrior {
-    /// Takes displacements `[x, y]` per unit of OpenFace intensity, in shares of the crop's side, and the face they belong
-    /// to.
+    /// Creates a prior from displacements `[x, y]` per unit of OpenFace intensity, as fractions of the crop's side, and
+    /// the mean face.
     pub const fn new(displacement: [[[f32; 2]; LANDMARK_COUNT]; AU_COUNT], mean: Landmarks) -> Self {
         Self { displacement, mean }
     }
@@ -140,8 +139,8 @@ impl MotionPrior {
         })
     }
 
-    /// Displacements `[x, y]` of the landmarks by each action unit, in the order of labels, per unit of OpenFace intensity,
-    /// in shares of the crop's side.
+    /// Displacements `[x, y]` of the landmarks by each action unit, in label order, per unit of OpenFace intensity,
+    /// as fractions of the crop's side.
     pub const fn displacement(&self) -> &[[[f32; 2]; LANDMARK_COUNT]; AU_COUNT] {
         &self.displacement
     }
@@ -151,7 +150,7 @@ impl MotionPrior {
         &self.mean
     }
 
-    /// How displacements of the mean face turn and grow to become those of another.
+    /// The rotation and scale of displacements from the mean face to another face.
     pub(crate) fn turn(&self, landmarks: &Landmarks) -> Turn {
         let points = |landmarks: &Landmarks| landmarks.points().map(|point| point.map(f64::from));
         align(&points(&self.mean), &points(landmarks)).0
@@ -194,8 +193,8 @@ fn causes(shape: &Points, label: &Intensities) -> [f64; CAUSES] {
     row
 }
 
-/// The least-squares solution X of `causes` X = `points` through the normal equations, with columns brought to one size
-/// first; of several solutions the smallest.
+/// The least-squares solution X of `causes` X = `points`, computed from the normal equations with normalised columns.
+/// If there are several solutions, the smallest.
 fn regression(causes: &DMatrix<f64>, points: &DMatrix<f64>) -> DMatrix<f64> {
     let sizes: Vec<f64> = causes
         .column_iter()
@@ -226,7 +225,7 @@ fn single(value: f64) -> f32 {
     value as f32
 }
 
-/// A set of landmarks, a bit each.
+/// A set of landmarks, one bit per landmark.
 type Part = u128;
 
 /// The landmarks from `first` to `last`.
@@ -249,7 +248,7 @@ const MOUTH: Part = part(48, 67);
 /// Its outer and its inner edge.
 const UPPER_LIP: Part = part(48, 54) | part(60, 64);
 
-/// What the muscles of each unit reach, in the order of labels.
+/// The landmarks that the muscles of each unit can move, in label order.
 const REACH: [Part; AU_COUNT] = [
     BROWS | UPPER_LIDS,             // AU01
     BROWS | UPPER_LIDS,             // AU02

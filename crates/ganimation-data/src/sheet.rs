@@ -1,4 +1,4 @@
-//! Contact sheets: rows and columns of equal tiles with short labels, and pictures to files.
+//! Contact sheets (rows and columns of equal tiles with short labels), and saving of pictures.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::files::write_whole;
 
 /// Pixels between tiles and around the sheet.
 const GUTTER: u32 = 4;
-/// A neutral ground: neither skin nor lips look warmer or colder on it.
+/// A neutral background, which does not change the perceived colour of skin and lips.
 const GROUND: Rgb<u8> = Rgb([119; 3]);
 const INK: Rgb<u8> = Rgb([255; 3]);
 /// Width and height of a character.
@@ -55,13 +55,13 @@ impl Sheet {
         }
     }
 
-    /// Labels the columns; what does not fit above a tile is cut off.
+    /// Labels the columns. Labels wider than a tile are cut off.
     pub fn with_columns(mut self, labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.columns = labels.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Appends a row; rows may differ in length.
+    /// Appends a row. Rows can have different lengths.
     pub fn push_row(&mut self, label: impl Into<String>, tiles: Vec<RgbImage>) {
         self.rows.push((label.into(), tiles));
     }
@@ -115,9 +115,9 @@ impl Sheet {
     }
 }
 
-/// Draws white text of 8-pixel characters with its top left corner at `x`, `y`; what overhangs is cut off.
+/// Draws white text of 8-pixel characters with its top left corner at `x`, `y`. Text outside the picture is cut off.
 ///
-/// Characters beyond ASCII are drawn as a question mark.
+/// Characters outside ASCII are drawn as question marks.
 pub fn draw_text(picture: &mut RgbImage, text: &str, x: u32, y: u32) {
     for (column, character) in (0..).zip(text.chars()) {
         let glyph = BASIC_LEGACY
@@ -133,13 +133,13 @@ pub fn draw_text(picture: &mut RgbImage, text: &str, x: u32, y: u32) {
     }
 }
 
-/// Saves a picture as png, jpg, jpeg or webp, by the extension of its path.
+/// Saves a picture as png, jpg, jpeg or webp, according to the extension of its path.
 ///
-/// The file appears under its name only once it is complete.
+/// The file is written atomically.
 ///
 /// # Errors
 /// [`Error::UnknownPictureFormat`] for other extensions, [`Error::EncodePicture`] if the format cannot
-/// hold the picture, [`Error::Write`] if the file cannot be written.
+/// store the picture, [`Error::Write`] if the file cannot be written.
 pub fn save_image(path: impl AsRef<Path>, picture: &RgbImage) -> Result<()> {
     let path = path.as_ref();
     let format = picture_format(path)?;
@@ -209,7 +209,7 @@ fn encode(
     encoder.write_image(pixels, width, height, color)
 }
 
-/// The format that the extension of a path stands for.
+/// The format of a path's extension.
 pub(crate) fn picture_format(path: &Path) -> Result<ImageFormat> {
     match ImageFormat::from_path(path) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),

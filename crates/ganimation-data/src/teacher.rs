@@ -1,4 +1,4 @@
-//! What a face should look like in motion, by its landmarks: a field that moves its pixels, and where paint is needed.
+//! Training targets for motion, computed from a face's landmarks: a motion field, and the areas to paint.
 
 mod mask;
 mod spline;
@@ -12,21 +12,21 @@ use spline::Spline;
 /// Height and width of a lesson's field.
 pub const FIELD_SIDE: usize = 32;
 
-/// How much further each unit moves landmarks than the prior says, in the order of labels.
+/// Factors of each unit's landmark motion, relative to the prior, in label order.
 ///
-/// The intensities that the prior is learned from are noisy, most for rare units, which makes slopes too small. Larger
-/// gains for AU12 were seen to make caricatures.
+/// The intensities for learning the prior are noisy, mainly for rare units. This makes the regression's slopes too
+/// small. In tests, larger gains for AU12 gave caricatures.
 pub const GAINS: [f32; AU_COUNT] = [
     1.9, 1.4, 3.0, 2.2, 2.0, 2.2, 2.4, 2.6, 1.3, 1.8, 1.9, 1.7, 2.0, 2.0, 1.3, 2.0, 1.7,
 ];
 
-/// The jaw's outline lies on the neck's edge: it follows the chin by this share only.
+/// The jaw's outline lies at the edge of the neck, so it follows the chin only by this fraction.
 const JAW_SHARE: f32 = 0.6;
 
 /// Points of the jaw.
 const JAW: std::ops::Range<usize> = 0..17;
 
-/// Upper and lower points of the inner lips and of the lids, which may meet and not cross.
+/// Upper and lower points of the inner lips and the lids. They can touch but must not cross.
 const MEETING: [(usize, usize); 7] = [
     (61, 67),
     (62, 66),
@@ -34,38 +34,38 @@ const MEETING: [(usize, usize); 7] = [
     (37, 41),
     (38, 40), // one eye
     (43, 47),
-    (44, 46), // the other
+    (44, 46), // the other eye
 ];
 
 /// Upper lids, each with the brow above it.
 const LIDS_AND_BROWS: [(usize, usize); 4] = [(37, 19), (38, 20), (43, 23), (44, 24)];
 
-/// Where the lid's fold lies between lid and brow.
+/// The position of the lid's fold on the line from lid to brow.
 const FOLD: f32 = 0.4;
 
-/// How much of the motion that parts lid and brow moves the fold.
+/// The fraction of the motion between lid and brow that moves the fold.
 const UNFOLDING: f32 = 0.2;
 
-/// Points that the spline goes through: landmarks and folds.
+/// Number of points of the spline inside the face: landmarks and folds.
 const CONTROL_COUNT: usize = LANDMARK_COUNT + LIDS_AND_BROWS.len();
 
-/// What one face is taught for one order.
+/// The training targets of one face for one order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
-    /// Where each pixel comes from, as the place read minus the place itself: `[2, 32, 32]`, x then y, in shares of the
-    /// side, at the centres of a grid of 32 x 32 cells.
+    /// The source position of each pixel minus its own position: `[2, 32, 32]`, x then y, as fractions of the side, at
+    /// the centres of a grid of 32 x 32 cells.
     pub field: Vec<f32>,
-    /// Where motion uncovers what the picture does not show, mouth or eyes: `[mask_side, mask_side]`, 0 to 1.
+    /// Where motion uncovers areas that the picture does not show, in mouth or eyes: `[mask_side, mask_side]`, 0 to 1.
     pub mask: Vec<f32>,
-    /// Where a mouth closes, whose lips must cover what was between them: as `mask`.
+    /// Where a mouth closes and the lips must cover the area between them: like `mask`.
     pub seam: Vec<f32>,
-    /// Where the landmarks go.
+    /// The moved landmarks.
     pub moved: Landmarks,
 }
 
-/// Makes lessons from landmarks.
+/// Computes training targets (lessons) from landmarks.
 ///
-/// Landmarks move by the prior, turned and scaled to the face; a thin-plate spline through them, through the folds of the
+/// Landmarks move by the prior, rotated and scaled to the face. A thin-plate spline through them, through the folds of the
 /// upper lids and through fixed points on the border gives the motion of all pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Teacher {
@@ -75,7 +75,7 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// A teacher with the gain of each unit, in the order of labels; [`GAINS`] is a good start.
+    /// A teacher with a gain for each unit, in label order; [`GAINS`] is a good choice.
     pub fn new(prior: MotionPrior, gains: [f32; AU_COUNT]) -> Self {
         Self {
             prior,
@@ -84,19 +84,19 @@ impl Teacher {
         }
     }
 
-    /// How landmarks move.
+    /// The motion prior of landmarks.
     pub const fn prior(&self) -> &MotionPrior {
         &self.prior
     }
 
-    /// The gain of each unit, in the order of labels.
+    /// The gain of each unit, in label order.
     pub const fn gains(&self) -> &[f32; AU_COUNT] {
         &self.gains
     }
 
-    /// The lesson of a face that is to change its action units by `order`, intensity / 5, and may be negative.
+    /// The lesson of a face with the relative order `order`, in intensity / 5, which can be negative.
     ///
-    /// With a `mask_side` of 0 there is no mask.
+    /// With `mask_side` 0, there is no mask.
     pub fn lesson(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT], mask_side: usize) -> Lesson {
         let moved = self.moved(landmarks, order);
         let (mut points, mut moves) = ([[0.0; 2]; CONTROL_COUNT], [[0.0; 2]; CONTROL_COUNT]);
@@ -116,7 +116,7 @@ impl Teacher {
         }
     }
 
-    /// Where landmarks go by an order.
+    /// The landmarks after an order.
     fn moved(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT]) -> Landmarks {
         let turn = self.prior.turn(landmarks);
         let mut moves = [[0.0_f32; 2]; LANDMARK_COUNT];

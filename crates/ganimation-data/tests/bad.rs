@@ -1,6 +1,7 @@
-//! Every file of `tests/bad` is refused, with the words of `tests/bad/expected.tsv`.
+//! Checks that every file of `tests/bad` is refused with the message in `tests/bad/expected.tsv`.
 //!
-//! `tests/bad/make.py` makes the files. To see how new ones are refused: `BLESS=1 cargo test --test bad`, and read the diff.
+//! `tests/bad/make.py` creates the files. To get the messages for new files, run `BLESS=1 cargo test --test bad` and
+//! read the diff.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 #![allow(clippy::expect_used, reason = "a failing test may panic")]
@@ -43,7 +44,7 @@ fn every_bad_file_is_refused_in_the_words_expected() {
     assert_eq!(found, expected);
 }
 
-/// How the reader that a file is for refuses it.
+/// The error of the reader for a file.
 fn refusal(path: &Path, name: &str) -> String {
     let refused = match name.split_once('_').unwrap().0 {
         "pickle" => read_labels(path).map(drop),

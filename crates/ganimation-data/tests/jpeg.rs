@@ -1,4 +1,4 @@
-//! Every kind of JPEG in `tests/jpeg` is decoded as libjpeg does, or refused in words.
+//! Checks that every kind of JPEG in `tests/jpeg` is decoded like libjpeg does, or refused with a message.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -40,7 +40,7 @@ fn every_kind_of_jpeg_is_decoded_as_libjpeg_does() {
             let distances: Vec<u32> = levels.map(|(a, b)| a.abs_diff(*b).into()).collect();
             let furthest = distances.iter().max().unwrap();
             let mean = f64::from(distances.iter().sum::<u32>()) / distances.len() as f64;
-            // Decoders round and enlarge colours a little differently; noise is 5 levels away on average and more.
+            // Decoders round and enlarge colours slightly differently. Noise differs by at least 5 levels on average.
             assert!(
                 mean < 0.5 && *furthest <= 12,
                 "{}: {mean} levels from libjpeg's, {furthest} at most",
@@ -61,7 +61,7 @@ fn kinds_that_nothing_here_decodes_are_refused_by_name() {
         refused += 1;
     }
     assert_eq!(refused, 2);
-    // Nothing at hand writes 12 bits a sample; the header says it.
+    // No available encoder writes 12 bits per sample, so the header is changed.
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("twelve.jpg");
     let mut bytes = fs::read(folder().join("grey-baseline.jpg")).unwrap();

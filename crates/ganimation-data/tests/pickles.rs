@@ -1,4 +1,4 @@
-//! Every dialect of pickled labels that Python and NumPy have written is read to the same numbers.
+//! Checks that all variants of pickled labels from Python and NumPy give the same numbers.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn expected() -> Labels {
     labels.map(|(id, label)| (id.to_owned(), label)).into()
 }
 
-/// How the files were made: `tests/data/README.md`.
+/// `tests/data/README.md` describes how the files were made.
 #[test]
 fn all_dialects_hold_the_same_labels() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");

@@ -1,4 +1,4 @@
-//! Activations whose composition of Burn operations takes many passes over memory.
+//! Activations that would need many passes over memory as compositions of Burn operations.
 
 use burn::tensor::Tensor;
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-/// The running averages that Adam keeps of a parameter's gradient, zero before the first step.
+/// Adam's running averages of a parameter's gradient, zero before the first step.
 #[derive(Debug, Clone)]
 pub struct Moments {
     /// Average of the gradient, `[elements]`.
@@ -11,7 +11,7 @@ pub struct Moments {
     pub second: Tensor<1>,
 }
 
-/// What a step of Adam needs beside the tensors.
+/// The scalars of a step of Adam.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// Learning rate, above 0.
@@ -22,14 +22,14 @@ pub struct AdamStep {
     pub beta_2: f64,
     /// Added to the denominator, above 0.
     pub epsilon: f64,
-    /// Number of this step, the first is 1; it corrects the moments' start at zero.
+    /// Number of this step, counted from 1, for the bias correction of the moments.
     pub count: u32,
 }
 
 impl AdamStep {
     /// `1 - beta^count` for both moments.
     fn corrections(&self) -> [f64; 2] {
-        // Beyond this power both corrections are 1 in f64 for any beta in use.
+        // Above this power, both corrections are 1 in f64 for any usual beta.
         let count = i32::try_from(self.count).unwrap_or(i32::MAX);
         [self.beta_1, self.beta_2].map(|beta| 1.0 - beta.powi(count))
     }
@@ -45,7 +45,7 @@ impl AdamStep {
     }
 }
 
-/// Moves `param` one step of Adam against `grad`, exactly as `torch.optim.Adam` without weight decay.
+/// Takes one Adam step of `param` with the gradient `grad`, exactly like `torch.optim.Adam` without weight decay.
 ///
 /// ```text
 /// first  = beta_1 first  + (1 - beta_1) grad
@@ -53,7 +53,7 @@ impl AdamStep {
 /// param  = param - rate / (1 - beta_1^count) * first / (sqrt(second) / sqrt(1 - beta_2^count) + epsilon)
 /// ```
 ///
-/// The tensors are plain ones: outside autodiff. Hand over the only handles of `param` and `moments`, and the kernels
+/// The tensors must be without autodiff. If the arguments are the only handles of `param` and `moments`, the kernels
 /// work in place.
 ///
 /// # Shapes

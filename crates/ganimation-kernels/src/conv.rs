@@ -6,7 +6,7 @@ use burn::tensor::{
     ops::{ConvOptions, ConvTransposeOptions},
 };
 
-/// Cross-correlates a batch of images with `weight`, with zeros around them.
+/// Cross-correlates a batch of images with `weight`, with zero padding.
 ///
 /// # Shapes
 /// - `x`: `[batch, in, height, width]`
@@ -34,10 +34,10 @@ pub fn conv2d(
 /// [`conv2d`] with a bias, then a leaky ReLU of `slope > 0`, in one pass where the backend has a kernel for it.
 ///
 /// # Shapes
-/// As [`conv2d`].
+/// See [`conv2d`].
 ///
 /// # Panics
-/// As [`conv2d`], and if `slope` is not above 0.
+/// See [`conv2d`]; also if `slope` is not above 0.
 pub fn conv2d_leaky_relu(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -82,7 +82,7 @@ fn composite(
     burn_conv2d(x, weight, bias, options)
 }
 
-/// The adjoint of [`conv2d`] in its image: spreads every value of `x` over a kernel's window.
+/// The adjoint of [`conv2d`] with respect to its image: it adds every value of `x`, times the kernel, to a window.
 ///
 /// No output padding: `height = (oh - 1) stride - 2 padding + kernel height`.
 ///

@@ -1,8 +1,8 @@
 //! Fast operations for GANimation's networks.
 //!
 //! Every function takes and returns Burn tensors, works on every backend and is differentiable. The bodies are
-//! compositions of Burn's own operations. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of this
-//! crate in their place, forward and backward. They use AVX-512, AVX2, NEON or plain Rust, whatever the processor has;
+//! compositions of Burn's own operations. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of
+//! this crate instead, forward and backward. They use AVX-512, AVX2, NEON or plain Rust, depending on the processor;
 //! the environment variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
 //!
 //! | operation | in the networks |
@@ -16,7 +16,7 @@
 //! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |
 //! | [`warp`] | the edit's motion |
 //! | [`adam_step`] | the optimiser |
-//! | [`PreparedWeights`] | what inference need not compute again |
+//! | [`PreparedWeights`] | transformed weights, computed once for inference |
 
 mod activation;
 mod adam;

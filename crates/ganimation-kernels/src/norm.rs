@@ -1,15 +1,15 @@
-//! Instance normalisation, with and without the ReLU that follows it.
+//! Instance normalisation, with or without a following ReLU.
 
 use burn::tensor::{Tensor, activation::relu, module::batch_norm_train};
 
 /// Normalises each plane of each image to mean 0 and variance 1, then scales and shifts it.
 ///
-/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, with the biased variance, as PyTorch's
-/// `InstanceNorm2d(affine=True)` does.
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, with the biased variance, like PyTorch's
+/// `InstanceNorm2d(affine=True)`.
 ///
 /// # Shapes
 /// - `x` and the result: `[batch, channels, height, width]`, unbounded
-/// - `weight`, `bias`: `[channels]`, or `[batch, channels]` for a scale and a shift of each image's own
+/// - `weight`, `bias`: `[channels]`, or `[batch, channels]` for a separate scale and shift for each image
 ///
 /// # Panics
 /// If `weight` and `bias` have another rank or size.
@@ -30,10 +30,10 @@ pub fn instance_norm<const D: usize>(
 /// [`instance_norm`], then `max(0, y)`, in one pass where the backend has a kernel for it.
 ///
 /// # Shapes
-/// As [`instance_norm`]; the result is at least 0.
+/// See [`instance_norm`]; the result is at least 0.
 ///
 /// # Panics
-/// As [`instance_norm`].
+/// See [`instance_norm`].
 pub fn instance_norm_relu<const D: usize>(
     x: Tensor<4>,
     weight: Tensor<D>,
@@ -51,10 +51,10 @@ pub fn instance_norm_relu<const D: usize>(
 /// [`instance_norm`], then `y + skip`, in one pass where the backend has a kernel for it: the end of a residual block.
 ///
 /// # Shapes
-/// As [`instance_norm`]; `skip` is as `x`.
+/// See [`instance_norm`]; `skip` has the shape of `x`.
 ///
 /// # Panics
-/// As [`instance_norm`], and if the shapes of `x` and `skip` differ.
+/// See [`instance_norm`]; also if the shapes of `x` and `skip` differ.
 pub fn instance_norm_add<const D: usize>(
     x: Tensor<4>,
     weight: Tensor<D>,

@@ -1,4 +1,4 @@
-//! A convolution of images with constant planes beside them.
+//! A convolution of images with additional constant planes.
 
 use burn::tensor::Tensor;
 
@@ -6,9 +6,9 @@ use crate::conv::conv2d;
 
 /// [`conv2d`] of `cat(x, planes over all pixels)` with a stride of 1 that keeps the size of the image.
 ///
-/// A constant plane gives the same to all pixels but those near the border, where part of the kernel looks beyond it.
-/// So the planes are convolved as images of the kernel's size, in which every place with regard to the borders occurs
-/// once, and the result is added to the image's. Exact, and the planes cost next to nothing.
+/// A constant plane contributes the same value to all pixels, except near the border, where a part of the kernel is
+/// outside the image. So the planes are convolved as images of the kernel's size, which contain every position relative
+/// to the borders once. The result is added to that of the image. This is exact, and the planes need almost no time.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`

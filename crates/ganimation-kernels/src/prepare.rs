@@ -1,12 +1,12 @@
-//! Weights made ready once for many calls.
+//! Weights prepared once for many calls.
 
 use burn::tensor::Tensor;
 
-/// Keeps what convolutions compute from their weights alone, for as long as it lives.
+/// Stores data that convolutions compute only from their weights, for its lifetime.
 ///
-/// For inference: a weight is transformed for the CPU kernels once in place of at every call. Results are the same.
-/// The weights are shared, so whoever changes them meanwhile changes a copy, which is not prepared. Takes about three
-/// times the weights' memory. On other backends there is nothing to prepare.
+/// For inference: a weight is transformed for the CPU kernels once, instead of in every call. The results are the same.
+/// The weights are shared, so code that changes them gets a copy, which is not prepared. It needs about three
+/// times the weights' memory. On other backends it does nothing.
 #[derive(Debug, Clone, Default)]
 pub struct PreparedWeights {
     #[cfg(feature = "flex")]

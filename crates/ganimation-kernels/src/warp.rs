@@ -1,24 +1,25 @@
-//! Pictures whose pixels move along a field.
+//! Warping of pictures along a field.
 
 use burn::tensor::{
     Int, Tensor,
     ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode},
 };
 
-/// Reads every pixel of `x` from another place, which `field` gives relative to the pixel.
+/// Samples `x` at the position of each pixel plus the value of `field`.
 ///
-/// `y[b, c, i, j] = x[b, c, i + height · field[b, 1, i, j], j + width · field[b, 0, i, j]]`, bilinearly. Places beyond the
-/// border read the border. This is PyTorch's `grid_sample` with `padding_mode="border"` and `align_corners=False`, where
-/// the grid is the identity plus twice the field. A field of zeros gives `x`, exactly so where a kernel runs.
+/// `y[b, c, i, j] = x[b, c, i + height · field[b, 1, i, j], j + width · field[b, 0, i, j]]`, with bilinear
+/// interpolation. Positions beyond the border use the border's value. This is PyTorch's `grid_sample` with
+/// `padding_mode="border"` and `align_corners=False`, with a grid of the identity plus twice the field. A field of
+/// zeros gives `x`; with the kernels, the result is exact.
 ///
-/// Differentiable in both. The field's gradient is 0 along an axis on which the place lies beyond the border.
+/// Differentiable in both. The field's gradient is 0 along an axis if the position is beyond the border on that axis.
 ///
-/// A field that is NaN or infinite somewhere does no harm elsewhere, and nothing beyond `x` is read. The kernels give NaN
-/// for NaN and read the border for infinity; other backends give NaN or the value of some pixel.
+/// If the field is NaN or infinite at a pixel, other pixels are not affected, and no memory outside `x` is read. The
+/// kernels return NaN for NaN and the border's value for infinity. Other backends return NaN or the value of a pixel.
 ///
 /// # Shapes
 /// - `x` and the result: `[batch, channels, height, width]`, unbounded
-/// - `field`: `[batch, 2, height, width]`, in shares of the picture's width (channel 0, to the right) and height
+/// - `field`: `[batch, 2, height, width]`, as fractions of the picture's width (channel 0, to the right) and height
 ///   (channel 1, down)
 ///
 /// # Panics
@@ -39,7 +40,7 @@ pub fn warp(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
 
 fn composite(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
     let [batch, _, height, width] = x.dims();
-    // Where the pixels' centres are: -1 and 1 are the picture's edges.
+    // The positions of the pixels' centres: -1 and 1 are the picture's edges.
     let centers = |size: usize| {
         let pixels = Tensor::<1, Int>::arange(0..size as i64, &x.device()).float();
         (pixels.cast(x.dtype()) * 2.0 + 1.0) / size as f64 - 1.0

@@ -1,4 +1,4 @@
-//! Reading action units with whatever network can.
+//! Estimation of action units with any suitable network.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::interpolate;
@@ -7,22 +7,23 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use crate::reader::READER_SIZE;
 use crate::{Discriminator, Reader};
 
-/// A network that reads action units from faces of any size.
+/// A network that estimates action units of faces of any size.
 #[derive(Clone, Debug)]
 pub enum AuReader {
-    /// A network trained for nothing else.
+    /// An AU regressor: a network trained only for this task.
     Independent(Reader),
-    /// The action-unit head of a critic, which generators have learnt to please: good enough for photos, no judge of edits.
+    /// The action-unit head of a critic. Generators were trained against it, so it can label photos but cannot evaluate
+    /// edits.
     Critic {
         /// The critic.
         discriminator: Discriminator,
-        /// Side of the faces it was trained on, in pixels.
+        /// Side of its training faces, in pixels.
         image_size: usize,
     },
 }
 
 impl AuReader {
-    /// The action units of a batch of faces, which are resized to what the network was trained on.
+    /// The action units of a batch of faces. The faces are resized to the network's training size.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1]
@@ -38,7 +39,7 @@ impl AuReader {
         read.clamp(0.0, 1.0)
     }
 
-    /// [`Reader::features`] of faces of any size; a critic has none to offer.
+    /// [`Reader::features`] of faces of any size; `None` for a critic.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1]
@@ -51,7 +52,8 @@ impl AuReader {
     }
 }
 
-/// Bilinear. Faces far too large are halved first, again and again, for bilinear looks at four pixels only.
+/// Bilinear resize. Much larger faces are first halved repeatedly, because bilinear interpolation uses only four
+/// pixels.
 fn resize(images: Tensor<4>, size: usize) -> Tensor<4> {
     let [_, _, height, width] = images.dims();
     if [height, width] == [size, size] {

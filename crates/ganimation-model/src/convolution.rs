@@ -1,4 +1,4 @@
-//! Convolution layers that hold a weight and call the project's own operations.
+//! Convolution layers that store weights and call the project's own operations.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
@@ -6,7 +6,7 @@ use ganimation_kernels::PreparedWeights;
 
 use crate::resample::repeat;
 
-/// Standard deviation of freshly drawn convolution weights (the released network's initialisation).
+/// Standard deviation of initial convolution weights, as in the released network.
 const INIT_STD: f64 = 0.02;
 
 /// A convolution with a square kernel.
@@ -14,14 +14,14 @@ const INIT_STD: f64 = 0.02;
 pub(crate) struct Conv2d {
     /// `[out, in, kernel, kernel]`.
     pub(crate) weight: Param<Tensor<4>>,
-    /// `[out]`; absent before a normalisation, which would cancel it.
+    /// `[out]`; absent before a normalisation, which cancels a bias.
     pub(crate) bias: Option<Param<Tensor<1>>>,
     stride: usize,
     padding: usize,
 }
 
 impl Conv2d {
-    /// Draws weights from N(0, 0.02); no bias.
+    /// Creates a layer with weights from N(0, 0.02) and no bias.
     pub(crate) fn new(
         [input, output]: [usize; 2],
         kernel: usize,
@@ -41,15 +41,15 @@ impl Conv2d {
         self.with_bias_of(0.0, device)
     }
 
-    /// Adds a bias that starts at `value`.
+    /// Adds a bias with the initial value `value`.
     pub(crate) fn with_bias_of(mut self, value: f64, device: &Device) -> Self {
         let [output, ..] = self.weight.dims();
         self.bias = Some(Param::from_tensor(Tensor::full([output], value, device)));
         self
     }
 
-    /// Draws the weights anew with the standard deviation that keeps the size of what passes, before a LeakyReLU of
-    /// `slope` (He et al. 2015).
+    /// Draws new weights with the standard deviation that preserves the magnitude of activations, for a layer before a
+    /// LeakyReLU with `slope` (He et al. 2015).
     pub(crate) fn with_kaiming_weights(mut self, slope: f64, device: &Device) -> Self {
         let shape = self.weight.dims();
         let [_, input, height, width] = shape;
@@ -58,14 +58,14 @@ impl Conv2d {
         self
     }
 
-    /// Draws the weights anew from N(0, `std`).
+    /// Draws new weights from N(0, `std`).
     pub(crate) fn with_weights_of(mut self, std: f64, device: &Device) -> Self {
         self.weight = drawn(self.weight.dims(), std, device);
         self
     }
 
-    /// Gives the `scale²` outputs that become one place's sub-pixels the same weights (ICNR, Aitken et al. 2017): a fresh
-    /// layer then enlarges by repetition, and no grid is to be unlearnt.
+    /// Gives the same weights to the `scale²` outputs that become the sub-pixels of one position (ICNR, Aitken et al.
+    /// 2017). The initial layer then enlarges by repetition and has no checkerboard pattern.
     pub(crate) fn with_equal_subpixels(mut self, scale: usize) -> Self {
         let [output, input, height, width] = self.weight.dims();
         let count = scale * scale;
@@ -74,7 +74,7 @@ impl Conv2d {
             .narrow(1, 0, 1)
             .repeat_dim(1, count)
             .reshape([output, input, height, width]);
-        // A parameter of its own: one that is computed from another gets no gradient.
+        // A new parameter, because a parameter computed from another gets no gradient.
         self.weight = Param::from_tensor(equal.detach());
         self
     }
@@ -85,9 +85,9 @@ impl Conv2d {
         ganimation_kernels::conv2d(x, self.weight.val(), bias, self.stride, self.padding)
     }
 
-    /// [`Self::forward`] of images with constant planes beside them, `[batch, planes]`.
+    /// [`Self::forward`] of images with additional constant planes, `[batch, planes]`.
     ///
-    /// For a stride of 1 and a padding that keeps the size.
+    /// The stride must be 1, and the padding must keep the size.
     pub(crate) fn forward_with_planes(&self, x: Tensor<4>, planes: Tensor<2>) -> Tensor<4> {
         ganimation_kernels::conv2d_with_planes(x, planes, self.weight.val())
     }
@@ -103,7 +103,7 @@ impl Conv2d {
         }
     }
 
-    /// Makes the weight ready for many calls.
+    /// Prepares the weight for many calls.
     pub(crate) fn prepare(&self, prepared: &mut PreparedWeights) {
         prepared.add_conv2d(&self.weight.val(), self.stride, self.padding);
     }
@@ -125,7 +125,7 @@ pub(crate) struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// Draws weights from N(0, 0.02).
+    /// Creates a layer with weights from N(0, 0.02).
     pub(crate) fn new(
         [input, output]: [usize; 2],
         kernel: usize,
@@ -139,7 +139,7 @@ impl ConvTranspose2d {
         }
     }
 
-    /// Makes the weight ready for many calls.
+    /// Prepares the weight for many calls.
     pub(crate) fn prepare(&self, prepared: &mut PreparedWeights) {
         prepared.add_conv_transpose2d(&self.weight.val(), self.stride, self.padding);
     }
@@ -150,10 +150,10 @@ impl ConvTranspose2d {
     }
 }
 
-/// Each pixel twice in both directions, then a 3x3 convolution.
+/// Repeats each pixel twice in both directions, then applies a 3x3 convolution.
 ///
-/// A transposed convolution computes neighbouring pixels with different weights, and what it paints shows its grid until
-/// that is unlearnt (Odena et al., *Deconvolution and Checkerboard Artifacts*, 2016).
+/// A transposed convolution computes neighbouring pixels with different weights. This gives checkerboard artifacts in
+/// its output at the start of training (Odena et al., *Deconvolution and Checkerboard Artifacts*, 2016).
 #[derive(Module, Debug)]
 pub(crate) struct EnlargingConv2d {
     /// `[out, in, 3, 3]`.
@@ -161,14 +161,14 @@ pub(crate) struct EnlargingConv2d {
 }
 
 impl EnlargingConv2d {
-    /// Draws weights from N(0, 0.02).
+    /// Creates a layer with weights from N(0, 0.02).
     pub(crate) fn new([input, output]: [usize; 2], device: &Device) -> Self {
         Self {
             weight: normal([output, input, 3, 3], device),
         }
     }
 
-    /// Makes the weight ready for many calls.
+    /// Prepares the weight for many calls.
     pub(crate) fn prepare(&self, prepared: &mut PreparedWeights) {
         prepared.add_conv2d(&self.weight.val(), 1, 1);
     }
@@ -202,7 +202,7 @@ mod tests {
                 values.iter().map(|v| value(*v)).sum::<f64>() / values.len() as f64
             };
             let (mean, deviation) = (mean_of(&|v| v), mean_of(&|v| v * v).sqrt());
-            // Of 65,536 draws: five times what chance would explain.
+            // Limits for 65,536 draws: five times the standard error.
             assert!(
                 mean.abs() < 4e-4 && (deviation - 0.02).abs() < 3e-4,
                 "{mean} ± {deviation}"

@@ -1,4 +1,4 @@
-//! The discriminator: how real a face is, and which action units it shows.
+//! The discriminator: it computes a critic score and the action units of a face.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -11,21 +11,21 @@ use crate::{AU_COUNT, Error, Result};
 /// Slope of the LeakyReLUs below zero.
 const LEAKY_SLOPE: f64 = 0.01;
 
-/// Strided layers of the trunk; each halves the side of the image.
+/// Number of strided layers in the trunk. Each halves the side of the image.
 pub(crate) const LAYERS: u32 = 6;
 
-/// An image's side must be a multiple of this, so that the trunk ends in whole pixels.
+/// The side of an image must be a multiple of this, so that each layer can halve it.
 pub(crate) const SIZE_STEP: usize = 1 << LAYERS;
 
 /// Shape of a [`Discriminator`]. At 128 pixels the defaults are the paper's network: 44,860,352 parameters.
 #[derive(Config, Debug, PartialEq, Eq)]
 pub struct DiscriminatorConfig {
-    /// Side of the square images it judges, in pixels: a multiple of 64.
+    /// Side of the square input images, in pixels: a multiple of 64.
     pub image_size: usize,
     /// Channels after the first layer; each further layer doubles them.
     #[config(default = 64)]
     pub channels: usize,
-    /// Action units it reads.
+    /// Number of action units.
     #[config(default = "AU_COUNT")]
     pub aus: usize,
 }
@@ -45,15 +45,15 @@ impl DiscriminatorConfig {
         Ok(())
     }
 
-    /// Draws fresh weights on `device` (convolutions from N(0, 0.02), biases 0).
+    /// Creates the network on `device` with random initial weights (convolutions from N(0, 0.02), biases 0).
     ///
     /// # Panics
-    /// If the image size is no positive multiple of 64; [`Self::check`] says so beforehand.
+    /// If the image size is not a positive multiple of 64; [`Self::check`] reports this as an error.
     pub fn init(&self, device: &Device) -> Discriminator {
         let side = self.image_size / SIZE_STEP;
         assert!(
             side * SIZE_STEP == self.image_size && side > 0,
-            "image size {} is no positive multiple of {SIZE_STEP}",
+            "image size {} is not a positive multiple of {SIZE_STEP}",
             self.image_size
         );
         let mut main = Vec::new();
@@ -74,7 +74,7 @@ impl DiscriminatorConfig {
 
 /// WGAN critic with an action-unit head (paper, section 4).
 ///
-/// Fields carry the names of the published files: `conv1` judges realness, `conv2` reads action units.
+/// Fields have the names of the published files: `conv1` computes the critic score, `conv2` the action units.
 #[derive(Module, Debug)]
 pub struct Discriminator {
     main: Vec<Layer>,
@@ -82,17 +82,17 @@ pub struct Discriminator {
     conv2: Conv2d,
 }
 
-/// What the discriminator says of a batch of faces.
+/// The discriminator's outputs for a batch of faces.
 #[derive(Clone, Debug)]
 pub struct Judgement {
-    /// `[batch, 1, height / 64, width / 64]`, unbounded; larger is more real.
+    /// The critic score, `[batch, 1, height / 64, width / 64]`, unbounded. Larger means more real.
     pub realness: Tensor<4>,
-    /// `[batch, aus]`, OpenFace intensity / 5, unbounded.
+    /// The action units, `[batch, aus]`, OpenFace intensity / 5, unbounded.
     pub aus: Tensor<2>,
 }
 
 impl Discriminator {
-    /// Judges a batch of faces.
+    /// Computes the critic score and the action units of a batch of faces.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`, in [-1, 1]; height and width at least the configured image size
@@ -100,16 +100,16 @@ impl Discriminator {
         let features = run(&self.main, images);
         Judgement {
             realness: self.conv1.forward(features.clone()),
-            // One pixel is left at the configured size; of a larger image, the mean over positions.
+            // At the configured size, one position is left. For larger images, take the mean over positions.
             aus: self.conv2.forward(features).mean_dims(&[2, 3]).flatten(1, 3),
         }
     }
 
-    /// Gradient of the summed realness with respect to `images`, differentiable in the weights.
+    /// Gradient of the summed critic score with respect to `images`, differentiable in the weights.
     ///
     /// The network is piecewise linear, so this gradient is itself a chain of transposed convolutions with the same
     /// weights and the LeakyReLU slopes as constant factors: `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … Wᵀ_realness 1))`. Differentiating
-    /// that chain once gives the exact gradient of a gradient, which first-order autodiff alone cannot.
+    /// that chain once gives the exact second-order gradient, which first-order autodiff cannot compute.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`; the gradient has the same shape

@@ -4,32 +4,35 @@ use burn::tensor::Tensor;
 
 use crate::resample::enlarge;
 
-/// What the generator makes of a batch of faces.
+/// The generator's outputs for a batch of faces.
 #[derive(Clone, Debug)]
 pub struct Edit {
     /// The edited faces, `[batch, 3, height, width]`, in [-1, 1].
     pub image: Tensor<4>,
-    /// How much of the input is kept, `[batch, 1, height, width]`, in [0, 1]: **1 keeps the input**, 0 takes the colour.
+    /// The attention mask, `[batch, 1, height, width]`, in [0, 1]: **1 keeps the input**, 0 uses the colour.
     pub attention: Tensor<4>,
     /// The painted colours, `[batch, 3, height, width]`, in [-1, 1].
     pub color: Tensor<4>,
-    /// Where each pixel of the result is read in the input, minus where it is: `[batch, 2, h, w]`, across and down, in
-    /// shares of the picture's width and height. Any resolution; absent in the paper's network, which moves nothing.
+    /// The motion field, `[batch, 2, h, w]`: for each pixel of the result, its source position in the input minus its
+    /// own position, horizontal then vertical, as fractions of the picture's width and height. It can have any
+    /// resolution. It is absent in the paper's network, which does not move pixels.
     pub motion: Option<Tensor<4>>,
-    /// How much brighter the moved input becomes, `[batch, 1, h, w]`: 0.1 is a tenth. Any resolution; absent in the paper's
-    /// network.
+    /// The relative change of brightness of the moved input, `[batch, 1, h, w]`: 0.1 means 10 % brighter. It can have
+    /// any resolution. It is absent in the paper's network.
     pub shading: Option<Tensor<4>>,
 }
 
 impl Edit {
-    /// The edit equation: `A · (1 + s) · x(q + u(q)) + (1 - A) · C`, with attention A, shading s, motion u and colour C.
+    /// The edit equation: `A · (1 + s) · x(q + u(q)) + (1 - A) · C`, with attention A, shading s, motion u and colour
+    /// C.
     ///
-    /// Motion and shading are enlarged bilinearly to the input's resolution. The input is read bilinearly, its border
-    /// repeated; brightness is counted from black. Without motion and shading it is the paper's equation, [`blend`].
+    /// Motion and shading are enlarged to the input's resolution with bilinear interpolation. The input is sampled with
+    /// bilinear interpolation and a repeated border. Black is brightness 0. Without motion and shading this is the
+    /// paper's equation, [`blend`].
     ///
     /// # Shapes
-    /// - `input`: `[batch, 3, height, width]`, in [-1, 1], of the resolution of attention and colour
-    /// - the others: as the fields of [`Edit`]
+    /// - `input`: `[batch, 3, height, width]`, in [-1, 1], with the resolution of attention and colour
+    /// - the others: see the fields of [`Edit`]
     pub fn new(
         input: Tensor<4>,
         attention: Tensor<4>,
@@ -56,7 +59,7 @@ impl Edit {
         }
     }
 
-    /// The edits of `count` faces of the batch, from the face `first` on.
+    /// The edits of `count` faces of the batch, starting at face `first`.
     pub fn narrow(&self, first: usize, count: usize) -> Self {
         let of = |tensor: &Tensor<4>| tensor.clone().narrow(0, first, count);
         Self {
@@ -71,8 +74,8 @@ impl Edit {
 
 /// Blends painted colours into an image: `attention * input + (1 - attention) * color`.
 ///
-/// The paper's text describes the mask the other way round; this is its equation (section 3.1), and what the
-/// released networks do.
+/// The paper's text describes the inverted mask. This function follows the paper's equation (section 3.1) and the
+/// released networks.
 ///
 /// # Shapes
 /// - `input`, `color`: `[batch, 3, height, width]`
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn motion_says_where_to_read() {
         let input = noise(3);
-        // One pixel to the right of each place: of seven across.
+        // One pixel to the right of each position; the width is seven pixels.
         let right = Tensor::<1>::from_data([1.0 / 7.0, 0.0], &Device::flex()).reshape([1, 2, 1, 1]);
         let moved = kept(input.clone(), Some(right.repeat(&[2, 1, 1, 1])), None);
         moved

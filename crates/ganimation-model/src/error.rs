@@ -1,4 +1,4 @@
-//! What can go wrong with weights and sizes.
+//! Errors of weights and sizes.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use crate::import::{Layout, TorchProblem};
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A thing that the caller can mend.
+/// An error that the caller can correct.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The discriminator halves an image six times.
+    /// The image size does not fit the discriminator, which halves an image six times.
     #[error("image size {found} is not a positive multiple of {step}")]
     ImageSize {
-        /// The size that was asked for, in pixels.
+        /// The requested size, in pixels.
         found: usize,
-        /// What it must be a multiple of.
+        /// The size must be a multiple of this.
         step: usize,
     },
     /// A weights file could not be read.
@@ -24,7 +24,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A weights file could not be written.
@@ -32,35 +32,35 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file that is larger than any weights.
+    /// A file that is too large for weights.
     #[error("{} has {size} bytes; weights of more than {limit} are not read", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its bytes.
+        /// Its size in bytes.
         size: u64,
-        /// How many it may have.
+        /// The largest allowed size in bytes.
         limit: u64,
     },
-    /// A file whose weights are not those of the network that is wanted, or damaged.
+    /// The weights in a file are damaged, or belong to another network.
     #[error("cannot use the weights in {}", path.display())]
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong with them.
+        /// The problem.
         source: Box<Error>,
     },
-    /// The bytes are no safetensors file.
+    /// The bytes are not a safetensors file.
     #[error("not a safetensors file")]
     Format {
-        /// What the reader stumbled over.
+        /// The error of the safetensors library.
         #[from]
         source: safetensors::SafeTensorError,
     },
-    /// A tensor's numbers are of a type that no network here uses.
+    /// A tensor has an element type that the networks do not use.
     #[error("tensor {name} has element type {found}; expected F64, F32, F16 or BF16")]
     ElementType {
         /// The tensor.
@@ -68,14 +68,14 @@ pub enum Error {
         /// Its type.
         found: String,
     },
-    /// The metadata block lacks an entry or holds a wrong one.
+    /// An entry of the metadata is missing or wrong.
     #[error("weights metadata `{key}` is {found}; expected {expected}")]
     Metadata {
         /// The entry.
         key: &'static str,
-        /// What it says (`missing` when absent).
+        /// Its value (`missing` if absent).
         found: String,
-        /// What it must be.
+        /// The valid values.
         expected: String,
     },
     /// A parameter of the network is not in the file.
@@ -94,38 +94,38 @@ pub enum Error {
         /// Its shape in the network.
         expected: Vec<usize>,
     },
-    /// The file holds tensors that the network does not have.
+    /// The file contains tensors that the network does not have.
     #[error(
-        "the weights hold tensors that the network does not have: {}",
+        "the weights contain tensors that the network does not have: {}",
         shortened(names)
     )]
     ExtraTensors {
         /// The names.
         names: Vec<String>,
     },
-    /// A weight that is infinite or no number at all.
-    #[error("tensor {name} holds an infinity or a NaN")]
+    /// A weight is infinite or NaN.
+    #[error("tensor {name} contains an infinity or a NaN")]
     NotFinite {
         /// The tensor.
         name: String,
     },
-    /// A file that others wrote is of no known kind.
+    /// A file to import has an unknown format.
     #[error("{} is neither a PyTorch file nor safetensors", path.display())]
     UnknownFile {
         /// The file.
         path: PathBuf,
-        /// Why it is no safetensors file.
+        /// Why it is not a safetensors file.
         source: safetensors::SafeTensorError,
     },
-    /// A PyTorch file is damaged, or holds what no file of weights does.
+    /// A PyTorch file is damaged, or contains objects that weights files do not contain.
     #[error("cannot read PyTorch file {}", path.display())]
     Torch {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: TorchProblem,
     },
-    /// A file's tensors are views that stand for more numbers than it stores.
+    /// A file's tensors are views with more elements than the file stores.
     #[error("{} has {size} bytes, but its tensors would take {bytes}", path.display())]
     Inflated {
         /// The file.
@@ -135,13 +135,13 @@ pub enum Error {
         /// Bytes of the file.
         size: u64,
     },
-    /// A file in which no tensor has a name, as it would in a state dictionary.
-    #[error("{} holds no tensors with names", path.display())]
+    /// A file without named tensors, so it is not a state dictionary.
+    #[error("{} contains no tensors with names", path.display())]
     NoTensors {
         /// The file.
         path: PathBuf,
     },
-    /// A file's names are those of no network that is known.
+    /// The names in a file belong to no known network.
     #[error("the {} tensors of {} are in no known layout: {}", names.len(), path.display(), shortened(names))]
     UnknownLayout {
         /// The file.
@@ -149,28 +149,28 @@ pub enum Error {
         /// All names in the file.
         names: Vec<String>,
     },
-    /// A file holds two networks of a kind.
-    #[error("{} holds two {kind}s: {} and {}", path.display(), places[0], places[1])]
+    /// A file contains two networks of the same kind.
+    #[error("{} contains two {kind}s: {} and {}", path.display(), places[0], places[1])]
     SeveralNetworks {
         /// The file.
         path: PathBuf,
         /// `generator` or `discriminator`.
         kind: &'static str,
-        /// Where they are, and in which layout.
+        /// Their positions and layouts.
         places: [String; 2],
     },
-    /// A file has no network under the key asked for.
+    /// A file has no network under the requested key.
     #[error("{} has no network under the key `{key}`; there are: {}", path.display(), found.join(", "))]
     NoKey {
         /// The file.
         path: PathBuf,
-        /// The key asked for.
+        /// The requested key.
         key: String,
-        /// Where networks are.
+        /// The keys of networks in the file.
         found: Vec<String>,
     },
-    /// A network of a known layout that is not whole.
-    #[error("cannot take the {kind} in {}, whose names are those of {layout}", path.display())]
+    /// A network of a known layout is incomplete.
+    #[error("cannot import the {kind} in {}, which has the names of {layout}", path.display())]
     Import {
         /// The file.
         path: PathBuf,
@@ -178,12 +178,12 @@ pub enum Error {
         kind: &'static str,
         /// The layout.
         layout: Layout,
-        /// What is wrong with it, by the released network's names.
+        /// The problem, with the released network's names.
         source: Box<Error>,
     },
 }
 
-/// The first names of a list that may be long.
+/// The first names of a list.
 fn shortened(names: &[String]) -> String {
     const SHOWN: usize = 40;
     let first = names[..names.len().min(SHOWN)].join(", ");

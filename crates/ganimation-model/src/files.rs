@@ -1,4 +1,4 @@
-//! Weights on disk: read within bounds, written whole or not at all.
+//! Weights files: reads are limited in size, and writes are atomic.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -8,16 +8,16 @@ use safetensors::SafeTensorError;
 
 use crate::{Error, Result};
 
-/// The largest file that is read, in bytes: some three times both networks with their optimisers.
+/// The largest file to read, in bytes: about three times the size of both networks with their optimisers.
 const MAX_FILE: u64 = 2 << 30;
 
-/// The most bytes that the header of a safetensors file may have; a tensor takes about a hundred.
+/// The largest header of a safetensors file, in bytes. A tensor needs about a hundred bytes.
 const MAX_HEADER: u64 = 4 << 20;
 
-/// Opens a file of weights and tells its size in bytes.
+/// Opens a weights file and returns its size in bytes.
 ///
 /// # Errors
-/// [`Error::Read`], and [`Error::TooLarge`] for one that no network fills.
+/// [`Error::Read`], and [`Error::TooLarge`] for a file larger than any network.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
     let (size, file) = opened.map_err(read_error(path))?;
@@ -31,12 +31,12 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, size))
 }
 
-/// The bytes of a safetensors file, of which not more than the start is read unless that is the start of one.
+/// Reads the bytes of a safetensors file. If the start is not that of a safetensors file, the rest is not read.
 ///
 /// # Errors
-/// Those of [`open`], and [`Error::Format`].
+/// The errors of [`open`], and [`Error::Format`].
 pub(crate) fn read_safetensors(path: &Path) -> Result<Vec<u8>> {
-    const FRONT: u64 = 9; // the header's length, and the brace that opens it
+    const FRONT: u64 = 9; // the header's length, and its opening brace
     let (mut file, size) = open(path)?;
     let mut bytes = Vec::new();
     let mut read = |bytes: &mut Vec<u8>, until| {
@@ -58,10 +58,10 @@ pub(crate) fn read_safetensors(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What `decode` makes of a safetensors file.
+/// Decodes a safetensors file with `decode`.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Weights`] with what `decode` found.
+/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Weights`] with the error of `decode`.
 pub(crate) fn of_file<T>(path: &Path, decode: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     match read_safetensors(path) {
         Ok(bytes) => decode(&bytes).map_err(unusable(path)),
@@ -70,7 +70,7 @@ pub(crate) fn of_file<T>(path: &Path, decode: impl FnOnce(&[u8]) -> Result<T>) -
     }
 }
 
-/// Writes a file that appears under its name only once it is complete and on disk.
+/// Writes a file atomically: it gets its name only when it is complete and on disk.
 ///
 /// # Errors
 /// [`Error::Write`].
@@ -84,7 +84,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::rename(&scratch, path)
     })();
     written.map_err(|source| {
-        // The scratch file may not even exist; the error that counts is the first one.
+        // The scratch file may not exist. The first error is the one to report.
         let _ = fs::remove_file(&scratch);
         Error::Write {
             path: path.to_owned(),
@@ -122,7 +122,7 @@ mod tests {
             (1 << 30, 1 << 12, b'[', "invalid header length"),
             (1 << 10, 1 << 12, b'{', "invalid header length"),
         ] {
-            // A hole in the file: it takes no space.
+            // A sparse file: it uses no disk space.
             fs::write(&path, [&length.to_le_bytes()[..], &[brace]].concat()).unwrap();
             file.set_len(size).unwrap();
             let error = read_safetensors(&path).unwrap_err();

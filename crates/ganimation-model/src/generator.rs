@@ -1,4 +1,4 @@
-//! The generator: a face and action units in, colours and an attention mask out.
+//! The generator: its inputs are a face and action units, its outputs are colours and an attention mask.
 
 use std::ops::Deref;
 
@@ -17,93 +17,95 @@ use crate::instance_norm::InstanceNorm;
 use crate::layer::{self, Layer, ResidualBlock, run_ordered};
 use crate::resample::{average, depth_to_space, smooth, space_to_depth};
 
-/// Farthest that a pixel is moved, in shares of the picture's side.
+/// Largest motion of a pixel, as a fraction of the picture's side.
 const MAX_MOTION: f64 = 0.12;
 
-/// Largest change of brightness, as a share.
+/// Largest relative change of brightness.
 const MAX_SHADING: f64 = 0.2;
 
-/// Orders that add up to less than this, in intensity / 5, count as less than whole: a relative order of nothing must do
-/// nothing, exactly.
+/// If the sum of absolute relative orders is below this, in intensity / 5, the effect is reduced in proportion, so that
+/// a zero order gives exactly no change.
 const WHOLE_ORDER: f64 = 0.1;
 
-/// Bias of a fresh attention head that begins shut: 0.95 of the input is kept.
+/// Initial bias of an attention head that keeps 0.95 of the input.
 const SHUT: f64 = 3.0;
 
-/// How action units reach the generator.
+/// How action units condition the generator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conditioning {
-    /// As constant planes beside the image, the paper's way.
+    /// Constant planes concatenated with the image, as in the paper.
     #[default]
     Planes,
-    /// Through the scale and shift of every instance norm, which is where they are heard.
+    /// Scale and shift of every instance norm, where the action units have an effect.
     Norms,
 }
 
-/// What the generator's second input says.
+/// The meaning of the generator's second input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Orders {
-    /// The intensities that the face is to show, in [0, 1]: the paper's way.
+    /// The target intensities, in [0, 1], as in the paper.
     #[default]
     Absolute,
-    /// Those minus the intensities that it shows, in [-1, 1].
+    /// The target intensities minus the current intensities, in [-1, 1].
     Relative,
 }
 
-/// How the generator doubles the resolution: after its middle, and from features to sub-pixels.
+/// How the generator doubles the resolution, both after its residual blocks and from features to sub-pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Enlarging {
-    /// Transposed 4x4 convolutions of stride 2, the paper's way.
+    /// Transposed 4x4 convolutions with stride 2, as in the paper.
     #[default]
     Transposed,
-    /// Repeated pixels and a 3x3 convolution; painted sub-pixels are mixed with their neighbours. It draws no grid.
+    /// Repeated pixels and a 3x3 convolution. Painted sub-pixels are mixed with their neighbours. This gives no
+    /// checkerboard pattern.
     Repeated,
 }
 
-/// Shape of a [`Generator`]. The defaults are the paper's network, 8,471,296 parameters; [`GeneratorConfig::motion`] is the
-/// network of the bundled weights.
+/// Shape of a [`Generator`]. The defaults are the paper's network, 8,471,296 parameters; [`GeneratorConfig::motion`] is
+/// the network of the bundled weights.
 #[derive(Config, Debug, PartialEq, Eq)]
 pub struct GeneratorConfig {
-    /// Channels after the first convolution; the middle of the network has four times as many.
+    /// Channels after the first convolution. The residual blocks have four times as many.
     #[config(default = 64)]
     pub channels: usize,
-    /// Residual blocks in the middle.
+    /// Number of residual blocks.
     #[config(default = 6)]
     pub blocks: usize,
-    /// Action units it is conditioned on.
+    /// Number of action units.
     #[config(default = "AU_COUNT")]
     pub aus: usize,
-    /// How they reach it.
+    /// How the action units condition the network.
     #[config(default = "Conditioning::Planes")]
     pub conditioning: Conditioning,
-    /// What it is told: where to go, or how far.
+    /// The meaning of the second input: the target, or the change.
     #[config(default = "Orders::Absolute")]
     pub orders: Orders,
-    /// Side of the blocks of pixels that enter and leave as channels; 1 is none. The network then works at that fraction
-    /// of the resolution.
+    /// Side of the pixel blocks that are converted to channels at the input and back at the output; 1 means no
+    /// conversion. The network works at this fraction of the resolution.
     #[config(default = 1)]
     pub space_to_depth: usize,
-    /// Side of the kernels of the first layer and of the heads, odd.
+    /// Kernel size of the first layer and of the heads; it must be odd.
     #[config(default = 7)]
     pub edge_kernel: usize,
-    /// How it doubles the resolution.
+    /// How the network doubles the resolution.
     #[config(default = "Enlarging::Transposed")]
     pub enlarging: Enlarging,
-    /// Whether it moves the input's pixels, not only paints.
+    /// Whether the network also moves the input's pixels.
     #[config(default = false)]
     pub motion: bool,
-    /// Whether it makes the moved pixels brighter or darker.
+    /// Whether the network changes the brightness of the moved pixels.
     #[config(default = false)]
     pub shading: bool,
 }
 
 impl GeneratorConfig {
-    /// The network that moves pixels and paints only what motion uncovers; `channels` as 24 or 32.
+    /// The network that moves pixels and paints only what motion uncovers. Typical values of `channels` are 24 and 32.
     ///
-    /// At half the resolution its edge kernels of 3 see what the paper's 7 see, at a fifth of the cost.
+    /// At half the resolution, its edge kernels of size 3 have about the field of view of the paper's size 7, at a
+    /// fifth of the cost.
     pub fn motion(channels: usize) -> Self {
         Self::new()
             .with_channels(channels)
@@ -116,13 +118,14 @@ impl GeneratorConfig {
             .with_shading(true)
     }
 
-    /// Height and width of its input must be multiples of this.
+    /// Height and width of the input must be multiples of this.
     pub fn size_step(&self) -> usize {
         4 * self.space_to_depth
     }
 
-    /// Draws fresh weights on `device`: convolutions from N(0, 0.02), norms at scale 1 and shift 0. Heads of sub-pixels
-    /// begin with equal sub-pixels, attention beside motion begins shut, shading at 0.
+    /// Creates the network on `device` with random initial weights: convolutions from N(0, 0.02), norms with scale 1
+    /// and shift 0. Sub-pixel heads start with equal sub-pixels. In a network with motion, the attention head starts
+    /// with a mask of 0.95. The shading head starts at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv =
@@ -180,10 +183,10 @@ impl GeneratorConfig {
     }
 }
 
-/// Edits faces: paints colours and attention for a face and action units (paper, section 4), and, if it is made so, moves
-/// and shades the face's own pixels.
+/// Edits faces. It computes colours and an attention mask from a face and action units (paper, section 4). Depending on
+/// its configuration, it also moves and shades the face's own pixels.
 ///
-/// Fields carry the names of the published files, spelling included.
+/// Fields have the names of the published files, including their spelling.
 #[derive(Module, Debug)]
 pub struct Generator {
     main: Vec<Layer>,
@@ -201,7 +204,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Makes the weights ready for many edits, which are faster from then on.
+    /// Prepares the weights for many edits, which makes each edit faster.
     pub fn into_prepared(self) -> PreparedGenerator {
         let mut weights = PreparedWeights::default();
         layer::prepare(&self.main, &mut weights);
@@ -211,7 +214,7 @@ impl Generator {
         }
     }
 
-    /// What its second input says.
+    /// The meaning of the second input.
     pub fn orders(&self) -> Orders {
         match self.relative {
             true => Orders::Relative,
@@ -219,14 +222,14 @@ impl Generator {
         }
     }
 
-    /// [`Self::edit`] of faces that show `current` so that they show `target`.
+    /// Edits faces that show `current` towards `target` with [`Self::edit`].
     ///
     /// # Shapes
-    /// - `images`: as [`Self::edit`]
+    /// - `images`: see [`Self::edit`]
     /// - `current`, `target`: `[batch, aus]`, OpenFace intensity / 5; networks with absolute orders ignore `current`
     ///
     /// # Panics
-    /// As [`Self::edit`].
+    /// See [`Self::edit`].
     pub fn edit_towards(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit {
         match self.orders() {
             Orders::Absolute => self.edit(images, target),
@@ -234,16 +237,17 @@ impl Generator {
         }
     }
 
-    /// Edits a batch of faces as `orders` say.
+    /// Edits a batch of faces according to `orders`.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`, in [-1, 1], height and width multiples of
     ///   [`GeneratorConfig::size_step`]
-    /// - `orders`: `[batch, aus]`, OpenFace intensity / 5: the target, or, with [`Orders::Relative`], the target minus what
-    ///   the face shows
+    /// - `orders`: `[batch, aus]`, OpenFace intensity / 5: the target, or, with [`Orders::Relative`], the target minus
+    ///   the
+    ///   current intensities
     ///
     /// # Panics
-    /// If the batches differ, or height or width is no multiple of the step.
+    /// If the batch sizes differ, or height or width is not a multiple of the step.
     pub fn edit(&self, images: Tensor<4>, orders: Tensor<2>) -> Edit {
         let [batch, _, height, width] = images.dims();
         let [labels, _] = orders.dims();
@@ -260,7 +264,7 @@ impl Generator {
         });
         let folded = space_to_depth(images.clone(), self.space_to_depth);
         let features = match (self.main.as_slice(), self.planes) {
-            // The action units are constant planes beside the image.
+            // The action units are constant planes concatenated with the image.
             ([Layer::Conv(first), rest @ ..], true) => {
                 run_ordered(rest, first.forward_with_planes(folded, orders), None)
             }
@@ -269,9 +273,9 @@ impl Generator {
         self.paint(images, features, whole)
     }
 
-    /// Several heads over the same features are one convolution with all their outputs.
+    /// Computes the outputs of all heads. Heads with the same input are combined into one convolution.
     ///
-    /// `whole`, `[batch, 1, 1, 1]`, is how much of what they say is done.
+    /// `whole`, `[batch, 1, 1, 1]`, is the factor of the outputs' effect.
     fn paint(&self, images: Tensor<4>, features: Tensor<4>, whole: Option<Tensor<4>>) -> Edit {
         let heads = || {
             let painting = self.img_reg.iter().chain(&self.attetion_reg);
@@ -295,7 +299,7 @@ impl Generator {
         let scale = self.space_to_depth;
         let painted = depth_to_space(take(4 * scale * scale), scale);
         let painted = if self.smooth { smooth(painted) } else { painted };
-        // Half as fine again as the features: skin moves smoothly.
+        // At half the features' resolution, because skin moves smoothly.
         let done = |change: Tensor<4>| match &whole {
             Some(whole) => change * whole.clone(),
             None => change,
@@ -312,7 +316,7 @@ impl Generator {
     }
 }
 
-/// A generator for many edits: its convolutions' weights are kept in the form that they are computed with.
+/// A generator for many edits. It stores the convolutions' weights in the form used for computation.
 #[derive(Debug)]
 pub struct PreparedGenerator {
     generator: Generator,

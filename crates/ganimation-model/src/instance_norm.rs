@@ -1,4 +1,4 @@
-//! Instance normalisation with PyTorch's parameter names, and with orders that set its scale and shift.
+//! Instance normalisation with PyTorch's parameter names. Orders can set its scale and shift.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
@@ -6,30 +6,30 @@ use burn::tensor::{Device, Distribution, Tensor};
 /// Added to the variance, as in PyTorch.
 const EPSILON: f64 = 1e-5;
 
-/// Standard deviation of the freshly drawn weights of an [`OrderMap`].
+/// Standard deviation of the initial weights of an [`OrderMap`].
 const ORDER_STD: f64 = 0.02;
 
-/// Orders lie in [-1, 1] and are mostly small; they enter the map doubled.
+/// Factor of the orders before the map. Orders are in [-1, 1] and usually small.
 const ORDER_GAIN: f64 = 2.0;
 
 /// Normalises each channel of each image to mean 0 and variance 1, then scales and shifts it.
 ///
-/// With orders, scale and shift depend on what the image is asked to do: `y = norm(x) (1 + γ) + β` with
-/// `[γ, β] = orders(2 d)`. A constant plane beside the image, the paper's way, adds a constant to the first layer, which
-/// the norm behind it subtracts again, but at the image's border.
+/// With orders, scale and shift depend on the orders `d`: `y = norm(x) (1 + γ) + β` with `[γ, β] = orders(2 d)`. In the
+/// paper's network, constant planes add a constant to the first layer's output. The next norm subtracts this constant
+/// everywhere except at the image's border.
 ///
-/// Burn's own layer calls its parameters `gamma` and `beta`; the field's files say `weight` and `bias`.
+/// Burn's own layer names its parameters `gamma` and `beta`. The published files use `weight` and `bias`.
 #[derive(Module, Debug)]
 pub(crate) struct InstanceNorm {
-    /// `[channels]`, starts at 1.
+    /// `[channels]`, initially 1.
     pub(crate) weight: Param<Tensor<1>>,
-    /// `[channels]`, starts at 0.
+    /// `[channels]`, initially 0.
     pub(crate) bias: Param<Tensor<1>>,
-    /// Absent where orders do not reach.
+    /// `None` if orders do not affect this norm.
     orders: Option<OrderMap>,
 }
 
-/// A linear map from orders to the scales and shifts of a norm.
+/// A linear map from orders to a norm's scales and shifts.
 #[derive(Module, Debug)]
 struct OrderMap {
     /// `[2 channels, aus]`: the scales' rows, then the shifts'.
@@ -45,7 +45,7 @@ impl InstanceNorm {
         }
     }
 
-    /// Lets orders of `aus` action units set scale and shift; weights are drawn from N(0, 0.02).
+    /// Makes scale and shift depend on orders of `aus` action units. The initial weights are drawn from N(0, 0.02).
     pub(crate) fn with_orders(mut self, aus: usize, device: &Device) -> Self {
         let [channels] = self.weight.dims();
         let weight = Tensor::random([2 * channels, aus], Distribution::Normal(0.0, ORDER_STD), device);
@@ -55,7 +55,7 @@ impl InstanceNorm {
         self
     }
 
-    /// `[batch, channels, h, w]`, same out; `orders`: `[batch, aus]`, in [-1, 1].
+    /// `[batch, channels, h, w]` -> the same shape; `orders`: `[batch, aus]`, in [-1, 1].
     pub(crate) fn forward(&self, x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
         match self.ordered(orders) {
             Some([weight, bias]) => ganimation_kernels::instance_norm(x, weight, bias, EPSILON),

@@ -1,7 +1,7 @@
-//! The layers of the published `Sequential`s, kept at their published positions.
+//! The layers of the published `Sequential`s, at their published positions.
 //!
 //! A network is a `Vec<Layer>`, so that a parameter's path (`main.9.main.0.weight`) is its name in the
-//! published files; layers without parameters hold their place in the count.
+//! published files. Layers without parameters also count as positions.
 
 use burn::module::Module;
 use burn::nn::{LeakyRelu, LeakyReluConfig, Relu};
@@ -41,7 +41,7 @@ impl Layer {
     }
 }
 
-/// Makes the weights of `layers` ready for many calls.
+/// Prepares the weights of `layers` for many calls.
 pub(crate) fn prepare(layers: &[Layer], prepared: &mut PreparedWeights) {
     for layer in layers {
         match layer {
@@ -54,12 +54,12 @@ pub(crate) fn prepare(layers: &[Layer], prepared: &mut PreparedWeights) {
     }
 }
 
-/// Runs `layers` one after the other; a norm or a convolution and the activation behind it in one operation.
+/// Runs `layers` in sequence. A norm or a convolution is combined with its activation in one operation.
 pub(crate) fn run(layers: &[Layer], x: Tensor<4>) -> Tensor<4> {
     run_ordered(layers, x, None)
 }
 
-/// [`run`] where the norms hear `orders`, `[batch, aus]`.
+/// [`run`] with norms that depend on `orders`, `[batch, aus]`.
 pub(crate) fn run_ordered(layers: &[Layer], x: Tensor<4>, orders: Option<&Tensor<2>>) -> Tensor<4> {
     match layers {
         [] => x,
@@ -73,7 +73,7 @@ pub(crate) fn run_ordered(layers: &[Layer], x: Tensor<4>, orders: Option<&Tensor
     }
 }
 
-/// The convolutions of `layers` with the slopes of the LeakyReLUs behind them, first layer first.
+/// The convolutions of `layers` with the slopes of their LeakyReLUs, in order.
 fn leaky_convolutions(layers: &[Layer]) -> impl DoubleEndedIterator<Item = (&Conv2d, f64)> {
     let (pairs, _) = layers.as_chunks::<2>();
     pairs.iter().filter_map(|pair| match pair {
@@ -82,9 +82,9 @@ fn leaky_convolutions(layers: &[Layer]) -> impl DoubleEndedIterator<Item = (&Con
     })
 }
 
-/// The outputs of every LeakyReLU of `layers`, convolutions and LeakyReLUs in turn, first layer first.
+/// The outputs of every LeakyReLU of `layers`, in order. `layers` must alternate convolutions and LeakyReLUs.
 ///
-/// An output has its LeakyReLU's input's sign.
+/// An output has the sign of the LeakyReLU's input.
 pub(crate) fn activations(layers: &[Layer], images: Tensor<4>) -> Vec<Tensor<4>> {
     leaky_convolutions(layers)
         .scan(images, |x, (conv, slope)| {
@@ -94,8 +94,9 @@ pub(crate) fn activations(layers: &[Layer], images: Tensor<4>) -> Vec<Tensor<4>>
         .collect()
 }
 
-/// The gradient with respect to the input of `layers`, whose [`activations`] those are, from that of their output:
-/// `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … g))` with the LeakyReLUs' slopes `s` as constants. Differentiable in the weights and in `top`.
+/// The gradient with respect to the input of `layers`, computed from the gradient of their output and their
+/// [`activations`]: `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … g))` with the LeakyReLUs' slopes `s` as constants. Differentiable in the
+/// weights and in `top`.
 pub(crate) fn input_gradient(layers: &[Layer], activations: Vec<Tensor<4>>, top: Tensor<4>) -> Tensor<4> {
     let backwards = leaky_convolutions(layers)
         .rev()
@@ -112,7 +113,7 @@ pub(crate) struct ResidualBlock {
 }
 
 impl ResidualBlock {
-    /// `norm` makes the two norms.
+    /// `norm` creates the two norms.
     pub(crate) fn new(channels: usize, norm: impl Fn(usize) -> InstanceNorm, device: &Device) -> Self {
         let conv = || Layer::Conv(Conv2d::new([channels; 2], 3, [1, 1], device));
         let norm = || Layer::InstanceNorm(norm(channels));

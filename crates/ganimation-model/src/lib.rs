@@ -1,8 +1,8 @@
-//! GANimation's networks, edit equation and losses as pure tensors on [Burn](burn).
+//! GANimation's networks, edit equation and losses, as operations on tensors of [Burn](burn).
 //!
-//! One photo of a face and 17 action-unit (AU) intensities go in; a colour image and an attention mask
-//! come out, and the [edit equation](blend()) puts them together (Pumarola et al., *GANimation: Anatomically-aware
-//! Facial Animation from a Single Image*, ECCV 2018, arXiv 1807.09251).
+//! The inputs are one photo of a face and 17 action-unit (AU) intensities. The outputs are a colour image and an
+//! attention mask. The [edit equation](blend()) combines them (Pumarola et al., *GANimation: Anatomically-aware Facial
+//! Animation from a Single Image*, ECCV 2018, arXiv 1807.09251).
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -56,5 +56,5 @@ pub use reader::{READER_SIZE, Reader, ReaderConfig};
 pub use resample::{average, enlarge};
 pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};
 
-/// Number of action units that the field's networks are conditioned on.
+/// Number of action units in published GANimation networks.
 pub const AU_COUNT: usize = 17;

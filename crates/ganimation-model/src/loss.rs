@@ -1,28 +1,29 @@
-//! The losses of both networks, and the three settings of their weights.
+//! The losses of both networks, and three presets of their weights.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{Discriminator, Generator};
 
-/// How the squared error of action units becomes one number.
+/// Reduction of the squared error of action units to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuTerm {
     /// Mean over batch and action units: independent of the batch size.
     Mean,
-    /// That mean divided by the batch size once more, as the released code has it.
+    /// That mean divided by the batch size again, as in the released code.
     MeanDividedByBatch,
     /// Batch mean of the squared L2 norm over action units (paper, eq. 3).
     SquaredNorm,
 }
 
 impl AuTerm {
-    /// `read` and `asked`: `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action unit, or none for 1.
+    /// `read` (estimates) and `asked` (targets): `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action
+    /// unit; an empty list means 1.
     /// Returns `[1]`.
     ///
     /// # Panics
-    /// If there are factors, but not one for each action unit.
+    /// If `factors` is not empty and its length is not the number of action units.
     fn measure(self, read: Tensor<2>, asked: Tensor<2>, factors: &[f64]) -> Tensor<1> {
         let [batch, aus] = read.dims();
         let mut error = (read - asked).square();
@@ -41,7 +42,7 @@ impl AuTerm {
     }
 }
 
-/// How the size of an attention mask is measured.
+/// Measure of the size of an attention mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttentionTerm {
@@ -61,14 +62,14 @@ impl AttentionTerm {
     }
 }
 
-/// How uneven an attention mask is.
+/// Measure of the total variation of an attention mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SmoothnessTerm {
-    /// Batch mean of the absolute differences of neighbours, summed down and across and divided by the image's height
-    /// and width: the length of the mask's outline in image sides, whatever the resolution.
+    /// Batch mean of the absolute differences of vertical and horizontal neighbours, summed and divided by the image's
+    /// height and width. This is the length of the mask's outline in image sides, for any resolution.
     Outline,
-    /// Absolute differences summed over batch and pixels, as the released code has it.
+    /// Absolute differences summed over batch and pixels, as in the released code.
     Sum,
     /// Batch mean of the summed squared differences (paper, eq. 2).
     SquaredSum,
@@ -84,7 +85,7 @@ impl SmoothnessTerm {
         };
         let (down, across) = (neighbours(2, height), neighbours(3, width));
         match self {
-            // A step from row to row is a piece of outline one pixel wide, and the other way round.
+            // A difference between rows is a piece of outline one pixel wide, and vice versa.
             Self::Outline => {
                 (down.abs().sum() * share_of(width) + across.abs().sum() * share_of(height)) * share_of(batch)
             }
@@ -94,52 +95,53 @@ impl SmoothnessTerm {
     }
 }
 
-/// Whether the penalty shares the critic's Adam step with the other terms.
+/// Whether the gradient penalty and the other terms use the same Adam step of the critic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CriticUpdates {
-    /// One step on the sum.
+    /// One step on the sum of all terms.
     Together,
-    /// One step on realness and action units, then one on the penalty.
+    /// One step on the adversarial loss and the action units, then one step on the gradient penalty.
     Apart,
 }
 
-/// A complete setting of the losses.
+/// A complete preset of the losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Independent of batch size and resolution; recommended.
+    /// Recommended: independent of batch size and resolution.
     Default,
-    /// What the code released in 2018 computes.
+    /// The losses of the code released in 2018.
     Released,
-    /// What the paper writes.
+    /// The losses in the paper.
     Paper,
 }
 
-/// Which terms count, and how much.
+/// The terms and their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossWeights {
-    /// Weight of the action-unit error, of both networks.
+    /// Weight of the action-unit error in both networks (`lambda_y` in the paper).
     pub aus: f64,
-    /// How that error is measured.
+    /// Measure of that error.
     pub au_term: AuTerm,
-    /// Factor of each action unit's squared error, in label order, both networks; empty means 1 for all.
+    /// Factor of each action unit's squared error in both networks, in label order. Empty means 1 for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub au_factors: Vec<f64>,
-    /// Weight of the gradient penalty.
+    /// Weight of the gradient penalty (`lambda_gp`).
     pub penalty: f64,
     /// Weight of the cycle error.
     pub cycle: f64,
-    /// Weight of the mask's size; it draws masks towards 0, the colour, against the AU error's wish for no change.
+    /// Weight of the mask's size. This term moves masks towards 0 (the colour), against the AU error, which favours no
+    /// change.
     pub attention: f64,
-    /// How that size is measured.
+    /// Measure of that size.
     pub attention_term: AttentionTerm,
-    /// Weight of the mask's unevenness.
+    /// Weight of the mask's total variation.
     pub smoothness: f64,
-    /// How that unevenness is measured.
+    /// Measure of the total variation.
     pub smoothness_term: SmoothnessTerm,
-    /// One Adam step of the critic a batch, or two.
+    /// Whether the critic takes one or two Adam steps per batch.
     pub critic_updates: CriticUpdates,
 }
 
@@ -153,7 +155,7 @@ impl From<Preset> for LossWeights {
             cycle: 10.0,
             attention: 0.1,
             attention_term: AttentionTerm::Mean,
-            // The released weight at its batch of 25 faces of 128 pixels: 1e-5 * 25 * 128.
+            // The released weight for its batch of 25 faces with 128 pixels: 1e-5 * 25 * 128.
             smoothness: 0.032,
             smoothness_term: SmoothnessTerm::Outline,
             critic_updates: CriticUpdates::Together,
@@ -172,7 +174,7 @@ impl From<Preset> for LossWeights {
                 aus: 4000.0,
                 au_term: AuTerm::SquaredNorm,
                 attention_term: AttentionTerm::Norm,
-                // Equation 5 weighs equation 2, whose own weight of this term is 1e-4.
+                // Equation 5 has a weight for equation 2, which contains this term with a weight of 1e-4.
                 smoothness: 0.1 * 1e-4,
                 smoothness_term: SmoothnessTerm::SquaredSum,
                 ..default
@@ -187,13 +189,14 @@ impl Default for LossWeights {
     }
 }
 
-/// The discriminator's terms, each `[1]` and not yet weighted; the gradient penalty stands apart
+/// The discriminator's unweighted terms, each `[1]`, without the gradient penalty
 /// ([`gradient_penalty`](crate::gradient_penalty)).
 #[derive(Clone, Debug)]
 pub struct CriticLoss {
-    /// Mean realness of the edited faces minus that of the real ones (minus the Wasserstein estimate).
+    /// Adversarial loss: mean critic score of the edited faces minus that of the real faces (the negative Wasserstein
+    /// estimate).
     pub realness: Tensor<1>,
-    /// Error of the action units read from the real faces.
+    /// Error of the action units estimated on the real faces.
     pub aus: Tensor<1>,
 }
 
@@ -204,11 +207,11 @@ impl CriticLoss {
     }
 }
 
-/// The discriminator's loss on a batch, without the penalty: `mean D(fake) - mean D(real) + w·AUs(real)`
+/// The discriminator's loss on a batch, without the gradient penalty: `mean D(fake) - mean D(real) + w·AUs(real)`
 /// (paper, eq. 1 and 3).
 ///
 /// # Shapes
-/// - `real`, `fake`: `[batch, 3, height, width]`, in [-1, 1]; `fake` is what the generator made of `real`, detached
+/// - `real`, `fake`: `[batch, 3, height, width]`, in [-1, 1]; `fake` contains the generator's edits of `real`, detached
 /// - `aus`: `[batch, aus]` of `real`, OpenFace intensity / 5
 pub fn critic_loss(
     discriminator: &Discriminator,
@@ -229,20 +232,20 @@ pub fn critic_loss(
     }
 }
 
-/// The generator's terms, each `[1]` and not yet weighted.
+/// The generator's unweighted terms, each `[1]`.
 #[derive(Clone, Debug)]
 pub struct GeneratorLoss {
-    /// Minus the mean realness of the edited faces.
+    /// Adversarial loss: the negative mean critic score of the edited faces.
     pub realness: Tensor<1>,
-    /// Error of the action units read from the edited faces.
+    /// Error of the action units estimated on the edited faces.
     pub aus: Tensor<1>,
-    /// Mean absolute difference between a face and its edit edited back.
+    /// Cycle error: mean absolute difference between a face and its edit edited back.
     pub cycle: Tensor<1>,
-    /// Size of the masks, both passes.
+    /// Attention loss: size of the masks, both passes.
     pub attention: Tensor<1>,
-    /// Unevenness of the masks, both passes.
+    /// Total variation of the masks, both passes.
     pub smoothness: Tensor<1>,
-    /// The first pass's masks, `[batch, 1, height, width]`, for those who watch over them.
+    /// The masks of the first pass, `[batch, 1, height, width]`, for monitoring.
     pub mask: Tensor<4>,
 }
 
@@ -257,9 +260,10 @@ impl GeneratorLoss {
     }
 }
 
-/// The generator's loss on a batch: edit towards `targets`, judge, edit back, compare (paper, section 5.1).
+/// The generator's loss on a batch: it edits towards `targets`, applies the discriminator, edits back and compares
+/// (paper, section 5.1).
 ///
-/// `discriminator` should be frozen (`no_grad`): its own gradients are not wanted here.
+/// `discriminator` should be frozen (`no_grad`), because its own gradients are not needed here.
 ///
 /// # Shapes
 /// - `real`: `[batch, 3, height, width]`, in [-1, 1]
@@ -298,7 +302,7 @@ fn scalar(count: usize) -> f64 {
     count as f64
 }
 
-/// `1 / count`. Losses multiply by it, for Burn takes the gradient of a division by a number through f32.
+/// `1 / count`. Losses multiply by it, because Burn computes the gradient of a division by a number in f32.
 fn share_of(count: usize) -> f64 {
     scalar(count).recip()
 }

@@ -33,10 +33,10 @@ pub fn state_dict<M: Module>(module: &M) -> Vec<(String, TensorData)> {
     collect.entries
 }
 
-/// `module` with every parameter replaced by the tensor of its name, cast to the parameter's element type.
+/// `module` with every parameter replaced by the tensor with its name, cast to the parameter's element type.
 ///
 /// # Errors
-/// [`Error::MissingTensor`], [`Error::Shape`] or [`Error::ExtraTensors`]; the module is then not returned half-loaded.
+/// [`Error::MissingTensor`], [`Error::Shape`] or [`Error::ExtraTensors`]. A partly loaded module is never returned.
 pub fn load_state_dict<M: Module>(module: M, mut tensors: BTreeMap<String, TensorData>) -> Result<M> {
     struct Load<'a> {
         path: Path,
@@ -94,10 +94,10 @@ pub fn load_state_dict<M: Module>(module: M, mut tensors: BTreeMap<String, Tenso
     }
 }
 
-/// `module` with `update(name, values)` in place of every parameter.
+/// `module` with every parameter replaced by `update(name, values)`.
 ///
-/// Values are handed over flat, `[elements]`, outside autodiff; what comes back must be as long. Whether a parameter
-/// records gradients stays as it was.
+/// `values` are flat, `[elements]`, and without autodiff. The result must have the same length. Whether a parameter
+/// requires gradients does not change.
 pub fn map_parameters<M, F>(module: M, update: F) -> M
 where
     M: Module,
@@ -135,14 +135,13 @@ where
 
 /// [`map_parameters`] in place.
 ///
-/// Unless the module has been cloned, `update` gets the only handle of the values, and what works on them need not copy
-/// them first.
+/// Unless the module has been cloned, `update` gets the only handle to the values, so operations can work in place.
 pub fn update_parameters<M, F>(module: &mut M, update: F)
 where
     M: Module,
     F: FnMut(&str, Tensor<1>) -> Tensor<1>,
 {
-    /// Empties a clone, so that it can stand in for the module without holding on to its values.
+    /// Empties a clone, so that it can temporarily replace the module without keeping its values.
     struct Empty;
     impl ModuleMapper for Empty {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -154,7 +153,7 @@ where
     *module = map_parameters(mem::replace(module, stand_in), update);
 }
 
-/// The gradient of every parameter that has one, flat, by name; taken out of `gradients`.
+/// Removes the parameters' gradients from `gradients` and returns them, flat, by name.
 pub fn take_gradients<M: Module>(module: &M, gradients: &mut Gradients) -> BTreeMap<String, Tensor<1>> {
     struct Take<'a> {
         path: Path,
@@ -183,7 +182,7 @@ pub fn take_gradients<M: Module>(module: &M, gradients: &mut Gradients) -> BTree
     take.taken
 }
 
-/// Where a traversal stands. An enum's variant is a step of the traversal, but no part of the name.
+/// The position of a traversal. An enum's variant is a step of the traversal, but not a part of the name.
 #[derive(Default)]
 struct Path(Vec<Option<String>>);
 

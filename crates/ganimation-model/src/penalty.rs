@@ -4,17 +4,17 @@ use burn::tensor::Tensor;
 
 use crate::Discriminator;
 
-/// Keeps the square root's slope finite where a gradient vanishes entirely.
+/// Keeps the derivative of the square root finite where a gradient is zero.
 const SMALLEST_SQUARED_NORM: f64 = 1e-24;
 
 /// `mean over the batch of (‖∇D(x̂)‖₂ - 1)²` with `x̂ = α·real + (1-α)·fake` (paper, eq. 1; Gulrajani et al. 2017).
 ///
-/// `D` is the realness summed over its positions. Differentiable in the discriminator's weights, through its
-/// [explicit input gradient](Discriminator::input_gradient). The weight 10 is not included.
+/// `D` is the critic score summed over positions. The result is differentiable in the discriminator's weights, through
+/// its [explicit input gradient](Discriminator::input_gradient). The weight `lambda_gp` = 10 is not included.
 ///
 /// # Shapes
-/// - `real`, `fake`: `[batch, 3, height, width]`; nothing flows back into them
-/// - `alpha`: `[batch]`, in [0, 1], one draw an image
+/// - `real`, `fake`: `[batch, 3, height, width]`; they get no gradients
+/// - `alpha`: `[batch]`, in [0, 1], one random value per image
 ///
 /// Returns `[1]`.
 pub fn gradient_penalty(
@@ -41,8 +41,8 @@ mod tests {
     use super::*;
     use crate::{DiscriminatorConfig, load_state_dict, map_parameters, state_dict, take_gradients};
 
-    /// The same numbers in -1..1 for the same seed, whatever other tests draw: finite differences must not straddle
-    /// the kink of a LeakyReLU by bad luck.
+    /// The same numbers in -1..1 for the same seed, independent of other tests. Otherwise finite differences could
+    /// cross the kink of a LeakyReLU by chance.
     fn numbers(seed: u64, shape: &[usize]) -> TensorData {
         let mut state = seed;
         let values: Vec<f64> = (0..shape.iter().product())
@@ -56,7 +56,7 @@ mod tests {
         TensorData::new(values, shape.to_vec())
     }
 
-    /// A small discriminator in f64 whose random biases put units on both sides of zero.
+    /// A small discriminator in f64. Its random biases put units on both sides of zero.
     fn discriminator(device: &Device) -> Discriminator {
         let plain = DiscriminatorConfig::new(64).with_channels(2).init(device);
         let weights: BTreeMap<String, TensorData> = (0..)
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             compared,
             3 * 7,
-            "six trunk weights and the realness head have a gradient"
+            "six trunk weights and the score head have a gradient"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The discriminator of the motion network: is this a face that shows these action units?
+//! The discriminator of the motion network: it scores whether a real face shows the given action units.
 
 use burn::config::Config;
 use burn::module::{Module, Param};
@@ -13,32 +13,32 @@ use crate::{AU_COUNT, Error, Result};
 /// Slope of the LeakyReLUs below zero.
 const LEAKY_SLOPE: f64 = 0.05;
 
-/// Standard deviation of fresh weights of the heads.
+/// Standard deviation of the initial weights of the heads.
 const HEAD_STD: f64 = 0.01;
 
-/// Most channels of a layer of the whole face.
+/// Maximum channels of a layer for the whole face.
 const MAX_CHANNELS: usize = 512;
 
-/// Action units, in intensity / 5, are about this much smaller than features.
+/// Factor of the action units, in intensity / 5, to bring them to the scale of the features.
 const MATCH_GAIN: f64 = 4.0;
 
-/// The mouth and the eyes in eighths of the picture's side: top, bottom, left, right. With sides that are multiples of 64,
-/// three strided layers halve them exactly.
+/// Mouth and eyes in eighths of the picture's side: top, bottom, left, right. If the side is a multiple of 64, three
+/// strided layers can halve these parts exactly.
 const MOUTH: [usize; 4] = [4, 8, 1, 7];
 const EYES: [usize; 4] = [1, 4, 0, 8];
 
 /// Shape of a [`ProjectionDiscriminator`].
 #[derive(Config, Debug, PartialEq, Eq)]
 pub struct ProjectionDiscriminatorConfig {
-    /// Side of the square images it judges, in pixels: a multiple of 64.
+    /// Side of the square input images, in pixels: a multiple of 64.
     pub image_size: usize,
-    /// Channels after the first layer that looks at the whole face; each further layer doubles them, up to 512.
+    /// Channels after the first layer for the whole face. Each further layer doubles them, up to 512.
     #[config(default = 48)]
     pub channels: usize,
-    /// Channels after the first layer that looks at the mouth, and at the eyes.
+    /// Channels after the first layer for the mouth and for the eyes.
     #[config(default = 32)]
     pub local_channels: usize,
-    /// Action units it knows.
+    /// Number of action units.
     #[config(default = "AU_COUNT")]
     pub aus: usize,
 }
@@ -58,17 +58,17 @@ impl ProjectionDiscriminatorConfig {
         }
     }
 
-    /// Draws fresh weights on `device`. `mean_aus` are the mean action units of the training faces, intensity / 5; the
-    /// network keeps them.
+    /// Creates the network on `device` with random initial weights. `mean_aus` are the mean action units of the
+    /// training faces, intensity / 5. The network stores them.
     ///
     /// # Panics
-    /// If the image size is no positive multiple of 64, which [`Self::check`] says beforehand, or there is not one mean
-    /// for each action unit.
+    /// If the image size is not a positive multiple of 64 ([`Self::check`] reports this as an error), or if the number
+    /// of means is not the number of action units.
     pub fn init(&self, mean_aus: &[f32], device: &Device) -> ProjectionDiscriminator {
         assert!(self.check().is_ok(), "an image size of {}", self.image_size);
         let means = mean_aus.len();
         assert_eq!(means, self.aus, "{means} means for {} action units", self.aus);
-        // The whole face at half size, halved until two or three pixels are left.
+        // The whole face at half size, halved until two or three positions are left.
         let mut side = self.image_size / 2;
         let (mut whole, mut input, mut output) = (Vec::new(), 3, self.channels);
         while side > 3 {
@@ -101,8 +101,8 @@ fn strided(channels: [usize; 2], device: &Device) -> [Layer; 2] {
     [Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]
 }
 
-/// Judges faces together with action units: `realness + <features, aus>` (Miyato and Koyama, *cGANs with projection
-/// discriminator*, ICLR 2018), of the whole face at half size and of the mouth and the eyes at full size.
+/// Scores faces together with action units: `realness + <features, aus>` (Miyato and Koyama, *cGANs with projection
+/// discriminator*, ICLR 2018). It uses the whole face at half size, and the mouth and the eyes at full size.
 #[derive(Module, Debug)]
 pub struct ProjectionDiscriminator {
     whole: Vec<Layer>,
@@ -115,32 +115,32 @@ pub struct ProjectionDiscriminator {
     mean_aus: Param<Tensor<1>>,
 }
 
-/// What a [`ProjectionDiscriminator`] says of a batch of faces.
+/// The outputs of a [`ProjectionDiscriminator`] for a batch of faces.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// `[batch]`, unbounded; larger is more real, and more like the given action units.
+    /// `[batch]`, unbounded. Larger means more real, and closer to the given action units.
     pub score: Tensor<1>,
-    /// `[batch, patches]`, unbounded: realness of each patch of the mouth and of the eyes.
+    /// `[batch, patches]`, unbounded: the score of each patch of the mouth and the eyes.
     pub patches: Tensor<2>,
-    /// `[batch, aus]`, OpenFace intensity / 5, unbounded: read from the whole face.
+    /// `[batch, aus]`, OpenFace intensity / 5, unbounded: estimated on the whole face.
     pub aus: Tensor<2>,
 }
 
-/// What a [`ProjectionDiscriminator`] sees in a batch of faces.
+/// The features of a [`ProjectionDiscriminator`] for a batch of faces.
 #[derive(Clone, Debug)]
 pub struct Features {
     /// `[batch, 1]`.
     realness: Tensor<2>,
     /// `[batch, aus]`.
     matching: Tensor<2>,
-    /// As in [`Verdict`].
+    /// See [`Verdict`].
     pub patches: Tensor<2>,
-    /// As in [`Verdict`].
+    /// See [`Verdict`].
     pub aus: Tensor<2>,
 }
 
 impl Features {
-    /// [`Verdict::score`] of the faces if they are said to show `aus`, `[batch, aus]`.
+    /// [`Verdict::score`] of the faces for the action units `aus`, `[batch, aus]`.
     pub fn score(&self, discriminator: &ProjectionDiscriminator, aus: Tensor<2>) -> Tensor<1> {
         let matching = (self.matching.clone() * discriminator.key(aus)).sum_dim(1);
         (self.realness.clone() + matching).flatten(0, 1)
@@ -148,7 +148,7 @@ impl Features {
 }
 
 impl ProjectionDiscriminator {
-    /// Judges faces that are said to show `aus`.
+    /// Scores faces for the action units `aus`.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1], of the configured size
@@ -162,10 +162,10 @@ impl ProjectionDiscriminator {
         }
     }
 
-    /// What it sees in faces, whatever action units they are said to show.
+    /// The features of faces. They do not depend on given action units.
     ///
     /// # Shapes
-    /// - `images`: as [`Self::forward`]
+    /// - `images`: see [`Self::forward`]
     pub fn features(&self, images: Tensor<4>) -> Features {
         let top = run(&self.whole, average(images.clone(), 2));
         let (mouth, of_mouth) = self.mouth.forward(part(images.clone(), MOUTH));
@@ -179,21 +179,21 @@ impl ProjectionDiscriminator {
         }
     }
 
-    /// The action units that faces show.
+    /// The estimated action units of faces.
     ///
     /// # Shapes
-    /// - `images`: as [`Self::forward`]
+    /// - `images`: see [`Self::forward`]
     /// - result: `[batch, aus]`, OpenFace intensity / 5, unbounded
     pub fn read(&self, images: Tensor<4>) -> Tensor<2> {
         let top = run(&self.whole, average(images, 2));
         self.aus.forward(top).flatten(1, 3)
     }
 
-    /// Gradient of `score + mean(patches)`, summed over the batch, with respect to `images`, differentiable in the
-    /// weights: written out as [`crate::Discriminator::input_gradient`] is.
+    /// Gradient of `score + mean(patches)`, summed over the batch, with respect to `images`. It is differentiable in
+    /// the weights, and computed explicitly like [`crate::Discriminator::input_gradient`].
     ///
     /// # Shapes
-    /// - as [`Self::forward`]; the gradient has the shape of `images`
+    /// - see [`Self::forward`]; the gradient has the shape of `images`
     pub fn input_gradient(&self, images: Tensor<4>, aus: Tensor<2>) -> Tensor<4> {
         let images = images.detach();
         let key = self.key(aus.detach());
@@ -232,13 +232,13 @@ impl ProjectionDiscriminator {
         repeat(whole, 2) / 4.0 + mouth + eyes
     }
 
-    /// What the features are multiplied with: `[batch, aus]`.
+    /// The factors of the features: `[batch, aus]`.
     fn key(&self, aus: Tensor<2>) -> Tensor<2> {
         (aus - self.mean_aus.val().unsqueeze::<2>()) * MATCH_GAIN
     }
 }
 
-/// Looks at a part of the face: three strided layers, realness of patches, and features of the whole part.
+/// Processes a part of the face: three strided layers, scores of patches, and features of the whole part.
 #[derive(Module, Debug)]
 struct LocalCritic {
     main: Vec<Layer>,
@@ -277,7 +277,7 @@ impl LocalCritic {
         (patches, matching)
     }
 
-    /// Gradient of this part's share of the summed score and of the mean over `patches`.
+    /// Gradient of this part's contribution to the summed score and to the mean over `patches`.
     fn input_gradient(&self, activations: Vec<Tensor<4>>, key: Tensor<2>, patches: usize) -> Tensor<4> {
         let [batch, _, height, width] = activations.last().map_or([0; 4], Tensor::dims);
         let [_, count] = key.dims();
@@ -287,7 +287,7 @@ impl LocalCritic {
             (&key.device(), key.dtype()),
         );
         let of_mean = self.matching.input_gradient(key.reshape([batch, count, 1, 1]));
-        // Burn takes the gradient of a division by a number through f32.
+        // Burn computes the gradient of a division by a number in f32.
         let top = self.realness.input_gradient(share) + of_mean * ((height * width) as f64).recip();
         layer::input_gradient(&self.main, activations, top)
     }
@@ -322,7 +322,7 @@ mod tests {
             .with_channels(4)
             .with_local_channels(3);
         let plain = config.init(&[0.1; AU_COUNT], device);
-        // Biases away from zero put units on both sides of the LeakyReLU's kink.
+        // Non-zero biases put units on both sides of the LeakyReLU's kink.
         crate::map_parameters(plain, |name, values| match name.ends_with("bias") {
             true => Tensor::random(values.dims(), Distribution::Uniform(-0.3, 0.3), &values.device()),
             false => values * 3.0,

@@ -1,4 +1,4 @@
-//! The reader: which action units a face shows, judged by a network that no generator was trained against.
+//! The reader, an AU regressor: a network that estimates a face's action units and was not used to train any generator.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -10,10 +10,10 @@ use crate::convolution::Conv2d;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{Layer, ResidualBlock, run};
 
-/// Side of the faces that a reader looks at, in pixels.
+/// Side of a reader's input faces, in pixels.
 pub const READER_SIZE: usize = 128;
 
-/// Side of a reader's last feature map, in pixels, and of the kernel of its head.
+/// Side of a reader's last feature map in pixels, and kernel size of its head.
 const TOP: usize = READER_SIZE / 16;
 
 /// Shape of a [`Reader`]. The defaults have 1.5 million parameters.
@@ -22,13 +22,14 @@ pub struct ReaderConfig {
     /// Channels after the first layer; each further strided layer doubles them.
     #[config(default = 24)]
     pub channels: usize,
-    /// Action units it reads.
+    /// Number of action units.
     #[config(default = "AU_COUNT")]
     pub aus: usize,
 }
 
 impl ReaderConfig {
-    /// Draws fresh weights on `device` (convolutions from N(0, 0.02), norms at scale 1 and shift 0, bias 0).
+    /// Creates the network on `device` with random initial weights (convolutions from N(0, 0.02), norms with scale 1
+    /// and shift 0, bias 0).
     pub fn init(&self, device: &Device) -> Reader {
         let c = self.channels;
         let down = |input, output| {
@@ -54,9 +55,10 @@ impl ReaderConfig {
     }
 }
 
-/// Reads action units from faces.
+/// An AU regressor: it estimates the action units of faces.
 ///
-/// The critic's head reads them too, but generators learn to please it. A network of its own is what may judge them.
+/// The critic's head estimates them too, but generators are trained against it. Only an independent network can
+/// evaluate generators.
 #[derive(Module, Debug)]
 pub struct Reader {
     main: Vec<Layer>,
@@ -70,16 +72,16 @@ impl Reader {
     /// - `images`: `[batch, 3, 128, 128]`, in [-1, 1]
     /// - returns `[batch, aus]`, OpenFace intensity / 5, unbounded
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        // The head sums over all positions of the map; dividing by their number lets a fresh reader start near 0, and an
-        // optimiser's steps be small ones.
+        // The head sums over all positions of the map. Dividing by their number gives initial outputs near 0 and small
+        // optimiser steps.
         let features = run(&self.main, images) / (TOP * TOP) as f64;
         self.head.forward(features).flatten(1, 3)
     }
 
-    /// What the reader sees before it decides, averaged over the face: for distances between sets of faces.
+    /// The features before the head, averaged over the face, for distances between sets of faces.
     ///
     /// # Shapes
-    /// - `images`: as [`Reader::forward`]
+    /// - `images`: see [`Reader::forward`]
     /// - returns `[batch, 8 channels]`
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
         run(&self.main, images).mean_dims(&[2, 3]).flatten(1, 3)

@@ -1,4 +1,4 @@
-//! Pictures at other resolutions: between pixels and channels, and enlarged.
+//! Resampling: conversion between pixels and channels, and enlarging.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -16,7 +16,7 @@ pub(crate) fn space_to_depth(x: Tensor<4>, scale: usize) -> Tensor<4> {
         .reshape([batch, channels * scale * scale, rows, columns])
 }
 
-/// Undoes [`space_to_depth`]: PyTorch's `pixel_shuffle`.
+/// The inverse of [`space_to_depth`]: PyTorch's `pixel_shuffle`.
 ///
 /// `[batch, c · scale², h, w]` -> `[batch, c, h · scale, w · scale]`.
 pub(crate) fn depth_to_space(x: Tensor<4>, scale: usize) -> Tensor<4> {
@@ -40,7 +40,7 @@ pub fn average(x: Tensor<4>, scale: usize) -> Tensor<4> {
         .reshape([batch, channels, height / scale, width / scale])
 }
 
-/// Each pixel `scale` x `scale` times: the adjoint of [`average`], times `scale²`.
+/// Repeats each pixel `scale` x `scale` times: the adjoint of [`average`], times `scale²`.
 pub(crate) fn repeat(x: Tensor<4>, scale: usize) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     x.reshape([batch, channels, height, 1, width, 1])
@@ -48,10 +48,9 @@ pub(crate) fn repeat(x: Tensor<4>, scale: usize) -> Tensor<4> {
         .reshape([batch, channels, height * scale, width * scale])
 }
 
-/// Enlarges bilinearly, pixel centres on pixel centres, borders repeated: PyTorch's `interpolate` with
-/// `align_corners=False`.
+/// Bilinear enlarging with half-pixel centres and repeated borders: PyTorch's `interpolate` with `align_corners=False`.
 ///
-/// Two products with constant matrices, which every backend can differentiate.
+/// It uses two products with constant matrices, which every backend can differentiate.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, h, w]`
@@ -64,16 +63,16 @@ pub fn enlarge(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     }
 }
 
-/// Weighs each pixel and its neighbours 1 : 2 : 1, down and across, borders repeated: what changes from pixel to pixel goes,
-/// what is wider stays.
+/// A binomial filter: weights 1 : 2 : 1 for each pixel and its neighbours, in both directions, with repeated borders.
+/// It removes single-pixel detail and keeps larger structures.
 ///
-/// `[batch, c, h, w]` -> the same.
+/// `[batch, c, h, w]` -> the same shape.
 pub(crate) fn smooth(x: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     weighed(x, [height, width], |side, _| binomial(side))
 }
 
-/// Rows and columns of `x` as weighed sums of its own; `weights(from, to)` is a matrix `[to, from]`.
+/// Computes rows and columns as weighted sums of those of `x`; `weights(from, to)` is a matrix `[to, from]`.
 fn weighed(x: Tensor<4>, size: [usize; 2], weights: impl Fn(usize, usize) -> Vec<f32>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     let (device, dtype) = (x.device(), x.dtype());
@@ -85,7 +84,7 @@ fn weighed(x: Tensor<4>, size: [usize; 2], weights: impl Fn(usize, usize) -> Vec
     down.matmul(x).matmul(across.transpose())
 }
 
-/// `[side, side]`: a line of pixels, each mixed with its two neighbours.
+/// `[side, side]`: the matrix that mixes each pixel of a line with its two neighbours.
 fn binomial(side: usize) -> Vec<f32> {
     let mut weights = vec![0.0; side * side];
     for (at, row) in weights.chunks_exact_mut(side).enumerate() {
@@ -96,7 +95,7 @@ fn binomial(side: usize) -> Vec<f32> {
     weights
 }
 
-/// `[to, from]`: how much of each pixel of a line of `from` goes into each of a line of `to`.
+/// `[to, from]`: the weight of each of `from` input pixels in each of `to` output pixels.
 fn bilinear(from: usize, to: usize) -> Vec<f32> {
     let mut weights = vec![0.0; to * from];
     for (target, row) in weights.chunks_exact_mut(from).enumerate() {

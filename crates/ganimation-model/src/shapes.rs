@@ -1,7 +1,7 @@
-//! What a network is like, read from the shapes of its weights.
+//! Derives a network's configuration from the shapes of its weights.
 //!
-//! Names are those of the released network. The largest tensors are checked here, before a network is made: what a file
-//! claims must not decide over memory. [`load_state_dict`](crate::load_state_dict) checks the rest.
+//! Names are those of the released network. The largest tensors are checked here, before a network is created, so that
+//! a file's metadata cannot cause large allocations. [`load_state_dict`](crate::load_state_dict) checks the rest.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,18 @@ pub(crate) fn shapes_of(tensors: &BTreeMap<String, TensorData>) -> Shapes {
     tensors.iter().map(shape).collect()
 }
 
-/// The generator that has weights of these shapes; what they cannot say is the paper's.
+/// The configuration of a generator with weights of these shapes. Settings that shapes do not determine are the
+/// paper's.
 ///
 /// # Errors
-/// [`Error::MissingTensor`] or [`Error::Shape`] if none does.
+/// [`Error::MissingTensor`] or [`Error::Shape`] if no generator has these shapes.
 pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
     // The colour head has three channels for each sub-pixel.
     let folded = match shapes.get("img_reg.0.weight").map(Vec::as_slice) {
         Some([12, ..]) => 4,
         _ => 1,
     };
-    // Orders reach a norm through a map of its own.
+    // Each norm has its own map from orders.
     let of_norms = match shapes.get("main.1.orders.weight").map(Vec::as_slice) {
         Some([_, aus]) => Some(*aus),
         _ => None,
@@ -84,10 +85,10 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
     })
 }
 
-/// The discriminator that has weights of these shapes.
+/// The configuration of a discriminator with weights of these shapes.
 ///
 /// # Errors
-/// As [`generator_config`].
+/// See [`generator_config`].
 pub(crate) fn discriminator_config(shapes: &Shapes) -> Result<DiscriminatorConfig> {
     let [channels, _] = first_layer(shapes, |c, _| vec![c.max(1), 3, 4, 4])?;
     let mut input = channels;
@@ -114,7 +115,7 @@ pub(crate) fn discriminator_config(shapes: &Shapes) -> Result<DiscriminatorConfi
     })
 }
 
-/// Outputs and inputs of the first convolution, whose whole shape must be what `expected` makes of them.
+/// Outputs and inputs of the first convolution. Its shape must equal `expected(outputs, inputs)`.
 fn first_layer(shapes: &Shapes, expected: impl Fn(usize, usize) -> Vec<usize>) -> Result<[usize; 2]> {
     const NAME: &str = "main.0.weight";
     let (outputs, inputs) = match shape(shapes, NAME)? {
@@ -164,7 +165,7 @@ mod tests {
             sized(GeneratorConfig::motion(2)),
         ] {
             let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();
-            // Shapes do not say what orders mean; metadata does.
+            // Shapes do not determine the meaning of orders; metadata does.
             let config = config.with_orders(Orders::Absolute);
             assert_eq!(generator_config(&shapes_of(&tensors)).unwrap(), config);
         }

@@ -1,4 +1,4 @@
-//! Named tensors to the bytes of a safetensors file and back: weights and checkpoints alike.
+//! Conversion between named tensors and the bytes of a safetensors file, for weights and checkpoints.
 
 use std::collections::HashMap;
 
@@ -39,10 +39,11 @@ pub fn tensors_to_bytes(
     Ok(safetensors::serialize(views, entries)?)
 }
 
-/// The tensors of a safetensors file, in the element types they are stored in, and its metadata.
+/// The tensors of a safetensors file, in their stored element types, and its metadata.
 ///
 /// # Errors
-/// [`Error::Format`] if the bytes are no such file, [`Error::ElementType`] if a tensor's numbers are no floats.
+/// [`Error::Format`] if the bytes are not a safetensors file, [`Error::ElementType`] if a tensor does not contain
+/// floats.
 pub fn tensors_from_bytes(bytes: &[u8]) -> Result<(NamedTensors, HashMap<String, String>)> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let entries = header.metadata().clone().unwrap_or_default();
@@ -59,7 +60,7 @@ pub fn tensors_from_bytes(bytes: &[u8]) -> Result<(NamedTensors, HashMap<String,
     Ok((tensors, entries))
 }
 
-/// `data` of f32, in which every number is one.
+/// `data` as f32, checked for NaN and infinities.
 ///
 /// # Errors
 /// [`Error::NotFinite`].
@@ -72,7 +73,7 @@ pub(crate) fn finite(name: &str, data: TensorData) -> Result<TensorData> {
     })
 }
 
-/// The numbers of a tensor, if they are floats, in the type they are stored in.
+/// The elements of a tensor in their stored type, if they are floats.
 pub(crate) fn floats(view: &TensorView<'_>) -> Option<TensorData> {
     let dtype = match view.dtype() {
         Dtype::F64 => DType::F64,

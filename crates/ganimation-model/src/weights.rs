@@ -1,4 +1,4 @@
-//! Weights files: safetensors with the published parameter names and all that inference needs to know.
+//! Weights files: safetensors with the published parameter names and the metadata needed for inference.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -18,34 +18,34 @@ use crate::{AU_COUNT, AuReader, Discriminator, Error, Generator, Orders, Reader,
 
 /// The newest version of the metadata block, for networks with [`Orders::Relative`].
 ///
-/// Files of networks that version 1 describes completely still say 1.
+/// Files of networks that version 1 describes completely still have version 1.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// OpenFace's action units, in the order in which the field's networks take them.
+/// OpenFace's action units, in the input order of published networks.
 pub const ACTION_UNITS: [u32; AU_COUNT] = [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45];
 
-/// Side of the faces that the published networks were trained on, in pixels.
+/// Side of the published networks' training faces, in pixels.
 const PUBLISHED_SIZE: usize = 128;
 
-/// Metadata's word for [`Orders::Relative`].
+/// Metadata value for [`Orders::Relative`].
 const RELATIVE: &str = "relative";
 
 /// Element type on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FloatFormat {
-    /// Exact.
+    /// Single precision, without rounding.
     #[default]
     F32,
-    /// Half the size; 11 bits of precision.
+    /// Half the file size; 11 bits of precision.
     F16,
-    /// Half the size; the range of f32 with 8 bits of precision.
+    /// Half the file size; the range of f32 with 8 bits of precision.
     Bf16,
 }
 
-/// What a weights file says of itself.
+/// The metadata of a weights file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// Side of the square faces that the network was trained on, in pixels.
+    /// Side of the network's square training faces, in pixels.
     pub image_size: usize,
     /// Channels after the first layer.
     pub channels: usize,
@@ -53,12 +53,12 @@ pub struct Metadata {
     pub blocks: usize,
     /// The action units' numbers, in the order of the network's input.
     pub action_units: Vec<u32>,
-    /// What a generator's second input says.
+    /// The meaning of a generator's second input.
     #[serde(default)]
     pub orders: Orders,
-    /// How a face is cut from a photo.
+    /// How a face is cropped from a photo.
     pub crop: String,
-    /// What the weights were trained on, how long and on what.
+    /// Training data, training length and hardware.
     pub training: String,
     /// Terms of use of the weights.
     pub license: String,
@@ -80,7 +80,7 @@ pub fn save_generator(
 /// Writes a discriminator's weights as one file.
 ///
 /// # Errors
-/// As [`save_generator`].
+/// See [`save_generator`].
 pub fn save_discriminator(
     path: &Path,
     discriminator: &Discriminator,
@@ -101,10 +101,12 @@ pub fn load_generator(path: &Path, device: &Device) -> Result<(Generator, Metada
 /// Reads a generator from the bytes of a file.
 ///
 /// # Errors
-/// [`Error::Format`], [`Error::Metadata`], [`Error::ElementType`], [`Error::NotFinite`], and those of [`load_state_dict`].
+/// [`Error::Format`], [`Error::Metadata`], [`Error::ElementType`], [`Error::NotFinite`], and the errors of
+/// [`load_state_dict`].
 pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator, Metadata)> {
     let (metadata, tensors) = decode(bytes, "generator")?;
-    // A network is made only once its size is known to be the file's: metadata alone must not decide over memory.
+    // The network is created only after its size is checked against the file, so that metadata cannot cause large
+    // allocations.
     let config = generator_config(&shapes_of(&tensors))?;
     let metadata = match metadata {
         Some(metadata) => {
@@ -131,7 +133,7 @@ pub fn load_discriminator(path: &Path, device: &Device) -> Result<(Discriminator
 /// Reads a discriminator from the bytes of a file.
 ///
 /// # Errors
-/// As [`generator_from_bytes`], and [`Error::ImageSize`].
+/// See [`generator_from_bytes`]; also [`Error::ImageSize`].
 pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discriminator, Metadata)> {
     let (metadata, tensors) = decode(bytes, "discriminator")?;
     let config = discriminator_config(&shapes_of(&tensors))?;
@@ -150,12 +152,12 @@ pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discri
 /// Writes a reader's weights as one file.
 ///
 /// # Errors
-/// As [`save_generator`].
+/// See [`save_generator`].
 pub fn save_reader(path: &Path, reader: &Reader, metadata: &Metadata, format: FloatFormat) -> Result<()> {
     write(path, &encode(reader, "reader", metadata, format)?)
 }
 
-/// Reads what can read action units from a file: a reader, or a discriminator for its action-unit head.
+/// Reads a network that estimates action units from a file: a reader, or a discriminator with its action-unit head.
 ///
 /// # Errors
 /// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`au_reader_from_bytes`].
@@ -163,17 +165,18 @@ pub fn load_au_reader(path: &Path, device: &Device) -> Result<(AuReader, Metadat
     of_file(path, |bytes| au_reader_from_bytes(bytes, device))
 }
 
-/// Reads what can read action units from the bytes of a file.
+/// Reads a network that estimates action units from the bytes of a file.
 ///
 /// # Errors
-/// As [`discriminator_from_bytes`], of which a file may hold one.
+/// See [`discriminator_from_bytes`], because a file can contain a discriminator.
 pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, Metadata)> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let network = header
         .metadata()
         .as_ref()
         .and_then(|entries| entries.get("network"));
-    // A run's checkpoint says nothing of its networks; the released name of the action units' head does.
+    // A run's checkpoint has no metadata of its networks. The released name of the action-unit head identifies a
+    // critic.
     let is_critic = match network {
         Some(network) => network == "discriminator",
         None => header.info("conv2.weight").is_some(),
@@ -196,7 +199,7 @@ pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, 
     require(*size == READER_SIZE, "image_size", size, "128")?;
     let c = config.channels;
     require(c > 0, "channels", &c, "at least 1")?;
-    // As for the other networks: memory is taken only once the file is known to hold what it promises.
+    // As for the other networks, memory is allocated only after the file's size is checked.
     let shapes = shapes_of(&tensors);
     expect_shape(&shapes, "main.0.weight", &[c, 3, 4, 4])?;
     expect_shape(&shapes, "head.weight", &[config.aus, 8 * c, 8, 8])?;
@@ -211,7 +214,7 @@ fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: Flo
 /// The metadata of a file, if it has any, and its tensors.
 fn decode(bytes: &[u8], network: &'static str) -> Result<(Option<Metadata>, BTreeMap<String, TensorData>)> {
     let (tensors, entries) = tensors_from_bytes(bytes)?;
-    // Files of other programs have none, or say `format = pt`; half a block of ours is a damaged one.
+    // Files of other programs have no metadata, or only `format = pt`. Incomplete metadata of this project is an error.
     let ours = ["format_version", "network"]
         .iter()
         .any(|key| entries.contains_key(*key));
@@ -223,10 +226,10 @@ fn decode(bytes: &[u8], network: &'static str) -> Result<(Option<Metadata>, BTre
     Ok((metadata, tensors.into_iter().map(in_f32).collect::<Result<_>>()?))
 }
 
-/// What the shapes of a network say of it; without an image size, that of the published networks.
+/// Metadata derived from the shapes of a network. Without an image size, that of the published networks is used.
 ///
 /// # Errors
-/// [`Error::Metadata`] unless it is for 17 action units: which others they are cannot be known.
+/// [`Error::Metadata`] unless the network has 17 action units, because their numbers would be unknown.
 pub(crate) fn derived_metadata(
     image_size: Option<usize>,
     channels: usize,
@@ -236,7 +239,7 @@ pub(crate) fn derived_metadata(
     let missing = |expected| wrong("action_units", &"missing", expected);
     if aus != AU_COUNT {
         return Err(missing(
-            "the numbers of the network's action units, for they are not 17",
+            "the numbers of the network's action units, because they are not 17",
         ));
     }
     Ok(Metadata {
@@ -256,7 +259,7 @@ fn agree(key: &'static str, found: usize, expected: usize) -> Result<()> {
         found == expected,
         key,
         &found,
-        &format!("{expected}, as the tensors have"),
+        &format!("{expected}, as in the tensors"),
     )
 }
 

@@ -1,4 +1,4 @@
-//! Networks that PyTorch saved, in every layout and container, come out as they went in; damaged and hostile files are
+//! Networks saved by PyTorch are imported unchanged from every layout and container. Damaged and hostile files are
 //! refused with one clear reason.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -21,7 +21,7 @@ fn data(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data")).join(name)
 }
 
-/// What PyTorch computed with the networks in the files.
+/// PyTorch's results for the networks in the files.
 fn expected() -> BTreeMap<String, TensorData> {
     let bytes = fs::read(data("expected.safetensors")).unwrap();
     tensors_from_bytes(&bytes).unwrap().0.into_iter().collect()
@@ -120,7 +120,7 @@ fn what_stands_beside_the_weights_is_skipped_and_a_key_chooses_a_network() {
     for name in ["beside.pth", "beside_legacy.pth"] {
         let several = import(&data(name), &Device::flex()).unwrap_err();
         assert!(
-            told(&several).contains("holds two generators: `G` (the released code) and `G_ema`"),
+            told(&several).contains("contains two generators: `G` (the released code) and `G_ema`"),
             "{}",
             told(&several)
         );
@@ -190,7 +190,7 @@ fn discriminators_judge_as_in_pytorch() {
 fn networks_of_the_papers_size_agree_with_pytorch() {
     let Ok(folder) = std::env::var("GANIMATION_FULL_SIZE") else {
         println!(
-            "skipped: GANIMATION_FULL_SIZE names no folder that make.py filled; 210 megabytes are not kept here"
+            "skipped: GANIMATION_FULL_SIZE is not a folder with the output of make.py (210 megabytes, not stored here)"
         );
         return;
     };
@@ -204,7 +204,7 @@ fn networks_of_the_papers_size_agree_with_pytorch() {
             |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
         let distance = norm(&mut pairs().map(|(e, f)| e - f)) / norm(&mut pairs().map(|(e, _)| e));
         let largest = pairs().map(|(e, f)| (e - f).abs()).fold(0.0, f32::max);
-        println!("{name}: off by {distance:.1e} of its norm, {largest:.1e} at most");
+        println!("{name}: relative difference {distance:.1e}, largest difference {largest:.1e}");
         assert!(distance <= 1e-4, "{name}");
     };
     for network in ["G.pth", "D.pth"] {
@@ -250,7 +250,7 @@ fn written(folder: &TempDir, tensors: &BTreeMap<String, TensorData>, name: &str)
     path
 }
 
-/// The error of a file with these bytes, with its causes, on one line.
+/// The error for a file with these bytes, with its causes, on one line.
 #[track_caller]
 fn refusal(bytes: &[u8]) -> String {
     told(&imported(bytes).unwrap_err())
@@ -273,7 +273,7 @@ fn imported(bytes: &[u8]) -> Result<Vec<Imported>> {
     import(&path, &Device::flex())
 }
 
-/// `bytes` with the first `from` replaced by `to`, of the same length.
+/// `bytes` with the first `from` replaced by `to`, which has the same length.
 #[track_caller]
 fn patched(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
@@ -299,7 +299,7 @@ fn every_kind_of_damage_has_its_own_reason() {
         bytes[at] ^= 0x40;
         bytes
     };
-    // The first storage's bytes are behind its padded header.
+    // The first storage's bytes follow its padded header.
     let number = at(&archive, b"data/0") + 200;
     let directory = at(&archive, b"PK\x01\x02");
     let deflated = [&archive[..directory + 10], &[8][..], &archive[directory + 11..]].concat();
@@ -320,7 +320,7 @@ fn every_kind_of_damage_has_its_own_reason() {
         (
             "half an archive",
             archive[..archive.len() / 2].to_vec(),
-            "the archive has no end; is it cut short?",
+            "the archive has no end record; the file may be truncated",
         ),
         (
             "half a stream",
@@ -350,9 +350,9 @@ fn every_kind_of_damage_has_its_own_reason() {
         (
             "a compressed archive",
             deflated,
-            "data.pkl is compressed; PyTorch stores its files plain",
+            "data.pkl is compressed; PyTorch stores uncompressed entries",
         ),
-        ("an entry larger than the file", huge, "reaches beyond its end"),
+        ("an entry larger than the file", huge, "extends beyond its end"),
         (
             "another name",
             patched(&stream, b"main.4.bias", b"main.4.bios"),
@@ -395,7 +395,7 @@ fn networks_that_are_not_whole_are_refused_by_name() {
         told(&import(&written(&folder, tensors, "a.safetensors"), &Device::flex()).unwrap_err())
     };
     let nothing = refusal(&BTreeMap::new());
-    assert!(nothing.ends_with("holds no tensors with names"), "{nothing}");
+    assert!(nothing.ends_with("contains no tensors with names"), "{nothing}");
     let mut missing = tiny();
     missing.remove("main.7.weight");
     assert!(
@@ -423,7 +423,7 @@ fn networks_that_are_not_whole_are_refused_by_name() {
     let mut infinite = tiny();
     infinite.insert("main.1.bias".to_owned(), TensorData::from([f32::INFINITY]));
     assert!(
-        refusal(&infinite).ends_with("tensor main.1.bias holds an infinity or a NaN"),
+        refusal(&infinite).ends_with("tensor main.1.bias contains an infinity or a NaN"),
         "{}",
         refusal(&infinite)
     );
@@ -435,14 +435,14 @@ fn networks_that_are_not_whole_are_refused_by_name() {
     );
     let told = refusal(&double);
     assert!(
-        told.contains("holds two generators: top level (the released code) and `ema` (the released code)"),
+        told.contains("contains two generators: top level (the released code) and `ema` (the released code)"),
         "{told}"
     );
 }
 
 #[test]
 fn views_that_stand_for_more_than_the_file_holds_are_refused() {
-    // A tensor of 2^40 numbers behind every name, all of them the same one: `expand`, in PyTorch.
+    // Every name has a tensor of 2^40 elements that share one value, as made by PyTorch's `expand`.
     let shape = "(J\0\0\x01\0J\0\0\x01\0K\x07K\x07t";
     let tensor = format!(
         "ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01tQK\0{shape}(K\0K\0K\0K\0ttR"
@@ -476,7 +476,7 @@ proptest! {
         early: bool,
     ) {
         let mut bytes = fs::read(data(name)).unwrap();
-        // Most of a file is numbers; half of the cases change its pickles.
+        // Most bytes of a file are tensor data. Half of the cases change its pickles.
         let until = if early { 3000 } else { bytes.len() };
         for (at, byte) in changes {
             bytes[at.index(until)] = byte;

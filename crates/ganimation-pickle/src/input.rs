@@ -1,11 +1,11 @@
-//! The bytes of a pickle, read from front to back.
+//! The bytes of a pickle, read in sequence.
 
 use std::str::FromStr;
 
 use crate::store::Value;
 use crate::{Outcome, PickleProblem, text};
 
-/// A place in the file.
+/// A position in the file.
 pub(crate) struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -37,19 +37,19 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
-    /// Bytes after their length, a little-endian number of `N` bytes.
+    /// Bytes with a length prefix, a little-endian number of `N` bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> Outcome<&'a [u8]> {
         let length = self.length::<N>()?;
         self.take(length)
     }
 
-    /// Text after its length, a little-endian number of `N` bytes.
+    /// Text with a length prefix, a little-endian number of `N` bytes.
     pub(crate) fn text<const N: usize>(&mut self) -> Outcome<&'a str> {
         utf8(self.bytes::<N>()?)
     }
 
-    /// A two's complement integer after its length; labels hold none of more than eight bytes, and if `skip` such are read
-    /// past.
+    /// A two's complement integer with a length prefix. Labels have no integers of more than eight bytes. If `skip` is
+    /// set, longer integers are skipped.
     pub(crate) fn long<const N: usize>(&mut self, skip: bool) -> Outcome<Value> {
         let bytes = self.bytes::<N>()?;
         if bytes.len() > 8 {
@@ -69,7 +69,7 @@ impl<'a> Input<'a> {
         utf8(self.raw_line()?)
     }
 
-    /// A number on its own line; Python 2 ends long ones with an L.
+    /// A number on its own line. Python 2 ends long integers with an L.
     pub(crate) fn number_line<T: FromStr>(&mut self) -> Outcome<T> {
         let digits = self.line()?.trim().trim_end_matches('L');
         digits.parse().ok().ok_or(PickleProblem::Malformed("number"))

@@ -13,7 +13,7 @@ pub type Labels = BTreeMap<String, Vec<f64>>;
 /// Reads labels from the bytes of a pickle.
 ///
 /// # Errors
-/// [`PickleError`] with the byte position if the bytes are anything but a pickled dictionary of text to
+/// [`PickleError`] with the byte position if the bytes are not a pickled dictionary from text to
 /// one-dimensional arrays of numbers.
 pub fn labels_from_bytes(bytes: &[u8]) -> Result<Labels, PickleError> {
     Machine::new(bytes).run(Machine::labels)
@@ -31,7 +31,7 @@ impl Machine<'_> {
         for &(id, label) in pairs {
             let id = self.store.text(id)?;
             let values = self.label(id, label)?;
-            // One array may stand behind many ids: each copy counts.
+            // Many ids can refer to one array. Each copy counts.
             let cost = id.len() + size_of_val(&*values);
             budget = budget.checked_sub(cost).ok_or(self.over_budget())?;
             labels.insert(id.to_owned(), values.into_owned());

@@ -1,5 +1,5 @@
-//! The machine that runs a pickle. Every step consumes input, and what is copied out of the input is
-//! charged to a budget, so that memory is linear in the size of the file.
+//! The machine that interprets a pickle. Every step consumes input, and all bytes copied from the input
+//! are counted against a budget, so that memory is linear in the size of the file.
 
 use std::borrow::Cow;
 
@@ -10,19 +10,19 @@ use crate::store::{Object, Store, Value};
 use crate::torch::Element;
 use crate::{Outcome, PickleError, PickleProblem};
 
-/// Bytes that a file may hold for each of its own: the densest form, an i4 array, doubles as f64, and
-/// labels are copied once more. The rest is room for arrays that stand behind several ids.
+/// Memory limit in bytes per byte of the file. The densest form, an i4 array, doubles as f64, and
+/// labels are copied once more. The rest is for arrays that several ids refer to.
 const EXPANSION: usize = 32;
 
 /// Runs one pickle.
 pub(crate) struct Machine<'a> {
     input: Input<'a>,
     pub(crate) store: Store<'a>,
-    /// Bytes that may still be copied out of the file.
+    /// Bytes that can still be copied from the file.
     pub(crate) budget: usize,
     budget_limit: usize,
     storages: bool,
-    /// What the storages that were named hold.
+    /// The element types of named storages.
     pub(crate) elements: Vec<(String, Element)>,
 }
 
@@ -39,18 +39,18 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Allows tensors whose numbers are elsewhere; without it, references to them are refused.
+    /// Allows tensors with storages outside the pickle. Otherwise references to storages are refused.
     pub(crate) fn with_storages(mut self) -> Self {
         self.storages = true;
         self
     }
 
-    /// Bytes of the pickle that were read.
+    /// Number of bytes read from the pickle.
     pub(crate) fn position(&self) -> usize {
         self.input.position()
     }
 
-    /// Runs until STOP and takes the result with `result`.
+    /// Runs until STOP and extracts the result with `result`.
     pub(crate) fn run<T>(mut self, result: impl FnOnce(&mut Self) -> Outcome<T>) -> Result<T, PickleError> {
         loop {
             let position = self.input.position();
@@ -155,7 +155,7 @@ impl<'a> Machine<'a> {
                 self.global(&module, &name)
             }
             op::BINPERSID if self.storages => self.persistent(),
-            // What stands beside weights is read past.
+            // Objects other than weights are skipped.
             op::NEWOBJ if self.storages => {
                 let (_arguments, class) = (store.pop()?, store.pop()?);
                 store.create_opaque(class)
@@ -194,7 +194,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Pushes a global; beside weights, those that are not known are read past.
+    /// Pushes a global. In files of weights, unknown globals are skipped.
     fn global(&mut self, module: &str, name: &str) -> Outcome<()> {
         let global = if !self.storages {
             Global::find(module, name)?
@@ -212,7 +212,8 @@ impl<'a> Machine<'a> {
         self.store.push(Value::Global(global))
     }
 
-    /// Calls one of the allowed globals: data from data. Beside weights, other calls make objects that are read past.
+    /// Calls one of the allowed globals, which make data from data. In files of weights, other calls make skipped
+    /// objects.
     fn reduce(&mut self) -> Outcome<()> {
         let (arguments, callee) = (self.store.pop()?, self.store.pop()?);
         if self.storages && self.is_beside_weights(callee, arguments) {
@@ -239,7 +240,7 @@ impl<'a> Machine<'a> {
         self.store.create(object)
     }
 
-    /// Whether a call makes nothing that weights are made of.
+    /// Whether a call makes an object that is not part of weights.
     fn is_beside_weights(&self, callee: Value, arguments: Value) -> bool {
         let Ok(arguments) = self.store.tuple(arguments) else {
             return true;
@@ -250,7 +251,7 @@ impl<'a> Machine<'a> {
                 matches!(storage, Some(Object::Opaque { .. }))
             }
             Value::Global(Global::OrderedDict) => {
-                // The items, or what a `defaultdict` begins with.
+                // The items, or the arguments of a `defaultdict`.
                 matches!(arguments, [Value::Global(_) | Value::None, ..])
             }
             Value::Global(Global::Encode | Global::Bytes | Global::RebuildParameter) => false,
@@ -258,7 +259,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Gives the array or the element type on top its state.
+    /// Sets the state of the array or the element type on top of the stack.
     fn build(&mut self) -> Outcome<()> {
         let (state, target) = (self.store.pop()?, self.store.top()?);
         if let Some(Object::Dict(_)) = self.store.object(target) {
@@ -288,7 +289,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Whether an object's attributes are those of a PyTorch network.
+    /// Whether an object has the attributes of a PyTorch network.
     fn is_module_state(&self, state: Value) -> bool {
         let Some(Object::Dict(attributes)) = self.store.object(state) else {
             return false;
@@ -308,7 +309,7 @@ impl<'a> Machine<'a> {
         Ok(Object::Bytes(bytes.into()))
     }
 
-    /// An array from its parts.
+    /// Creates an array from its parts.
     fn array(&mut self, data: Value, dtype: Value, shape: Value) -> Outcome<Object<'a>> {
         let &[length] = self.store.tuple(shape)? else {
             return Err(PickleProblem::Unsupported("an array that is not one-dimensional"));

@@ -1,14 +1,14 @@
-//! The few Python globals that pickled arrays and tensors name, as plain data; NumPy's element types.
+//! The Python globals in pickled arrays and tensors, as plain data; NumPy's element types.
 
 use crate::torch::Element;
 use crate::{Outcome, PickleProblem};
 
-/// A global that a pickle may name.
+/// An allowed global of a pickle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Global {
     /// `numpy.core.multiarray._reconstruct`: an empty array, filled by the BUILD that follows.
     Reconstruct,
-    /// `numpy.core.numeric._frombuffer`: an array in one go (protocol 5).
+    /// `numpy.core.numeric._frombuffer`: a complete array (protocol 5).
     FromBuffer,
     /// `numpy.ndarray`, the class given to `_reconstruct`.
     NdArray,
@@ -18,20 +18,20 @@ pub(crate) enum Global {
     Encode,
     /// `bytes`: how Python 3 writes empty bytes in protocols 0 to 2.
     Bytes,
-    /// `collections.OrderedDict`, which is a dictionary here as everywhere.
+    /// `collections.OrderedDict`, treated as a dictionary.
     OrderedDict,
     /// `torch._utils._rebuild_tensor` and its second version: a view of a storage.
     RebuildTensor,
     /// `torch._utils._rebuild_parameter`.
     RebuildParameter,
-    /// `torch.FloatStorage` and its kin.
+    /// `torch.FloatStorage` and similar classes.
     Storage(Element),
-    /// Anything else beside weights, by the number of its name: what is made of it is read past.
+    /// Any other global in a file of weights, identified by the number of its name. Its objects are skipped.
     Other(usize),
 }
 
 impl Global {
-    /// Looks a global up among those that weights are made of.
+    /// Looks up a global that weights can contain.
     pub(crate) fn of_weights(module: &str, name: &str) -> Option<Self> {
         if (module, name) == ("collections", "defaultdict") {
             return Some(Self::OrderedDict);
@@ -49,7 +49,7 @@ impl Global {
         needed.then_some(known)
     }
 
-    /// Whether a global is there to run programs or code. None is run here; a file that names one is no honest one.
+    /// Whether a global runs programs or code. None is run here, but a file with such a global is not trustworthy.
     pub(crate) fn runs_code(module: &str, name: &str) -> bool {
         const MODULES: [&str; 14] = [
             "os",
@@ -82,7 +82,7 @@ impl Global {
             || (matches!(module, "__builtin__" | "builtins") && BUILTINS.contains(&name))
     }
 
-    /// Looks a global up in the allow-list.
+    /// Looks up a global in the allow-list.
     pub(crate) fn find(module: &str, name: &str) -> Outcome<Self> {
         if let ("torch" | "torch.cuda", Some(element)) = (module, Element::of_storage(name)) {
             return Ok(Self::Storage(element));
@@ -128,7 +128,7 @@ enum Kind {
 }
 
 impl Dtype {
-    /// Reads a code such as `f8`, `<f4` or `>i8`.
+    /// Parses a code such as `f8`, `<f4` or `>i8`.
     pub(crate) fn parse(code: &str) -> Outcome<Self> {
         let bare = code.trim_start_matches(['<', '>', '=']);
         let kind = match bare {

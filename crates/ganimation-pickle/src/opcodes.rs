@@ -63,7 +63,7 @@ pub(crate) const EMPTY_SET: u8 = 0x8f;
 pub(crate) const ADDITEMS: u8 = 0x90;
 pub(crate) const FROZENSET: u8 = 0x91;
 
-/// Names the opcodes that exist and are refused.
+/// The names of refused opcodes.
 pub(crate) fn refused(opcode: u8) -> Option<&'static str> {
     Some(match opcode {
         b'i' => "INST (an instance of a class)",

@@ -1,5 +1,5 @@
-//! What a running pickle holds: a stack, a memo and a flat arena of objects. Objects refer to each other
-//! by their place, so that hostile nesting neither recurses nor overflows.
+//! The state of an interpreted pickle: a stack, a memo and a flat arena of objects. Objects refer to each other
+//! by index, so that deep nesting causes neither recursion nor a stack overflow.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,12 +9,12 @@ use crate::numpy::{Dtype, Global};
 use crate::torch::{Storage, Tensor};
 use crate::{Outcome, PickleProblem};
 
-/// Bounds; real files stay far below (Python's own writer never holds 3,000 values on the stack).
+/// Limits. Real files need much less (Python's own writer never has 3,000 values on the stack).
 const MAX_STACK: usize = 1 << 18;
 const MAX_MARKS: usize = 256;
 const MAX_OBJECTS: usize = 1 << 26;
 
-/// A value on the stack; what can be shared or changed lives in the arena.
+/// A value on the stack. Shared or mutable objects are in the arena.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     None,
@@ -25,7 +25,7 @@ pub(crate) enum Value {
     Object(usize),
 }
 
-/// What the arena holds. Text and bytes borrow the file where they can.
+/// An object in the arena. Text and bytes borrow from the file where possible.
 #[derive(Debug)]
 pub(crate) enum Object<'a> {
     Text(Cow<'a, str>),
@@ -39,11 +39,11 @@ pub(crate) enum Object<'a> {
     Array(Option<Vec<f64>>),
     Storage(Storage),
     Tensor(Tensor),
-    /// Something beside weights.
+    /// An object other than weights.
     Opaque {
-        /// The number of its class's name.
+        /// The number of its class name.
         class: usize,
-        /// Whether it is a network with its code's state, `_modules` and all.
+        /// Whether it is a PyTorch network with attributes such as `_modules`.
         module: bool,
     },
 }
@@ -52,11 +52,11 @@ pub(crate) enum Object<'a> {
 #[derive(Default)]
 pub(crate) struct Store<'a> {
     stack: Vec<Value>,
-    /// Heights of the stack at each open MARK.
+    /// Height of the stack at each open MARK.
     marks: Vec<usize>,
     memo: HashMap<u64, Value>,
     arena: Vec<Object<'a>>,
-    /// Names of globals that are read past.
+    /// Names of skipped globals.
     names: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Store<'a> {
         Ok(value)
     }
 
-    /// Python's POP, which also removes a MARK that is on top.
+    /// Python's POP, which also removes a MARK on top.
     pub(crate) fn discard(&mut self) -> Outcome<()> {
         if self.marks.last() == Some(&self.stack.len()) {
             self.marks.pop();
@@ -96,7 +96,7 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Takes all values above the latest MARK, and the MARK.
+    /// Removes the latest MARK and returns all values above it.
     pub(crate) fn above_mark(&mut self) -> Outcome<Vec<Value>> {
         let mark = self
             .marks
@@ -128,18 +128,18 @@ impl<'a> Store<'a> {
         self.push(Value::Object(self.arena.len() - 1))
     }
 
-    /// The number of a global that is read past.
+    /// The number of a skipped global.
     pub(crate) fn name(&mut self, module: &str, name: &str) -> usize {
         self.names.push(format!("{module}.{name}"));
         self.names.len() - 1
     }
 
-    /// The name of a global that is read past.
+    /// The name of a skipped global.
     pub(crate) fn name_of(&self, class: usize) -> &str {
         self.names.get(class).map_or("?", String::as_str)
     }
 
-    /// Pushes something beside weights that was made by `maker`.
+    /// Pushes an object other than weights, made by `maker`.
     pub(crate) fn create_opaque(&mut self, maker: Value) -> Outcome<()> {
         let class = match (maker, self.object(maker)) {
             (Value::Global(Global::Other(class)), _) => class,
@@ -150,7 +150,7 @@ impl<'a> Store<'a> {
         self.create(Object::Opaque { class, module })
     }
 
-    /// Puts another object in the place of `target`.
+    /// Replaces `target` by another object.
     pub(crate) fn replace(&mut self, target: Value, object: Object<'a>) {
         if let Some(place) = self.object_mut(target) {
             *place = object;
@@ -165,7 +165,7 @@ impl<'a> Store<'a> {
         self.create(Object::Tuple(values.into()))
     }
 
-    /// Appends to the list on top.
+    /// Appends to the list on top of the stack.
     pub(crate) fn append(&mut self, values: &[Value]) -> Outcome<()> {
         let target = self.top()?;
         match self.object_mut(target) {
@@ -176,7 +176,7 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Adds keys and values, in turn, to the dictionary on top.
+    /// Adds alternating keys and values to the dictionary on top of the stack.
     pub(crate) fn set_items(&mut self, values: &[Value]) -> Outcome<()> {
         let target = self.top()?;
         let (pairs, rest) = values.as_chunks::<2>();
@@ -186,7 +186,7 @@ impl<'a> Store<'a> {
         let pairs = pairs.iter().map(|&[key, value]| (key, value));
         match self.object_mut(target) {
             Some(Object::Dict(items)) => items.extend(pairs),
-            // A class of dictionaries, in which weights may be.
+            // A dictionary class, which can contain weights.
             Some(object @ Object::Opaque { .. }) => *object = Object::Dict(pairs.collect()),
             _ => return Err(self.unexpected("a dictionary", target)),
         }
@@ -214,7 +214,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Text, or bytes that are UTF-8: Python 2 wrote its ids as bytes.
+    /// Text, or UTF-8 bytes, because Python 2 wrote ids as bytes.
     pub(crate) fn text(&self, value: Value) -> Outcome<&str> {
         match self.object(value) {
             Some(Object::Text(text)) => Ok(text),

@@ -1,4 +1,4 @@
-//! Tests of reading and writing labels; files of other writers are read in `tests/pickles.rs`.
+//! Tests of reading and writing labels. `tests/pickles.rs` reads files of other writers.
 
 use super::*;
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn code_is_refused_by_name() {
         problem(b"cos\nsystem\n(S'x'\ntR."),
         "byte 0: the Python object `os.system` is refused; only plain data, NumPy arrays and PyTorch tensors are read"
     );
-    // STACK_GLOBAL is no way around the list, nor are classes, persistent ids or extensions.
+    // STACK_GLOBAL, classes, persistent ids and extensions cannot bypass the list.
     assert!(problem(b"\x8c\x08builtins\x8c\x04eval\x93.").contains("`builtins.eval` is refused"));
     assert!(problem(b"(I1\nios\nsystem\n.").starts_with("byte 4: INST (an instance of a class) is refused"));
     assert!(problem(b"}}\x81.").starts_with("byte 2: NEWOBJ (an instance of a class) is refused"));
@@ -119,10 +119,10 @@ fn nesting_and_copying_are_bounded() {
     let nested = [b"]".repeat(300_000), b".".to_vec()].concat();
     assert!(problem(&nested).contains("more than 262144 values on the stack"));
     assert!(problem(&b"(".repeat(300)).contains("more than 256 nested marks"));
-    // A chain of a million tuples, each inside the next, is refused or dropped without recursion.
+    // A chain of a million nested tuples is refused or dropped without recursion.
     let chain = [b"N".to_vec(), b"\x85".repeat(1_000_000), b".".to_vec()].concat();
     assert!(problem(&chain).contains("expected a dictionary of labels, found a tuple"));
-    // One megabyte behind ten thousand ids would be ten gigabytes.
+    // Ten thousand ids that refer to one megabyte would need ten gigabytes.
     let mut bomb = labels_to_bytes(&labels([("a", &[0.5; 131_072])]));
     bomb.truncate(bomb.len() - 2);
     bomb.extend_from_slice(b"q\xffs");
@@ -192,7 +192,7 @@ fn what_stands_beside_weights_is_read_past() {
         assert_eq!(names, ["w"], "{beside}");
         assert_eq!(weights.modules, []);
     }
-    // Labels stay as strict as they were.
+    // Labels have the same strict rules as before.
     assert!(problem(b"cargparse\nNamespace\n.").contains("`argparse.Namespace` is refused"));
 }
 
@@ -247,7 +247,7 @@ fn tensors_are_no_labels_and_refer_to_nothing_elsewhere() {
 
 #[test]
 fn dictionaries_within_themselves_are_bounded() {
-    // Each dictionary holds the one below twice: 2^40 paths lead to the bottom.
+    // Each dictionary contains the next one twice, so there are 2^40 paths to the innermost.
     let mut laughs = b"}p0\n".to_vec();
     for level in 1..=40 {
         laughs.extend_from_slice(format!("}}p{level}\nI1\ng{0}\nsI2\ng{0}\ns", level - 1).as_bytes());

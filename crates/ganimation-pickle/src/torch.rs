@@ -1,7 +1,7 @@
-//! Weights: dictionaries of tensors, whose numbers lie elsewhere in a PyTorch file.
+//! Weights: dictionaries of tensors. The tensors' elements are elsewhere in a PyTorch file.
 //!
-//! `torch.save` pickles a tensor as a call of `_rebuild_tensor` with a reference to its storage. What is read here are
-//! these references, names and shapes; the caller finds the storages' bytes.
+//! `torch.save` pickles a tensor as a call of `_rebuild_tensor` with a reference to its storage. This module reads
+//! these references, names and shapes. The caller must find the storages' bytes.
 
 use std::borrow::Cow;
 
@@ -10,11 +10,11 @@ use crate::numpy::Global;
 use crate::store::{Object, Value};
 use crate::{Outcome, PickleError, PickleProblem};
 
-/// Bounds; a checkpoint of two networks and their optimisers has some hundred tensors, three dictionaries deep.
+/// Limits. A checkpoint of two networks and their optimisers has a few hundred tensors in three levels of dictionaries.
 const MAX_DEPTH: usize = 16;
 const MAX_TENSORS: usize = 1 << 16;
 
-/// What a storage holds.
+/// The element type of a storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// 64-bit floats.
@@ -23,9 +23,9 @@ pub enum Element {
     F32,
     /// 16-bit floats.
     F16,
-    /// 16-bit floats with the range of 32-bit ones.
+    /// 16-bit floats with the range of 32-bit floats.
     Bf16,
-    /// Integers or booleans of so many bytes.
+    /// Integers or booleans with this number of bytes.
     Integer(usize),
 }
 
@@ -40,7 +40,7 @@ impl Element {
         }
     }
 
-    /// What the storage class of that name holds.
+    /// The element type of the storage class with this name.
     pub(crate) fn of_storage(class: &str) -> Option<Self> {
         Some(match class {
             "DoubleStorage" => Self::F64,
@@ -55,7 +55,8 @@ impl Element {
         })
     }
 
-    /// What a storage class of elements that no weight has takes, by its whole name; only the size is true of it.
+    /// A stand-in for the element type of a storage class that weights do not use, by its full name. Only its size is
+    /// correct.
     fn of_other_storage(class: &str) -> Option<Self> {
         Some(Self::Integer(match class.strip_prefix("torch.")? {
             "ComplexDoubleStorage" => 16,
@@ -67,47 +68,47 @@ impl Element {
     }
 }
 
-/// Numbers elsewhere in the file.
+/// A storage elsewhere in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
     /// Its name in the file.
     pub key: String,
-    /// What it holds.
+    /// Its element type.
     pub element: Element,
-    /// How many elements the pickle says it has.
+    /// Number of elements, according to the pickle.
     pub length: usize,
 }
 
-/// A view of a storage. Nothing says yet that it lies within.
+/// A view of a storage. It is not yet checked that the view is within the storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// Where its numbers are.
+    /// The storage of its elements.
     pub storage: Storage,
-    /// Its first element.
+    /// Index of its first element.
     pub offset: usize,
-    /// Extents, outermost first.
+    /// Shape, outermost axis first.
     pub shape: Vec<usize>,
-    /// Elements from one to the next along each axis.
+    /// Stride of each axis, in elements.
     pub strides: Vec<usize>,
 }
 
-/// What a pickle of weights holds.
+/// The contents of a pickle of weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weights {
-    /// Tensors by their path through the dictionaries, joined by dots, in the file's order.
+    /// Tensors by their path through the dictionaries, joined with dots, in the file's order.
     pub tensors: Vec<(String, Tensor)>,
-    /// Pickled networks, which are code's objects and no dictionaries, by their path and the name of their class.
+    /// Pickled networks (Python objects, not dictionaries), by path and class name.
     pub modules: Vec<(String, String)>,
-    /// What each storage that is named holds, also where no tensor of it was kept.
+    /// The element type of each named storage, also if none of its tensors was kept.
     pub elements: Vec<(String, Element)>,
     /// Length of the pickle, in bytes.
     pub end: usize,
 }
 
-/// Reads the tensors of a state dict, or of a checkpoint that holds some.
+/// Reads the tensors of a state dict, or of a checkpoint with state dicts.
 ///
 /// # Errors
-/// [`PickleError`] with the byte position if the bytes are anything but plain data with tensors in it.
+/// [`PickleError`] with the byte position if the bytes are not plain data with tensors.
 pub fn weights_from_bytes(bytes: &[u8]) -> Result<Weights, PickleError> {
     Machine::new(bytes).with_storages().run(Machine::weights)
 }
@@ -115,7 +116,7 @@ pub fn weights_from_bytes(bytes: &[u8]) -> Result<Weights, PickleError> {
 /// Reads the list of storages that follows the pickle in PyTorch's older streams, and its length in bytes.
 ///
 /// # Errors
-/// [`PickleError`] if the bytes are no pickled list of text.
+/// [`PickleError`] if the bytes are not a pickled list of text.
 pub fn storage_keys(bytes: &[u8]) -> Result<(Vec<String>, usize), PickleError> {
     Machine::new(bytes).run(|machine| {
         let top = machine.store.pop()?;
@@ -133,10 +134,10 @@ pub fn storage_keys(bytes: &[u8]) -> Result<(Vec<String>, usize), PickleError> {
     })
 }
 
-/// Reads what an older stream says of the machine that wrote it: whether it is little-endian, and the pickle's length.
+/// Reads from an older stream whether the writing machine was little-endian, and the pickle's length.
 ///
 /// # Errors
-/// [`PickleError`] if the bytes are no pickled dictionary.
+/// [`PickleError`] if the bytes are not a pickled dictionary.
 pub fn is_little_endian(bytes: &[u8]) -> Result<(bool, usize), PickleError> {
     Machine::new(bytes).run(|machine| {
         let top = machine.store.pop()?;
@@ -151,14 +152,14 @@ pub fn is_little_endian(bytes: &[u8]) -> Result<(bool, usize), PickleError> {
 }
 
 impl Machine<'_> {
-    /// Pushes what a persistent id stands for: `('storage', class, key, location, length)`, or in older streams
+    /// Pushes the object of a persistent id: `('storage', class, key, location, length)`, or in older streams
     /// `('module', class, file, source)`.
     pub(crate) fn persistent(&mut self) -> Outcome<()> {
         let id = self.store.pop()?;
         if let &[tag, class, ..] = self.store.tuple(id)? {
             match (self.store.text(tag), class) {
                 (Ok("module"), class) => return self.store.push(class),
-                // Of elements that no weight has; the size says where the next storage is.
+                // An element type that weights do not have. Its size gives the position of the next storage.
                 (Ok("storage"), Value::Global(Global::Other(name))) => {
                     let key = self.store.tuple(id)?.get(2);
                     let key = key.and_then(|&key| self.store.text(key).ok()).map(str::to_owned);
@@ -254,13 +255,13 @@ impl Machine<'_> {
             .ok_or(PickleProblem::Malformed("count: it is negative"))
     }
 
-    /// Every tensor below the top of the stack; what is no tensor is passed over.
+    /// Every tensor below the top of the stack. Other objects are skipped.
     fn weights(&mut self) -> Outcome<Weights> {
         let top = self.store.pop()?;
         let (mut tensors, mut modules) = (Vec::new(), Vec::new());
         let mut open = vec![(top, String::new(), 0)];
         let (mut visited, mut budget) = (0, self.budget);
-        // One name may stand in many places: each copy counts, and before it is made.
+        // A name can occur in many places. Each copy counts, before it is made.
         let mut charge = |bytes: usize| {
             budget = budget.checked_sub(bytes).ok_or(self.over_budget())?;
             Ok(())
@@ -284,7 +285,7 @@ impl Machine<'_> {
                 _ => continue,
             };
             for (key, value) in below {
-                // One dictionary may stand in many places, too.
+                // A dictionary can also occur in many places.
                 visited += 1;
                 if visited > MAX_TENSORS || depth == MAX_DEPTH {
                     let what = "tensors, or dictionaries too deep within one another";
@@ -302,7 +303,7 @@ impl Machine<'_> {
                 open.push((value, path, depth + 1));
             }
         }
-        // Of equal names the last counts, as in Python's dictionaries.
+        // For equal names the last one is used, as in Python's dictionaries.
         Ok(Weights {
             tensors,
             modules,
@@ -321,7 +322,7 @@ impl Machine<'_> {
     }
 }
 
-/// What a container holds, by name, from the last to the first.
+/// The contents of a container by name, from last to first.
 type Below<'a> = Box<dyn Iterator<Item = (Cow<'a, str>, Value)> + 'a>;
 
 fn numbered(values: &[Value]) -> Below<'_> {

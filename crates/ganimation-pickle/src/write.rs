@@ -1,9 +1,9 @@
-//! Writes labels as Python 2 and Python 3 both read them, with nothing but `pickle.load` and NumPy.
+//! Writes labels that both Python 2 and Python 3 can read with `pickle.load` and NumPy.
 
 use crate::labels::Labels;
 use crate::opcodes as op;
 
-/// Memo slots of what every array shares.
+/// Memo slots of objects shared by all arrays.
 const RECONSTRUCT: u8 = 0;
 const NDARRAY: u8 = 1;
 const EMPTY_SHAPE: u8 = 2;
@@ -14,14 +14,14 @@ const LATIN1: u8 = 6;
 
 /// Pickles labels: protocol 2, `dict` of text to float64 arrays.
 ///
-/// Array bytes are written as `_codecs.encode(text, 'latin1')`, the one form that Python 2 and Python 3
-/// turn into the same bytes. Module names are those of NumPy 1, which NumPy 2 still resolves.
+/// Array bytes are written as `_codecs.encode(text, 'latin1')`, the only form that gives the same bytes in
+/// Python 2 and Python 3. Module names are those of NumPy 1, which NumPy 2 also supports.
 ///
 /// # Panics
 /// Panics if an id or a label takes 4 GiB or more.
 pub fn labels_to_bytes(labels: &Labels) -> Vec<u8> {
     let mut out = vec![op::PROTO, 2];
-    // What every array shares is memoised once, on a stack that is then thrown away.
+    // Shared objects are memoised once, on a stack that is then discarded.
     out.push(op::MARK);
     global(&mut out, "numpy.core.multiarray", "_reconstruct", RECONSTRUCT);
     global(&mut out, "numpy", "ndarray", NDARRAY);

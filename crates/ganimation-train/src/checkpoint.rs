@@ -1,8 +1,8 @@
-//! Checkpoints: folders that are complete or absent, never in between.
+//! Checkpoints: folders that are always complete or absent.
 //!
-//! A checkpoint is written to `checkpoints/.scratch`, synced and renamed to `checkpoints/step-N`; an old one is renamed to
-//! `checkpoints/.trash` before it is deleted. A kill at any instant therefore leaves whole checkpoints under their names,
-//! and scratch and trash that the next one clears away.
+//! A checkpoint is written to `checkpoints/.scratch`, synced and renamed to `checkpoints/step-N`; an old one is renamed
+//! to `checkpoints/.trash` before it is deleted. If the process is killed at any time, all named checkpoints are
+//! complete. The next process removes the remaining scratch and trash folders.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -31,14 +31,14 @@ const DISCRIMINATOR_ADAM: &str = "discriminator_adam.safetensors";
 /// Metadata key of an optimiser's file.
 const COUNT: &str = "count";
 
-/// Which checkpoints stay when a new one is complete.
+/// Which checkpoints to keep when a new one is complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keep {
-    /// So many of the newest.
+    /// The number of newest checkpoints to keep.
     pub(crate) newest: usize,
-    /// Those whose step is a multiple of this.
+    /// Keep checkpoints whose step is a multiple of this.
     pub(crate) every: Option<u64>,
-    /// The one of this step.
+    /// Keep the checkpoint of this step.
     pub(crate) best: Option<u64>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn save<D: Module>(folder: &Path, trainer: &Trainer<D>, step: u64) ->
     clear_leftovers(folder)?;
     fs::create_dir_all(&scratch).map_err(Error::file("create", &scratch))?;
     write_all(&scratch, trainer).inspect_err(|_| {
-        // A full disk has better uses; the error that counts is the first one.
+        // Free the disk space. The first error is the one to report.
         let _ = fs::remove_dir_all(&scratch);
     })?;
     fs::rename(&scratch, &path).map_err(Error::file("name", &path))?;
@@ -79,7 +79,7 @@ pub(crate) fn prune(folder: &Path, keep: Keep) -> Result<()> {
     clear(&trash)
 }
 
-/// Removes what a kill in the middle of [`save`] left behind.
+/// Removes files that remain if the process was killed during [`save`].
 pub(crate) fn clear_leftovers(folder: &Path) -> Result<()> {
     clear(&folder.join(SCRATCH))?;
     clear(&folder.join(TRASH))
@@ -106,7 +106,7 @@ fn clear(folder: &Path) -> Result<()> {
     }
 }
 
-/// Networks to begin with: the `fresh` ones, or those of the files that their settings name.
+/// Initial networks: the `fresh` ones, or those from the files named in their settings.
 pub(crate) fn begin<D: Module>(fresh: Trainer<D>) -> Result<Trainer<D>> {
     let (from, critic_from) = (fresh.config.from.clone(), fresh.config.critic_from.clone());
     let of_folder = |name| Some(from.as_ref().filter(|path| path.is_dir())?.join(name));
@@ -131,7 +131,7 @@ fn begin_from<M: Module>(path: Option<PathBuf>, module: M) -> Result<M> {
     load_state_dict(module, tensors.into_iter().collect()).map_err(Error::begin(&path))
 }
 
-/// Reads the networks and optimisers of a checkpoint folder into `fresh` ones, whose optimisers take steps as `adam` says.
+/// Loads the networks and optimisers of a checkpoint folder into `fresh` ones. The optimisers use the settings `adam`.
 pub(crate) fn load<D: Module>(
     path: &Path,
     fresh: Trainer<D>,
@@ -148,7 +148,7 @@ pub(crate) fn load<D: Module>(
     })
 }
 
-/// All checkpoints with the critic steps they were taken after, oldest first.
+/// All checkpoints and their numbers of critic steps, oldest first.
 pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     if !folder.exists() {
         return Ok(Vec::new());
@@ -217,7 +217,7 @@ fn load_adam<M: Module>(
         .map_err(|reason| Error::Damaged { path, reason })
 }
 
-/// Makes sure that a folder's entries are on disk; only Unix lets a program ask for it.
+/// Syncs a folder's entries to disk. Only Unix supports this.
 fn sync_folder(path: &Path) -> Result<()> {
     if cfg!(unix) {
         let folder = fs::File::open(path).map_err(Error::file("open", path))?;

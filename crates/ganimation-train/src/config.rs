@@ -12,10 +12,10 @@ use crate::Result;
 use crate::motion::MotionConfig;
 use crate::schedule::Schedule;
 
-/// Version of the settings file; an older or newer one is refused rather than half understood.
+/// Version of the settings file. Files of other versions are refused.
 pub const CONFIG_VERSION: u32 = 1;
 
-/// Settings of Adam, PyTorch's names and meaning.
+/// Settings of Adam, with PyTorch's names and meanings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
@@ -47,18 +47,19 @@ pub enum Precision {
     /// Single precision.
     #[default]
     F32,
-    /// Half the bits: not there yet, refused by [`TrainConfig::check`].
+    /// Half precision. Not supported yet; [`TrainConfig::check`] refuses it.
     Bf16,
 }
 
-/// Which network is trained, and with it by which protocol.
+/// Which network is trained. It determines the training protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// The paper's: paints, from planes of action units, against a WGAN-GP critic.
+    /// The paper's network: it paints, receives action units as constant planes, and trains against a WGAN-GP critic.
     #[default]
     Paper,
-    /// Moves pixels and paints what motion uncovers: taught by landmarks, then against a projection discriminator.
+    /// Moves pixels and paints what the motion uncovers. Trained with landmarks first, then against a projection
+    /// discriminator.
     Motion,
 }
 
@@ -81,7 +82,7 @@ pub struct TrainConfig {
     pub network: Network,
     /// The dataset folder.
     pub data: PathBuf,
-    /// Start of every random stream.
+    /// Seed of every random stream.
     pub seed: u64,
     /// Side of the faces in pixels, a multiple of 64.
     pub image_size: usize,
@@ -91,11 +92,11 @@ pub struct TrainConfig {
     pub generator_blocks: usize,
     /// Channels after the discriminator's first layer.
     pub discriminator_channels: usize,
-    /// Faces a batch; a last short batch is dropped.
+    /// Faces per batch; an incomplete last batch is dropped.
     pub batch_size: usize,
     /// Critic steps of the whole run; 30 epochs of the dataset when absent.
     pub steps: Option<u64>,
-    /// One generator step every so many critic steps.
+    /// Critic steps per generator step (the paper's `n_critic`).
     pub generator_every: u64,
     /// Mirror half of the faces.
     pub flip: bool,
@@ -103,12 +104,12 @@ pub struct TrainConfig {
     pub target_noise: f32,
     /// Keep shifted targets within 0..1.
     pub clamp_targets: bool,
-    /// Share of targets that are the face's own action units with a few of them changed, in place of another face's.
+    /// Fraction of targets that are the face's own action units with a few changes. The others come from another face.
     #[serde(default)]
     pub target_edits: f32,
-    /// How strongly faces with rare action units are favoured; 0 draws all alike.
+    /// How much more often faces with rare action units are drawn; 0 draws all faces equally often.
     pub balance: f32,
-    /// Decay of the generator's moving average, which is what previews, evaluation and users get.
+    /// Decay of the generator's EMA (moving average). Previews, evaluation and users get the EMA.
     pub ema_decay: f64,
     /// Threads that decode pictures.
     pub workers: usize,
@@ -118,13 +119,13 @@ pub struct TrainConfig {
     pub checkpoint_every: u64,
     /// Newest checkpoints to keep; older ones are removed.
     pub checkpoint_keep: usize,
-    /// Keep those for good whose step is a multiple of this.
+    /// Keep checkpoints permanently if their step is a multiple of this.
     #[serde(default)]
     pub checkpoint_keep_every: Option<u64>,
-    /// Critic steps between validations on held-out faces. The best checkpoint taken at the step of one is kept too.
+    /// Critic steps between validations on held-out faces. The best validated checkpoint is kept too.
     #[serde(default = "validate_every")]
     pub validate_every: u64,
-    /// Held-out faces of a validation, at most; below 2 there is none.
+    /// Maximum number of held-out faces per validation; below 2, validation is skipped.
     #[serde(default = "validate_faces")]
     pub validate_faces: usize,
     /// Critic steps between preview pictures.
@@ -134,18 +135,18 @@ pub struct TrainConfig {
     /// Element type of activations.
     #[serde(default)]
     pub precision: Precision,
-    /// Weights to begin with: a generator's file, or a folder with `generator.safetensors` and perhaps
-    /// `discriminator.safetensors`, such as a checkpoint. Optimisers begin anew.
+    /// Initial weights: a generator's file, or a folder (such as a checkpoint) with `generator.safetensors` and
+    /// optionally `discriminator.safetensors`. The optimisers start from their initial state.
     #[serde(default)]
     pub from: Option<PathBuf>,
-    /// The critic's file to begin with.
+    /// File with the critic's initial weights.
     #[serde(default)]
     pub critic_from: Option<PathBuf>,
     /// Both optimisers.
     pub adam: AdamConfig,
     /// The paper's losses.
     pub loss: LossWeights,
-    /// Settings of the motion network alone.
+    /// Settings that only the motion network uses.
     #[serde(default)]
     pub motion: MotionConfig,
 }
@@ -208,7 +209,7 @@ impl TrainConfig {
         }
     }
 
-    /// Takes what the training needs to know of all faces: their mean action units.
+    /// Sets the mean action units of all faces, which training needs.
     pub fn with_mean_aus(mut self, faces: &[Face]) -> Self {
         let count = faces.len().max(1) as f32;
         let mut mean = [0.0; AU_COUNT];
@@ -221,9 +222,9 @@ impl TrainConfig {
         self
     }
 
-    /// Reads the text of a `config.toml`; the error says in a line what is wrong with it.
+    /// Reads the text of a `config.toml`. The error describes the problem in one line.
     pub(crate) fn from_toml(text: &str) -> Result<Self, String> {
-        /// Read first: another version's settings would only be told as unknown ones.
+        /// Read first: otherwise settings of another version would only be reported as unknown.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -238,16 +239,16 @@ impl TrainConfig {
         toml::from_str(text).map_err(one_line)
     }
 
-    /// Takes the losses and protocol of `preset`.
+    /// Sets the losses and the protocol of `preset`.
     pub fn with_preset(mut self, preset: Preset) -> Self {
         self.loss = preset.into();
         self.clamp_targets = preset != Preset::Released;
         self
     }
 
-    /// Lets action units that hardly vary among `faces` count for more in both losses: each squared error is multiplied by
-    /// `variance^-balance`, scaled to a mean factor of 1. `balance` is 0 (all alike) to 1 (all units' deviations count
-    /// the same).
+    /// Gives action units with a small variance among `faces` a larger weight in both losses. Each squared error is
+    /// multiplied by `variance^-balance`, scaled to a mean factor of 1. `balance` is from 0 (equal weights) to 1
+    /// (errors are relative to each unit's variance).
     pub fn with_balanced_aus(mut self, faces: &[Face], balance: f32) -> Self {
         let factors = variances(faces).map(|variance| f64::from(variance).powf(-f64::from(balance)));
         let mean = factors.iter().sum::<f64>() / AU_COUNT as f64;
@@ -271,7 +272,7 @@ impl TrainConfig {
             .with_local_channels(self.motion.local_channels)
     }
 
-    /// The optimisers' settings in step number `step`, the first being 0.
+    /// The optimisers' settings in step `step`, counted from 0.
     pub(crate) fn adam_at(&self, step: u64) -> AdamConfig {
         match self.network {
             Network::Motion if step >= self.motion.taught_steps => self.motion.matched.adam,
@@ -279,13 +280,13 @@ impl TrainConfig {
         }
     }
 
-    /// The learning rate of step number `step` of a schedule of `steps`. A stage has a schedule of its own.
+    /// The learning rate in step `step` of a schedule of `steps` steps. Each stage has its own schedule.
     pub(crate) fn rate_at(&self, step: u64, steps: u64) -> f64 {
         let taught = self.motion.taught_steps.min(steps);
         let rate = self.adam_at(step).rate;
         match self.network {
             Network::Paper => Schedule { rate, steps }.rate_at(step),
-            // The first stage ends before its rate would have to fall.
+            // The first stage has a constant learning rate.
             Network::Motion if step < taught => rate,
             Network::Motion => {
                 let steps = steps - taught;
@@ -299,10 +300,10 @@ impl TrainConfig {
         DiscriminatorConfig::new(self.image_size).with_channels(self.discriminator_channels)
     }
 
-    /// The learning rate by step, for a dataset of `faces` training faces.
+    /// The learning rate for each step, for a dataset of `faces` training faces.
     ///
     /// # Panics
-    /// If the batch size is 0; [`Self::check`] says so beforehand.
+    /// If the batch size is 0; [`Self::check`] reports this as an error.
     pub fn schedule(&self, faces: usize) -> Schedule {
         let epoch = (faces / self.batch_size) as u64;
         Schedule {
@@ -312,7 +313,8 @@ impl TrainConfig {
     }
 }
 
-/// Variance of each action unit among `faces`, in (intensity / 5)²; at least that of a deviation of 0.1 in intensity.
+/// Variance of each action unit among `faces`, in (intensity / 5)². The minimum corresponds to a standard deviation of
+/// 0.1 in intensity.
 pub(crate) fn variances(faces: &[Face]) -> [f32; AU_COUNT] {
     let count = faces.len().max(1) as f32;
     let mut mean = [0.0; AU_COUNT];

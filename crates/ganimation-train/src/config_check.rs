@@ -1,4 +1,4 @@
-//! Which settings can work.
+//! Checks that settings are valid.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ impl TrainConfig {
     /// Checks every setting before work starts.
     ///
     /// # Errors
-    /// [`Error::Setting`] or [`Error::Model`] for the first one that cannot work.
+    /// [`Error::Setting`] or [`Error::Model`] for the first invalid setting.
     pub fn check(&self) -> Result<()> {
         require(self.version == CONFIG_VERSION, "version", &self.version, "1")?;
         require(
@@ -131,7 +131,7 @@ impl TrainConfig {
         )
     }
 
-    /// Checks what only the motion network has.
+    /// Checks the settings that only the motion network uses.
     fn check_motion(&self) -> Result<()> {
         let MotionConfig {
             taught,
@@ -220,7 +220,7 @@ impl TrainConfig {
     }
 }
 
-/// [`Error::Setting`] unless the setting can work.
+/// Returns [`Error::Setting`] unless the setting is valid.
 fn require(holds: bool, name: &'static str, found: &dyn Display, expected: &'static str) -> Result<()> {
     if holds {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What can go wrong in a run.
+//! Errors of a run.
 
 use std::path::{Path, PathBuf};
 
@@ -7,98 +7,98 @@ use crate::watchdog::Warning;
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A thing that the caller can mend.
+/// An error that the caller can correct.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting has a value that cannot work.
+    /// A setting has an invalid value.
     #[error("setting `{name}` is {found}; expected {expected}")]
     Setting {
         /// The setting.
         name: &'static str,
         /// Its value.
         found: String,
-        /// What it must be.
+        /// The valid values.
         expected: &'static str,
     },
-    /// A new run was asked for, but the folder holds one.
-    #[error("run {path} exists already", path = .0.display())]
+    /// The folder of a new run already contains a run.
+    #[error("run {path} already exists", path = .0.display())]
     RunExists(PathBuf),
-    /// A run was to be resumed, but the folder holds none.
-    #[error("{path} holds no run to resume", path = .0.display())]
+    /// The folder contains no run to resume.
+    #[error("{path} contains no run to resume", path = .0.display())]
     NothingToResume(PathBuf),
-    /// A folder that was to tell of a run holds none.
-    #[error("{path} holds no run", path = .0.display())]
+    /// The folder contains no run to read.
+    #[error("{path} contains no run", path = .0.display())]
     NotARun(PathBuf),
     /// A file or folder of the run could not be written or read.
     #[error("cannot {action} {path}", path = path.display())]
     File {
-        /// What was tried, as in "cannot *write* …".
+        /// The failed action, as in "cannot *write* …".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file of the run does not say what it should.
+    /// A file of the run has invalid content.
     #[error("{path} is damaged: {reason}", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// The loss stopped being a number.
+    /// A loss became NaN or infinite.
     #[error("the {term} loss became {value} at step {step}")]
     NotFinite {
         /// Which term.
         term: &'static str,
-        /// What it became.
+        /// Its value.
         value: f32,
         /// The critic step.
         step: u64,
     },
-    /// Weights to begin with that do not fit the networks of the settings.
-    #[error("cannot begin with {path}", path = path.display())]
+    /// The initial weights do not fit the networks of the settings.
+    #[error("cannot start from {path}", path = path.display())]
     Begin {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: ganimation_model::Error,
     },
-    /// A weight of a network stopped being a number.
-    #[error("a weight of the {network} is no number any more at step {step}")]
+    /// A weight of a network became NaN or infinite.
+    #[error("a weight of the {network} became NaN or infinite at step {step}")]
     BrokenWeights {
         /// Which network.
         network: &'static str,
         /// The critic step.
         step: u64,
     },
-    /// The watchdog found something, and the run was to stop at that.
+    /// The watchdog warned, and the run was set to stop at warnings.
     #[error("stopped at step {}: {}", .0.step, .0.sign)]
     Warned(Warning),
-    /// Something that is no `NAME=VALUE`.
+    /// A text that is not of the form `NAME=VALUE`.
     #[error("cannot read setting `{found}`: {reason}")]
     Assignment {
-        /// The text as it was given.
+        /// The given text.
         found: String,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// Settings that do not exist or are of the wrong kind.
+    /// Settings that do not exist or have the wrong type.
     #[error("cannot use the settings: {reason}")]
     Settings {
-        /// What is wrong with them.
+        /// The problem.
         reason: String,
     },
-    /// A setting that a run keeps for good.
-    #[error("setting `{name}` of a run that is under way cannot change from {before} to {after}")]
+    /// A setting that cannot change after the start of a run.
+    #[error("setting `{name}` of a started run cannot change from {before} to {after}")]
     Unchangeable {
         /// The setting.
         name: String,
         /// Its value in the run.
         before: String,
-        /// The value that was asked for.
+        /// The requested value.
         after: String,
     },
     /// The dataset or one of its pictures.
@@ -110,7 +110,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Wraps an I/O error with what was tried on which file.
+    /// Adds the action and the file to an I/O error.
     pub(crate) fn file(
         action: &'static str,
         path: impl Into<PathBuf>,
@@ -119,7 +119,7 @@ impl Error {
         move |source| Self::File { action, path, source }
     }
 
-    /// Says which file could not be begun with.
+    /// Adds the file of the initial weights to an error.
     pub(crate) fn begin(path: &Path) -> impl FnOnce(ganimation_model::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Begin { path, source }

@@ -1,7 +1,7 @@
 //! TensorBoard's event files: scalars and pictures, in its record format and protocol buffers, written by hand.
 //!
-//! A record is a length, its checksum, an `Event` and its checksum. The few fields that are needed are written as the
-//! wire format has them (`event.proto`, `summary.proto` of TensorFlow), which is less than a code generator would bring.
+//! A record is a length, its checksum, an `Event` and its checksum. Only a few fields are needed (`event.proto`,
+//! `summary.proto` of TensorFlow). Writing them in the wire format needs less code than a code generator.
 
 use std::fs::File;
 use std::io::{Cursor, Write};
@@ -19,7 +19,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// A new file in `folder`, for a run that has taken `step` steps: what older files say of later steps is void.
+    /// Creates a new file in `folder`, for a run that has taken `step` steps. Later steps in older files become
+    /// invalid.
     pub(crate) fn open(folder: &Path, step: u64) -> Result<Self> {
         let now = now();
         let path = folder.join(format!(
@@ -28,7 +29,7 @@ impl Events {
         ));
         let file = File::create(&path).map_err(Error::file("create", &path))?;
         let mut events = Self { path, file };
-        // The version has to come first; the start of a session makes TensorBoard forget orphaned steps.
+        // The version must come first. The start of a session makes TensorBoard discard orphaned steps.
         events.append(0, &field(3, b"brain.Event:2"))?;
         events.append(step + 1, &field(7, &number(1, 1)))?;
         Ok(events)
@@ -111,7 +112,7 @@ fn number(tag: u8, value: u64) -> Vec<u8> {
     encoded
 }
 
-/// Seven bits a byte, lowest first; the eighth says that more follow.
+/// Seven bits per byte, lowest first. The eighth bit means that more bytes follow.
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
@@ -125,7 +126,7 @@ fn varint(mut value: u64) -> Vec<u8> {
     }
 }
 
-/// CRC-32C (Castagnoli), a bit at a time.
+/// CRC-32C (Castagnoli), one bit at a time.
 fn crc32c(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8);
     !bytes.iter().fold(!0, step)
@@ -148,7 +149,7 @@ const TABLE: [u32; 256] = {
     table
 };
 
-/// How the format keeps a checksum of data that holds checksums from being weak.
+/// The format's masking of checksums, for data that itself contains checksums.
 fn masked(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -1,19 +1,19 @@
-//! Expressions that previews and scorecards show, always the same, so that networks can be compared by eye.
+//! Expressions in previews and scorecards. They are fixed, so that networks can be compared by eye.
 
 use ganimation_data::{ActionUnit, Intensities};
 use ganimation_model::Orders;
 
-/// A name and what it asks for, in OpenFace intensities; every other action unit is asked to be absent.
+/// A name and its target, in OpenFace intensities. Every other action unit has a target of 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expression {
-    /// What to call it under a picture.
+    /// Its label under a picture.
     pub(crate) name: &'static str,
-    /// The action units that it names.
+    /// The named action units and their intensities.
     pub(crate) asked: &'static [(ActionUnit, f32)],
 }
 
 impl Expression {
-    /// The same under another name.
+    /// The same expression under another name.
     pub(crate) const fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
@@ -27,8 +27,8 @@ impl Expression {
         target
     }
 
-    /// The target for a face that shows `current`: with relative orders, what is not named stays; with absolute ones it is
-    /// asked to be absent. Asked for nothing, every face relaxes.
+    /// The target for a face that shows `current`. With relative orders, action units that are not named keep their
+    /// values. With absolute orders, their target is 0. If no action unit is named, the target is a neutral face.
     pub(crate) fn target_of(self, current: Intensities, orders: Orders) -> Intensities {
         if orders == Orders::Absolute || self.asked.is_empty() {
             return self.target();
@@ -41,7 +41,7 @@ impl Expression {
     }
 }
 
-/// Nothing moves.
+/// No action unit is active.
 pub(crate) const NEUTRAL: Expression = Expression {
     name: "neutral",
     asked: &[],
@@ -74,7 +74,7 @@ pub(crate) const CLOSED_SMILE: Expression = Expression {
     ],
 };
 
-/// No trace of a smile; a face that does not smile stays as it is.
+/// No smile. A face that does not smile does not change.
 pub(crate) const SMILE_REMOVED: Expression = Expression {
     name: "smile removed",
     asked: &[

@@ -1,4 +1,4 @@
-//! What a run folder tells of its run, whether or not somebody trains in it.
+//! The contents of a run folder. It can be read while a process trains in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) const VALIDATION: &str = "validation.jsonl";
 /// The file of warnings.
 pub(crate) const WARNINGS: &str = "warnings.jsonl";
 
-/// A run as its folder tells it.
+/// A run, as recorded in its folder.
 #[derive(Clone, Debug)]
 pub struct History {
     /// Name of its folder.
@@ -27,7 +27,7 @@ pub struct History {
     pub metrics: Vec<Progress>,
     /// Validations, oldest first.
     pub validations: Vec<Validation>,
-    /// How often the watchdog warned.
+    /// Number of warnings of the watchdog.
     pub warnings: usize,
     /// Critic steps of the newest checkpoint, 0 without one.
     pub saved: u64,
@@ -37,7 +37,8 @@ impl History {
     /// Reads a run folder.
     ///
     /// # Errors
-    /// [`Error::NotARun`] if it is none, [`Error::File`] or [`Error::Damaged`] if a file of it cannot be read.
+    /// [`Error::NotARun`] if the folder contains no run, [`Error::File`] or [`Error::Damaged`] if a file cannot be
+    /// read.
     pub fn read(folder: &Path) -> Result<Self> {
         if !folder.join(SETTINGS).is_file() {
             return Err(Error::NotARun(folder.to_owned()));
@@ -54,23 +55,23 @@ impl History {
         })
     }
 
-    /// Share of the measured time that went by on anything but steps of the networks: waiting for pictures, metrics, previews,
-    /// validations, checkpoints, the loop itself. `None` if nothing was measured.
+    /// Fraction of the measured time not spent on steps of the networks: waiting for pictures, metrics, previews,
+    /// validations, checkpoints, the loop itself. `None` if no time was measured.
     pub fn overhead(&self) -> Option<f64> {
-        // Lines are as many steps apart: what one counts for goes with how long they took.
+        // All lines are the same number of steps apart, so each is weighted by its duration.
         let seconds_a_face = |line: &Progress| 1.0 / line.faces_per_second.max(f64::MIN_POSITIVE);
         let all: f64 = self.metrics.iter().map(seconds_a_face).sum();
         let lost = |line: &Progress| (line.waiting + line.upkeep) * seconds_a_face(line);
         (all > 0.0).then(|| self.metrics.iter().map(lost).sum::<f64>() / all)
     }
 
-    /// The validation with the least error.
+    /// The validation with the smallest error.
     pub fn best(&self) -> Option<&Validation> {
         best(&self.validations)
     }
 }
 
-/// The folders in `runs_dir` that hold a run, by name.
+/// The folders in `runs_dir` that contain a run, sorted by name.
 ///
 /// # Errors
 /// [`Error::File`] if the folder cannot be listed.
@@ -86,7 +87,7 @@ pub fn run_folders(runs_dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The step of the best validation among those at which there is a checkpoint.
+/// The step of the best validation that has a checkpoint.
 pub(crate) fn best_step(folder: &Path) -> Result<Option<u64>> {
     let checkpoints = checkpoint::list(&folder.join(CHECKPOINTS))?;
     let mut validations: Vec<Validation> = read_lines(&folder.join(VALIDATION))?;

@@ -1,8 +1,8 @@
-//! Training GANimation: alternating steps, runs that survive, checkpoints that resume exactly.
+//! Training of GANimation: alternating steps, crash-safe runs, and checkpoints that resume exactly.
 //!
-//! A [`Trainer`] holds the networks and takes one step on one batch; a [`Run`] is a folder that feeds it batches by a
-//! schedule that depends on steps alone, and writes metrics, previews and checkpoints. Nothing here prints: a run tells
-//! its [`Observer`].
+//! A [`Trainer`] owns the networks and takes one step on one batch. A [`Run`] owns a folder: it loads batches, follows
+//! a schedule that depends only on the step, and writes metrics, previews and checkpoints. This crate does not print. A
+//! run reports to its [`Observer`].
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Files of a run with one JSON object a line, each with the `step` it is about.
+//! Files of a run with one JSON object per line. Each object contains its `step`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -17,8 +17,8 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Appends to what the run had written when it had taken `step` steps; lines beyond, of a part that was killed after
-    /// its last checkpoint, are dropped, for the run takes those steps again.
+    /// Opens the file to append lines after step `step`. Lines of later steps are removed: the process was killed after
+    /// its last checkpoint, and the run takes those steps again.
     pub(crate) fn open(folder: &Path, name: &str, step: u64) -> Result<Self> {
         let path = folder.join(name);
         drop_lines_after(step, &path)?;
@@ -37,12 +37,12 @@ impl Lines {
             reason: error.to_string(),
         })?;
         line.push('\n');
-        // In one go: a kill leaves the line or a piece of it, never a gap before the next one.
+        // One write: if the process is killed, the file ends with this line or a part of it, without a gap.
         (self.file.write_all(line.as_bytes())).map_err(Error::file("write", &self.path))
     }
 }
 
-/// Every line that can be understood; none if there is no such file.
+/// Every valid line; none if the file does not exist.
 pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     Ok(read(path)?
         .unwrap_or_default()

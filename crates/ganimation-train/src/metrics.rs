@@ -1,4 +1,4 @@
-//! What a run measures, and the file that it goes into.
+//! The measurements of a run, and their file.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// The file of losses.
 pub(crate) const METRICS: &str = "metrics.jsonl";
 
-/// One line of `metrics.jsonl`: the newest losses, unweighted.
+/// One line of `metrics.jsonl`: the latest losses, unweighted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Critic steps taken.
@@ -27,37 +27,38 @@ pub struct Progress {
     pub epoch: f64,
     /// Learning rate.
     pub rate: f64,
-    /// Mean realness of edited faces minus that of real ones.
+    /// Mean critic score of edited faces minus that of real faces.
     pub critic_realness: f32,
     /// Squared error of action units on real faces.
     pub critic_aus: f32,
     /// Gradient penalty.
     pub penalty: f32,
-    /// Minus the mean realness of edited faces.
+    /// Negative mean critic score of edited faces.
     pub generator_realness: f32,
     /// Squared error of action units on edited faces.
     pub generator_aus: f32,
-    /// Mean absolute cycle error, of a range of 2.
+    /// Mean absolute cycle error, for a value range of 2.
     pub cycle: f32,
-    /// Size of the masks, both passes.
+    /// Attention loss: size of the masks, both passes.
     pub attention: f32,
-    /// Unevenness of the masks, both passes.
+    /// Total variation of the masks, both passes.
     pub smoothness: f32,
-    /// Mean of `1 - A`.
+    /// Mask coverage: mean of `1 - A`.
     pub painted: f32,
     /// Batch mean of each picture's largest `1 - A`.
     pub painted_peak: f32,
-    /// What only the motion network's training measures.
+    /// Measurements of the motion network's training only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<MotionProgress>,
-    /// Training faces a second since the last line.
+    /// Training faces per second since the last line.
     pub faces_per_second: f64,
-    /// Share of the time since the last line spent waiting for pictures.
+    /// Fraction of the time since the last line spent waiting for pictures.
     pub waiting: f64,
-    /// Share of that time spent on neither pictures nor networks: metrics, previews, validation, checkpoints, the loop.
+    /// Fraction of that time spent on other work than pictures and networks: metrics, previews, validation,
+    /// checkpoints, the loop.
     #[serde(default)]
     pub upkeep: f64,
-    /// Seconds left at this pace.
+    /// Estimated seconds left.
     pub seconds_left: f64,
 }
 
@@ -68,31 +69,31 @@ pub struct MotionProgress {
     pub field: f32,
     /// Mean absolute motion of the teacher, in pixels.
     pub field_of_nothing: f32,
-    /// Mean absolute difference of pairs from the real face, of a range of 2.
+    /// Mean absolute difference of pairs from the real face, for a value range of 2.
     pub pixels: f32,
-    /// The same if nothing is done.
+    /// The same difference without any edit.
     pub pixels_of_nothing: f32,
-    /// Mean of `1 - A` where nothing is uncovered.
+    /// Mean of `1 - A` where motion uncovers nothing.
     pub outside: f32,
     /// Mean magnitude of the shading.
     pub shading: f32,
 }
 
-/// Where a run stands when it is measured.
+/// The progress of a run at a measurement.
 pub(crate) struct Position {
     /// Critic steps taken.
     pub(crate) step: u64,
     /// Critic steps of the whole run.
     pub(crate) steps: u64,
-    /// Faces a batch.
+    /// Faces per batch.
     pub(crate) batch: usize,
-    /// Batches a pass through the training faces.
+    /// Batches per pass through the training faces.
     pub(crate) batches_per_epoch: u64,
     /// Learning rate.
     pub(crate) rate: f64,
-    /// All the time spent waiting for pictures so far.
+    /// Total time spent waiting for pictures so far.
     pub(crate) waited: Duration,
-    /// All the time spent on steps of the networks so far.
+    /// Total time spent on steps of the networks so far.
     pub(crate) stepped: Duration,
 }
 
@@ -106,7 +107,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Goes on with what the run had written when it had taken `step` steps.
+    /// Continues the file of a run that has taken `step` steps.
     pub(crate) fn open(folder: &Path, step: u64) -> Result<Self> {
         Ok(Self {
             lines: Lines::open(folder, METRICS, step)?,
@@ -145,10 +146,10 @@ impl Metrics {
             steps: at.steps,
             epoch: at.step as f64 / at.batches_per_epoch as f64,
             rate: at.rate,
-            critic_realness: read("critic's realness", &critic.realness)?,
+            critic_realness: read("critic's adversarial", &critic.realness)?,
             critic_aus: read("critic's action-unit", &critic.aus)?,
             penalty: read("penalty", &critic.penalty)?,
-            generator_realness: read("generator's realness", &generator.realness)?,
+            generator_realness: read("generator's adversarial", &generator.realness)?,
             generator_aus: read("generator's action-unit", &generator.aus)?,
             cycle: read("cycle", &generator.cycle)?,
             attention: read("attention", &generator.attention)?,
@@ -158,7 +159,7 @@ impl Metrics {
             motion: motion.transpose()?,
             ..Progress::default()
         };
-        // Reading waits for devices that compute behind the loop's back: that is the networks' time.
+        // Reading waits for devices that compute asynchronously. This time counts as the networks' time.
         let now = Instant::now();
         let stepped = at.stepped + (now - reading);
         let seconds = (now - self.last_time).as_secs_f64().max(1e-9);
@@ -175,17 +176,17 @@ impl Metrics {
     }
 }
 
-/// Refuses losses that are no numbers any more: such networks must not replace good checkpoints.
+/// Refuses losses that are NaN or infinite: such networks must not replace good checkpoints.
 pub(crate) fn require_finite(
     critic: &CriticReport,
     generator: Option<&GeneratorReport>,
     step: u64,
 ) -> Result<()> {
-    read_finite("critic's realness", &critic.realness, step)?;
+    read_finite("critic's adversarial", &critic.realness, step)?;
     read_finite("critic's action-unit", &critic.aus, step)?;
     read_finite("penalty", &critic.penalty, step)?;
     if let Some(generator) = generator {
-        read_finite("generator's realness", &generator.realness, step)?;
+        read_finite("generator's adversarial", &generator.realness, step)?;
         read_finite("cycle", &generator.cycle, step)?;
     }
     Ok(())
@@ -198,7 +199,7 @@ fn read_finite(term: &'static str, tensor: &Tensor<1>, step: u64) -> Result<f32>
     }
 }
 
-/// Refuses a network with a weight that is no number any more, which no later step can mend.
+/// Refuses a network with a weight that is NaN or infinite. Later steps cannot repair it.
 pub(crate) fn require_finite_weights<M: Module>(network: &'static str, module: &M, step: u64) -> Result<()> {
     let mut sum: Option<Tensor<1>> = None;
     map_parameters(module.clone(), |_, values| {
@@ -253,7 +254,7 @@ mod tests {
         );
         assert_eq!(
             told(&critic(f32::NEG_INFINITY, 0.1, 0.2), None),
-            "the critic's realness loss became -inf at step 70"
+            "the critic's adversarial loss became -inf at step 70"
         );
         assert_eq!(
             told(&sound, Some(&generator(f32::INFINITY))),

@@ -21,7 +21,7 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// An optimiser that has taken no step yet.
+    /// A new optimiser, before its first step.
     pub fn new(config: AdamConfig) -> Self {
         Self {
             config,
@@ -30,16 +30,17 @@ impl Adam {
         }
     }
 
-    /// Takes one step of `module` down `loss` (shape `[1]`) at `rate`, in place unless the module has been cloned.
+    /// Takes one step of `module` to reduce `loss` (shape `[1]`) at learning rate `rate`. The step is in place unless
+    /// the module has been cloned.
     ///
-    /// A parameter that the loss does not reach has a gradient of zero and still moves by its moments, as in the PyTorch
-    /// of the released code.
+    /// A parameter that does not affect the loss has a gradient of zero. It still moves because of its moments, as in
+    /// the PyTorch version of the released code.
     pub fn step<M: Module>(&mut self, module: &mut M, loss: &Tensor<1>, rate: f64) {
         let gradients = take_gradients(module, &mut loss.backward());
         self.step_against(module, gradients, rate);
     }
 
-    /// [`Self::step`] with the gradients given, flat, by parameter name.
+    /// [`Self::step`] with given gradients, flat, by parameter name.
     pub(crate) fn step_against<M: Module>(&mut self, module: &mut M, mut gradients: Gradients, rate: f64) {
         self.count += 1;
         let AdamConfig {
@@ -86,8 +87,8 @@ impl Adam {
             .collect()
     }
 
-    /// The optimiser that had taken `count` steps of `module` and had this [`state`](Self::state); what does not fit
-    /// the module is the error.
+    /// Restores the optimiser after `count` steps of `module` from its [`state`](Self::state). It returns an error if
+    /// the state does not fit the module.
     pub(crate) fn from_state<M: Module>(
         config: AdamConfig,
         count: u32,

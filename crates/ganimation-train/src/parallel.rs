@@ -1,8 +1,8 @@
-//! Steps on several devices at once: each takes a part of the batch, and the gradients are averaged.
+//! Steps on several devices at once. Each device processes a part of the batch, and the gradients are averaged.
 //!
-//! Weights are sent to every device before a step and gradients come back to the first one, whose optimiser moves them, so
-//! that there is one state and one checkpoint. With losses that are means over the batch, equal parts make the same step
-//! as the whole batch, but for rounding.
+//! Weights are sent to every device before a step. Gradients are sent back to the first device, and its optimiser
+//! updates the weights. So there is one state and one checkpoint. If the losses are means over the batch, equal parts
+//! give the same step as the whole batch, except for rounding.
 
 use std::thread;
 
@@ -17,11 +17,11 @@ use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer, critic_t
 use crate::{Error, Result};
 
 impl TrainConfig {
-    /// Checks that batches can be shared among `devices` devices.
+    /// Checks that batches can be divided among `devices` devices.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the batch has no equal parts, if a loss is no mean over the batch (preset `released`), or if
-    /// the network is the motion network, whose steps are not shared.
+    /// [`Error::Setting`] if the batch has no equal parts, if a loss is not a mean over the batch (preset `released`),
+    /// or if the network is the motion network, whose steps cannot be divided.
     pub fn check_devices(&self, devices: usize) -> Result<()> {
         if devices < 2 {
             return Ok(());
@@ -59,10 +59,10 @@ struct Part {
 }
 
 impl Trainer {
-    /// [`Self::critic_step`], shared among `devices`.
+    /// [`Self::critic_step`], divided among `devices`.
     ///
     /// # Panics
-    /// If the batch has no equal parts; [`TrainConfig::check_devices`] says so beforehand.
+    /// If the batch has no equal parts; [`TrainConfig::check_devices`] reports this as an error.
     pub fn critic_step_on(
         &mut self,
         devices: &[Device],
@@ -99,10 +99,10 @@ impl Trainer {
         }
     }
 
-    /// [`Self::generator_step`], shared among `devices`.
+    /// [`Self::generator_step`], divided among `devices`.
     ///
     /// # Panics
-    /// As [`Self::critic_step_on`].
+    /// See [`Self::critic_step_on`].
     pub fn generator_step_on(&mut self, devices: &[Device], faces: &FaceBatch, rate: f64) -> GeneratorReport {
         let [batch, ..] = faces.images.dims();
         let unused = Tensor::zeros([batch], &faces.images.device());
@@ -163,7 +163,7 @@ fn parts(devices: &[Device], faces: &FaceBatch, alpha: Tensor<1>) -> Vec<Part> {
     devices.iter().enumerate().map(part).collect()
 }
 
-/// Works on every part in a thread of its own; the means of the gradients and of the reports, on the first device.
+/// Processes each part in its own thread. Returns the means of the gradients and of the reports, on the first device.
 ///
 /// # Panics
 /// If a thread panics.
@@ -197,7 +197,7 @@ fn shared<const N: usize>(
     let mut report = report.map(bring);
     for (of_part, told) in results {
         for (name, gradient) in of_part {
-            // Every part reaches the same parameters.
+            // Every part has gradients for the same parameters.
             if let Some(sum) = gradients.get_mut(&name) {
                 *sum = sum.clone() + bring(gradient);
             }

@@ -16,28 +16,28 @@ const GAP_Y: f64 = 66.0;
 const LEFT: f64 = 60.0;
 const TOP: f64 = 114.0;
 const COLUMNS: usize = 2;
-/// Told apart by everybody (Okabe and Ito).
+/// Colours that people with colour blindness can distinguish (Okabe and Ito).
 const COLORS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
-/// Points of a curve, at most; more than pixels are of no use.
+/// Maximum points per curve. More points than pixels are useless.
 const POINTS: usize = 800;
 
 /// One curve: critic steps and values.
 struct Curve {
     name: &'static str,
     points: Vec<(f64, f64)>,
-    /// Few and far between: joined by thin lines, marked by dots, not smoothed.
+    /// Few points: drawn as dots with thin lines, without smoothing.
     sparse: bool,
 }
 
 struct Panel {
     title: &'static str,
     curves: Vec<Curve>,
-    /// A level to compare with.
+    /// A reference level.
     level: Option<(&'static str, f64)>,
 }
 
 impl History {
-    /// Draws the run's losses, masks and pace by critic steps.
+    /// Draws the run's losses, masks and speed over critic steps.
     pub fn plot(&self) -> String {
         let panels = self.panels();
         let rows = panels.len().div_ceil(COLUMNS);
@@ -66,7 +66,7 @@ impl History {
         svg + "</svg>\n"
     }
 
-    /// The settings that a curve depends on most.
+    /// The settings with the largest effect on the curves.
     fn settings(&self) -> String {
         let config = &self.config;
         let sizes = format!(
@@ -80,7 +80,7 @@ impl History {
                 config.generator_every
             ),
             Network::Motion => format!(
-                "steps {sizes} · {} taught at rate {rate}, then {}",
+                "steps {sizes} · {} with landmarks at rate {rate}, then {}",
                 config.motion.taught_steps, config.motion.matched.adam.rate
             ),
         }
@@ -108,17 +108,17 @@ impl History {
                 )
             },
             panel(
-                "Realness: edited minus real",
+                "Critic score: edited minus real",
                 vec![
                     curve("training", |line| line.critic_realness.into()),
                     self.held_out("held out", |line| -line.realness_gap),
                 ],
             ),
             panel(
-                "Absolute pixel error, of a range of 2",
+                "Absolute pixel error, value range 2",
                 vec![
-                    curve("there and back", |line| line.cycle.into()),
-                    self.held_out("there and back, held out", |line| line.cycle),
+                    curve("cycle", |line| line.cycle.into()),
+                    self.held_out("cycle, held out", |line| line.cycle),
                     self.held_out("self-edit, held out", |line| line.self_edit),
                 ],
             ),
@@ -127,15 +127,15 @@ impl History {
                 vec![curve("training", |line| line.penalty.into())],
             ),
             panel(
-                "Painted: 1 - A",
+                "Mask coverage: 1 - A",
                 vec![
                     curve("mean", |line| line.painted.into()),
-                    curve("largest of a face", |line| line.painted_peak.into()),
+                    curve("largest per face", |line| line.painted_peak.into()),
                     self.held_out("corners, held out", |line| line.painted_corners),
                 ],
             ),
             panel(
-                "Training faces a second",
+                "Training faces per second",
                 vec![curve("pace", |line| line.faces_per_second)],
             ),
         ]
@@ -148,24 +148,24 @@ impl History {
                 line.motion.as_ref().map(|motion| value(motion).into())
             })
         };
-        // The first stage has no such losses.
+        // The first stage does not have these losses.
         let taught = self.config.motion.taught_steps;
         let matched = |name, value: fn(&Progress) -> f64| {
             self.curve(name, move |line| (line.step > taught).then(|| value(line)))
         };
         vec![
             panel(
-                "Motion's distance from the teacher's, in pixels",
+                "Motion's difference from the teacher's, in pixels",
                 vec![
                     motion("training", |line| line.field),
-                    motion("of doing nothing", |line| line.field_of_nothing),
+                    motion("without any edit", |line| line.field_of_nothing),
                 ],
             ),
             panel(
-                "Absolute pixel error of pairs, of a range of 2",
+                "Absolute pixel error of pairs, value range 2",
                 vec![
                     motion("training", |line| line.pixels),
-                    motion("of doing nothing", |line| line.pixels_of_nothing),
+                    motion("without any edit", |line| line.pixels_of_nothing),
                 ],
             ),
             Panel {
@@ -187,37 +187,37 @@ impl History {
                 ],
             ),
             panel(
-                "Absolute pixel error, of a range of 2",
+                "Absolute pixel error, value range 2",
                 vec![
-                    matched("there and back, weighted", |line| line.cycle.into()),
-                    self.held_out("there and back, held out", |line| line.cycle),
+                    matched("cycle, weighted", |line| line.cycle.into()),
+                    self.held_out("cycle, held out", |line| line.cycle),
                     self.held_out("self-edit, held out", |line| line.self_edit),
                 ],
             ),
             panel(
-                "Squared slope of the score (R1)",
+                "Squared gradient of the score (R1)",
                 vec![matched("training", |line| line.penalty.into())],
             ),
             panel(
-                "Painted: 1 - A",
+                "Mask coverage: 1 - A",
                 vec![
                     curve("mean", |line| line.painted.into()),
-                    curve("largest of a face", |line| line.painted_peak.into()),
-                    motion("where nothing is uncovered", |line| line.outside),
+                    curve("largest per face", |line| line.painted_peak.into()),
+                    motion("where motion uncovers nothing", |line| line.outside),
                     self.held_out("corners, held out", |line| line.painted_corners),
                 ],
             ),
             panel(
-                "Training faces a second",
+                "Training faces per second",
                 vec![curve("pace", |line| line.faces_per_second)],
             ),
         ]
     }
 
-    /// What always saying the mean of the labels would score.
+    /// The error of always predicting the mean of the labels.
     fn level_of_mean(&self) -> Option<(&'static str, f64)> {
         let newest = self.validations.last()?;
-        Some(("always the mean", newest.aus_of_mean))
+        Some(("predicting the mean", newest.aus_of_mean))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
@@ -272,7 +272,7 @@ impl Panel {
             })
         };
         let (_, right) = bounds(first_x, &mut points().map(|(x, _)| x));
-        // The first measurements are often far off; the scale is for the rest, but never without the newest.
+        // The first measurements are often outliers. The scale is chosen for the others and always includes the newest.
         let settled = |x: f64| x >= 0.03 * right;
         let levels = self.level.iter().map(|(_, level)| *level);
         let (low, high) = bounds(
@@ -363,7 +363,7 @@ impl Panel {
     }
 }
 
-/// The first value that the scale is for.
+/// The first value that determines the scale.
 fn first_y_settled(
     mut points: impl Iterator<Item = (f64, f64)>,
     settled: impl Fn(f64) -> bool,
@@ -372,7 +372,7 @@ fn first_y_settled(
     points.find(|(x, _)| settled(*x)).map_or(otherwise, |(_, y)| y)
 }
 
-/// A running mean over a fiftieth of the curve to each side.
+/// A running mean over one fiftieth of the curve on each side.
 fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let reach = (points.len() / 50).max(1);
     (0..points.len())
@@ -386,7 +386,7 @@ fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Every so many-th point, and the last.
+/// Every n-th point, and the last point.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let every = points.len().div_ceil(POINTS).max(1);
     let mut kept: Vec<_> = points.iter().copied().step_by(every).collect();
@@ -396,7 +396,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// Three to six round numbers from `low` or below to `high` or below, or just above.
+/// Three to six round numbers from at most `low` to about `high`.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let rough = ((high - low) / 4.0).max(1e-12);
     let power = 10f64.powf(rough.log10().floor());
@@ -424,7 +424,7 @@ fn label(value: f64) -> String {
     round(value)
 }
 
-/// At most three digits that matter.
+/// At most three significant digits.
 fn round(value: f64) -> String {
     let digits = 2.0 - value.abs().log10().floor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
@@ -495,9 +495,9 @@ mod tests {
                 .unwrap();
             panel.curves[0].points.len()
         };
-        assert_eq!(points(&history, "Motion's distance"), 40);
+        assert_eq!(points(&history, "Motion's difference"), 40);
         assert_eq!(points(&history, "Score"), 0);
-        // Scores, there and back, and R1.
+        // Scores, cycle, and R1.
         assert_eq!(history.plot().matches("nothing measured yet").count(), 3);
         history.config.motion.taught_steps = 100;
         assert_eq!(points(&history, "Score"), 30);

@@ -1,4 +1,4 @@
-//! A picture of what the generator does to a few faces.
+//! A picture of the generator's edits of a few faces.
 
 use burn::tensor::{Device, Tensor};
 use ganimation_data::Intensities;
@@ -9,23 +9,23 @@ use image::RgbImage;
 use crate::expressions::{ANGER, DISGUST, Expression, NEUTRAL, SLIGHT_SMILE, SMILE, SURPRISE};
 use crate::shown::Shown;
 
-/// How many faces a preview shows.
+/// Number of faces in a preview.
 pub(crate) const PREVIEWED: usize = 6;
 
-/// What is asked of every face, column by column.
+/// The target of each column.
 const EXPRESSIONS: [Expression; 6] = [NEUTRAL, SLIGHT_SMILE, SMILE, SURPRISE, ANGER, DISGUST];
 
-/// The same few faces at every preview.
+/// A few faces, the same in every preview.
 #[derive(Debug)]
 pub(crate) struct Preview {
     /// `[faces, 3, size, size]`.
     faces: Tensor<4>,
-    /// What they show.
+    /// Their action units.
     shown: Vec<Intensities>,
 }
 
 impl Preview {
-    /// Takes faces of the size that the generator edits; none are no preview.
+    /// Takes faces of the generator's image size. Returns `None` without faces.
     pub(crate) fn new(faces: Vec<Shown<'_>>, device: &Device) -> Option<Self> {
         let shown = faces.iter().map(|(face, _)| face.intensities).collect();
         let pictures: Vec<RgbImage> = faces.into_iter().map(|(_, picture)| picture).collect();
@@ -35,8 +35,8 @@ impl Preview {
         })
     }
 
-    /// One row a face: the face, then neutral, a slight smile, a smile, surprise, anger and disgust, then where the
-    /// smile was painted (white; the mask's `1 - A`).
+    /// One row per face: the face, then neutral, a slight smile, a smile, surprise, anger and disgust, then the mask of
+    /// the smile (`1 - A`; painted pixels are white).
     pub(crate) fn draw(&self, generator: &Generator) -> Option<RgbImage> {
         let [count, ..] = self.faces.dims();
         let device = self.faces.device();
@@ -51,7 +51,7 @@ impl Preview {
         let mut columns = vec![self.faces.clone()];
         columns.extend(edits.map(|edit| edit.image));
         columns.push(painted.repeat_dim(1, 3));
-        // Columns side by side, then the faces of the batch one below the other.
+        // Columns from left to right, then the faces of the batch from top to bottom.
         let rows = Tensor::cat(columns, 3).chunk(count, 0);
         images_from_tensor(Tensor::cat(rows, 2)).pop()
     }

@@ -1,32 +1,33 @@
-//! Random numbers that depend on the seed and the step alone, so that a resumed run draws what an uninterrupted one would.
+//! Random numbers that depend only on the seed and the step. A resumed run draws the same numbers as an uninterrupted
+//! run.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Keeps these draws apart from the data loader's, which start from the same seed.
+/// Separates this stream from the data loader's streams, which use the same seed.
 const PENALTY: u64 = 0x70_656e_616c_7479;
 
-/// The same for the changes of faces that a reader is trained on.
+/// The same for the augmentation of an AU regressor's training faces.
 const JITTER: u64 = 0x6a69_7474_6572;
 
-/// The same for the views of faces that the motion network's discriminator gets.
+/// The same for the augmentation of faces for the motion network's discriminator.
 const VIEW: u64 = 0x7669_6577;
 
-/// Where the gradient penalty looks between each real and edited face: `batch` draws in [0, 1).
+/// The interpolation points of the gradient penalty between real and edited faces: `batch` draws in [0, 1).
 pub(crate) fn penalty_alphas(seed: u64, step: u64, batch: usize) -> Vec<f32> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed ^ PENALTY);
     generator.set_stream(step);
     (0..batch).map(|_| generator.random()).collect()
 }
 
-/// What decides over the changes of a reader's training faces in `step`.
+/// The random stream for the augmentation of an AU regressor's training faces in `step`.
 pub(crate) fn jitter_stream(seed: u64, step: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed ^ JITTER);
     generator.set_stream(step);
     generator
 }
 
-/// What decides over the discriminator's views of faces in `step`.
+/// The random stream for the augmentation of the discriminator's faces in `step`.
 pub(crate) fn view_stream(seed: u64, step: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed ^ VIEW);
     generator.set_stream(step);

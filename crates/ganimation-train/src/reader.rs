@@ -1,4 +1,4 @@
-//! Training a reader: a network that says which action units a face shows.
+//! Training of a reader: an AU regressor, a network that estimates the action units of a face.
 
 mod jitter;
 mod score;
@@ -19,7 +19,7 @@ use jitter::jitter;
 
 pub use score::{ReaderScore, score_reader};
 
-/// Steps between looks at the loss.
+/// Steps between reports of the loss.
 const LOOK_EVERY: u64 = 20;
 
 /// Settings of a reader's training.
@@ -27,13 +27,13 @@ const LOOK_EVERY: u64 = 20;
 pub struct ReaderTraining {
     /// Channels after the first layer.
     pub channels: usize,
-    /// Faces a batch.
+    /// Faces per batch.
     pub batch_size: usize,
     /// Passes through the training faces.
     pub epochs: u64,
-    /// Adam's learning rate at the start; it falls along half a cosine to 0.
+    /// Adam's initial learning rate; it decreases to 0 along half a cosine.
     pub rate: f64,
-    /// Start of every random stream.
+    /// Seed of every random stream.
     pub seed: u64,
     /// Threads that decode pictures.
     pub workers: usize,
@@ -56,7 +56,7 @@ impl ReaderTraining {
     /// Checks every setting before work starts.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first one that cannot work.
+    /// [`Error::Setting`] for the first invalid setting.
     pub fn check(&self) -> Result<()> {
         let require = |holds: bool, name, found: &dyn std::fmt::Display, expected| {
             if holds {
@@ -90,15 +90,16 @@ impl ReaderTraining {
     }
 }
 
-/// Trains a reader on the training faces of `dataset` and scores it on the test faces.
+/// Trains an AU regressor on the training faces of `dataset` and evaluates it on the test faces.
 ///
-/// The error of each action unit is divided by its variance among the training faces, so that rare ones count as much as
-/// common ones. Faces are mirrored, shifted, and changed in contrast and brightness; half of the batches are blurred to
-/// half the resolution, for a reader has to judge what small networks paint. `step` is told (steps taken, steps in all,
-/// loss now and then) after each step; where `stop` is set, training ends early and the reader is what it is by then.
+/// The error of each action unit is divided by its variance among the training faces, so that rare and common units
+/// have the same weight. Faces are mirrored, shifted, and changed in contrast and brightness. Half of the batches are
+/// blurred to half the resolution, because the regressor must also evaluate the images of small networks. After each
+/// step, `step` is called with the number of steps taken, the total number of steps, and sometimes the loss. If `stop`
+/// is set, training ends early and the current regressor is returned.
 ///
 /// # Errors
-/// [`Error::Setting`], [`Error::Data`] from the dataset, [`Error::NotFinite`] if the loss stops being a number.
+/// [`Error::Setting`], [`Error::Data`] from the dataset, [`Error::NotFinite`] if the loss becomes NaN or infinite.
 pub fn train_reader(
     dataset: &Dataset,
     training: &ReaderTraining,

@@ -26,36 +26,38 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 pub(crate) const PREVIEWS: &str = "previews";
 const CHANGES: &str = "changes.jsonl";
 
-/// Hears how a run gets on. Every method does nothing unless overridden.
+/// Receives the progress of a run. By default, every method does nothing.
 pub trait Observer {
     /// A line of metrics was written.
     fn measured(&mut self, _progress: &Progress) {}
-    /// A critic step was taken; nothing was read from the device.
+    /// A critic step was taken. No values were read from the device.
     fn stepped(&mut self, _step: u64, _steps: u64) {}
     /// A checkpoint is complete.
     fn saved(&mut self, _path: &Path) {}
     /// A preview picture is complete.
     fn previewed(&mut self, _path: &Path) {}
-    /// Held-out faces were looked at.
+    /// A validation on held-out faces is complete.
     fn validated(&mut self, _validation: &Validation) {}
-    /// The watchdog found something.
+    /// The watchdog found a problem.
     fn warned(&mut self, _warning: &Warning) {}
-    /// A face is not learnt from because its picture cannot be read; the dataset was opened to skip such faces.
+    /// A face was skipped because its picture cannot be read. The dataset was opened with the option to skip such
+    /// faces.
     fn left_out(&mut self, _problem: &ganimation_data::Error) {}
 }
 
 impl Observer for () {}
 
-/// Where one stretch of a run ends, beside the schedule's end, and what the clock decides in it.
+/// Limits of one session of a run, in addition to the end of the schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// After so many critic steps of the whole run.
+    /// Stop at this number of critic steps of the whole run.
     pub steps: Option<u64>,
-    /// After this time; only the end of the stretch depends on it, never what a step does.
+    /// Stop after this time. The time limit does not change any step.
     pub time: Option<Duration>,
-    /// At the first warning of the watchdog.
+    /// Stop at the first warning of the watchdog.
     pub strict: bool,
-    /// The longest time without a checkpoint, however few the steps: what a kill may cost. Saving changes no step.
+    /// Maximum time between checkpoints, for any number of steps. If the process is killed, at most this work is lost.
+    /// Saving does not change any step.
     pub unsaved: Option<Duration>,
 }
 
@@ -68,12 +70,12 @@ impl From<u64> for Limits {
     }
 }
 
-/// How a run ended.
+/// The end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All steps were taken.
     Finished,
-    /// It was asked to stop, and saved.
+    /// A stop was requested, and the run was saved.
     Stopped {
         /// Critic steps taken.
         step: u64,
@@ -88,25 +90,25 @@ pub struct Run {
     pub(crate) training: Training,
     pub(crate) step: u64,
     pub(crate) device: Device,
-    /// Those that share each batch, the run's own among them; empty if it computes alone.
+    /// The devices that share each batch, including the run's own device. Empty for a single device.
     pub(crate) team: Vec<Device>,
-    /// Held as long as the run is open, so that two processes do not write into one folder.
+    /// A lock while the run is open, so that two processes do not write to one folder.
     _lock: File,
 }
 
 impl Run {
-    /// Starts a run in a new folder, or in one whose run never came to a checkpoint.
+    /// Starts a run in a new folder, or in a folder of a run without a checkpoint.
     ///
     /// # Errors
-    /// Those of [`TrainConfig::check`], [`Error::RunExists`] if the folder holds a checkpoint, [`Error::File`] or
-    /// [`Error::Data`] if it cannot be made or another process trains in it.
+    /// The errors of [`TrainConfig::check`], [`Error::RunExists`] if the folder contains a checkpoint, [`Error::File`]
+    /// or [`Error::Data`] if the folder cannot be created or another process trains in it.
     pub fn start(folder: impl Into<PathBuf>, config: TrainConfig, device: &Device) -> Result<Self> {
         let folder = folder.into();
         config.check()?;
         if !checkpoint::list(&folder.join(CHECKPOINTS))?.is_empty() {
             return Err(Error::RunExists(folder));
         }
-        // First, for weights that cannot be begun with must leave no folder behind.
+        // First, so that unusable initial weights do not leave an empty folder.
         let training = Training::begin(config, device)?;
         for part in [PREVIEWS, CHECKPOINTS] {
             let path = folder.join(part);
@@ -125,21 +127,22 @@ impl Run {
         })
     }
 
-    /// Continues the run in `folder` from its newest checkpoint, or from its start, on the trajectory it was on.
+    /// Continues the run in `folder` from its newest checkpoint, or from its start, on the same trajectory.
     ///
     /// # Errors
-    /// [`Error::NothingToResume`] if the folder holds no run, [`Error::Data`] if another process trains in it,
-    /// [`Error::Damaged`] if a file of it is not what it should be.
+    /// [`Error::NothingToResume`] if the folder contains no run, [`Error::Data`] if another process trains in it,
+    /// [`Error::Damaged`] if a file has invalid content.
     pub fn resume(folder: impl Into<PathBuf>, device: &Device) -> Result<Self> {
         Ok(Self::resume_changed(folder, &Overlay::default(), device)?.0)
     }
 
-    /// [`Self::resume`] with some settings changed, which leaves the trajectory it was on. The changes are stored in the
-    /// settings, listed in `changes.jsonl` and returned.
+    /// [`Self::resume`] with changed settings, which changes the trajectory. The changes are stored in the settings,
+    /// listed in `changes.jsonl` and returned.
     ///
     /// # Errors
-    /// Those of [`Self::resume`], of [`TrainConfig::overlaid`] and [`TrainConfig::check`], and [`Error::Unchangeable`] for
-    /// a setting that decides what is stored: the networks' sizes, the batch, the seed.
+    /// The errors of [`Self::resume`], [`TrainConfig::overlaid`] and [`TrainConfig::check`], and
+    /// [`Error::Unchangeable`] for a setting that determines the meaning of stored data: the networks' sizes, the batch
+    /// size, the seed.
     pub fn resume_changed(
         folder: impl Into<PathBuf>,
         changes: &Overlay,
@@ -183,11 +186,11 @@ impl Run {
         Ok((run, changed))
     }
 
-    /// Shares each batch among `devices`, the first of which is the run's own. The trajectory is that of one device but
-    /// for rounding.
+    /// Divides each batch among `devices`. The first one is the run's own device. The trajectory is the same as on one
+    /// device, except for rounding.
     ///
     /// # Errors
-    /// Those of [`TrainConfig::check_devices`].
+    /// The errors of [`TrainConfig::check_devices`].
     pub fn share(&mut self, devices: &[Device]) -> Result<()> {
         self.config().check_devices(devices.len())?;
         self.team = if devices.len() > 1 {
@@ -198,7 +201,7 @@ impl Run {
         Ok(())
     }
 
-    /// The settings it runs with.
+    /// The settings of the run.
     pub fn config(&self) -> &TrainConfig {
         self.training.config()
     }
@@ -208,17 +211,17 @@ impl Run {
         self.step
     }
 
-    /// The networks as they are now.
+    /// The current networks.
     pub fn training(&self) -> &Training {
         &self.training
     }
 
-    /// Trains until the schedule ends, a limit is reached or `stop` is set; then saves.
+    /// Trains until the schedule ends, a limit is reached or `stop` is set, and then saves.
     ///
     /// # Errors
     /// [`Error::Data`] from the dataset, [`Error::File`] from the folder, [`Error::NotFinite`] or
-    /// [`Error::BrokenWeights`] if a loss or a weight stops being a number, [`Error::Warned`] if the watchdog barks and
-    /// the limits are strict; the checkpoints before it stay.
+    /// [`Error::BrokenWeights`] if a loss or a weight becomes NaN or infinite, [`Error::Warned`] if the watchdog warns
+    /// and the limits are strict. Earlier checkpoints are kept.
     pub fn train(
         &mut self,
         dataset: &Dataset,
@@ -229,7 +232,7 @@ impl Run {
         Session::open(self, dataset, limits.into(), observer)?.train(stop)
     }
 
-    /// What the averaged generator's file says of itself.
+    /// The metadata of the averaged generator's file.
     pub fn metadata(&self) -> Metadata {
         let config = self.config();
         Metadata {
@@ -241,29 +244,29 @@ impl Run {
             crop: "square faces as in the dataset, resized with lanczos".to_owned(),
             training: match config.network {
                 Network::Paper => format!(
-                    "{} critic steps of {} faces, one generator step every {}, moving average",
+                    "{} critic steps with {} faces each, one generator step every {}, moving average",
                     self.step, config.batch_size, config.generator_every
                 ),
                 Network::Motion => format!(
-                    "{} steps of {} faces, the first {} taught, moving average",
+                    "{} steps with {} faces each, the first {} with landmarks, moving average",
                     self.step,
                     config.batch_size,
                     config.motion.taught_steps.min(self.step)
                 ),
             },
-            license: "as the dataset's pictures and labels allow".to_owned(),
+            license: "determined by the terms of the dataset's pictures and labels".to_owned(),
         }
     }
 
-    /// Saves unless a weight is no number any more.
+    /// Saves, unless a weight is NaN or infinite.
     pub(crate) fn save(&self) -> Result<PathBuf> {
         let path = self.training.save(&self.folder.join(CHECKPOINTS), self.step)?;
         self.settle()?;
         Ok(path)
     }
 
-    /// What follows a checkpoint, and may be caught up with after a kill: older ones go by the rules of the settings, and
-    /// the averaged generator that a user loads, with its metadata, is the newest.
+    /// Work after a checkpoint, which can be repeated if the process was killed: removes older checkpoints according to
+    /// the settings, and writes the latest averaged generator with its metadata for users.
     fn settle(&self) -> Result<()> {
         let config = self.config();
         let keep = Keep {
@@ -296,7 +299,7 @@ fn write_settings(folder: &Path, config: &TrainConfig) -> Result<()> {
     Ok(write_whole(&settings, text.as_bytes())?)
 }
 
-/// Removes what a killed process was writing. Only whoever holds the lock may do so.
+/// Removes unfinished files of a killed process. The caller must hold the lock.
 fn clear_leftovers(folder: &Path) -> Result<()> {
     remove_scratch(folder);
     remove_scratch(&folder.join(PREVIEWS));

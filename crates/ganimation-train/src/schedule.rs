@@ -1,16 +1,16 @@
-//! The learning rate by step.
+//! The learning rate for each step.
 
 /// Constant for the first two thirds of a run, then linear to zero: the paper's 20 and 10 epochs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
-    /// The rate of the constant part.
+    /// The learning rate of the constant part.
     pub rate: f64,
     /// Critic steps of the whole run.
     pub steps: u64,
 }
 
 impl Schedule {
-    /// The rate of critic step `step`, the first being 0.
+    /// The learning rate of critic step `step`, counted from 0.
     pub fn rate_at(&self, step: u64) -> f64 {
         let constant = self.steps * 2 / 3;
         if step < constant {

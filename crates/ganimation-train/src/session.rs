@@ -1,4 +1,4 @@
-//! One stretch of a run: the loop over batches, and what is written between its steps.
+//! One session of a run: the loop over batches, and the files written between steps.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::validation::{HeldOut, Validation};
 use crate::watchdog::{Warning, Watchdog};
 use crate::{Error, Result};
 
-/// Everything that a stretch of training holds open.
+/// The state and the open files of a training session.
 pub(crate) struct Session<'a> {
     run: &'a mut Run,
     config: TrainConfig,
@@ -42,10 +42,10 @@ pub(crate) struct Session<'a> {
     critic: Option<CriticReport>,
     generator: Option<GeneratorReport>,
     motion: Option<MotionReport>,
-    /// Steps at which the newest checkpoint and preview were made.
+    /// Steps of the newest checkpoint and of the newest preview.
     saved: u64,
     previewed: u64,
-    /// When the newest checkpoint was made, or the stretch begun.
+    /// Time of the newest checkpoint, or of the start of the session.
     saved_at: Instant,
     /// Time spent on steps of the networks.
     stepped: Duration,
@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
         let config = run.training.config().clone();
         let (folder, step, device) = (&run.folder, run.step, &run.device);
         let faces = dataset.split(Split::Train);
-        let lessons = lessons(&config, faces)?; // first, for faces without landmarks teach nothing
+        let lessons = lessons(&config, faces)?; // first, because faces without landmarks are an error
         let shown = match dataset.split(Split::Test) {
             [] => faces,
             held_out => held_out,
@@ -140,12 +140,12 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// One critic step and, every so often, one of the generator; false when there are no more batches.
+    /// One critic step and, every `n_critic` steps, one generator step. Returns false if there are no more batches.
     fn step(&mut self) -> Result<bool> {
         let batch = match self.loader.next() {
             Some(Ok(batch)) => batch,
             Some(Err(error)) => {
-                // What was learnt before the picture that cannot be read is not lost with it.
+                // Keep the training progress before the unreadable picture.
                 self.save()?;
                 return Err(error.into());
             }
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Saves unless the latest losses are no numbers.
+    /// Saves, unless the latest losses are NaN or infinite.
     fn save(&mut self) -> Result<()> {
         if let Some(critic) = &self.critic {
             require_finite(critic, self.generator.as_ref(), self.run.step)?;
@@ -297,7 +297,7 @@ fn scalars_of_validation(line: &Validation) -> [(&'static str, f64); 9] {
     ]
 }
 
-/// The motion network's lessons, which follow from how the training faces' landmarks move.
+/// The motion network's lessons, computed from the landmarks of the training faces.
 fn lessons(config: &TrainConfig, faces: &[Face]) -> Result<Option<LessonConfig>> {
     if config.network == Network::Paper {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Settings from files and flags, laid over others, and what may change in a run that is under way.
+//! Settings from files and flags that override others, and the settings that can change in a started run.
 
 use std::fmt;
 use std::fs;
@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use crate::config::TrainConfig;
 use crate::{Error, Result};
 
-/// Settings that decide what the stored networks, optimisers and random streams mean: a run keeps them for good.
+/// Settings that determine the meaning of stored networks, optimisers and random streams. They cannot change in a run.
 const FIXED: [&str; 12] = [
     "version",
     "network",
@@ -26,7 +26,7 @@ const FIXED: [&str; 12] = [
     "critic_from",
 ];
 
-/// Some settings by their names in `config.toml`, to be laid over complete ones; later ones win.
+/// Some settings, by their names in `config.toml`, that override a complete configuration. Later values win.
 ///
 /// ```
 /// use ganimation_train::{Overlay, TrainConfig};
@@ -42,10 +42,10 @@ const FIXED: [&str; 12] = [
 pub struct Overlay(Table);
 
 impl Overlay {
-    /// Lays the settings of a TOML file over these. The file need not be complete.
+    /// Adds the settings of a TOML file. The file can be incomplete.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is no TOML.
+    /// [`Error::File`] if the file cannot be read, [`Error::Damaged`] if it is not valid TOML.
     pub fn read(&mut self, path: &Path) -> Result<()> {
         let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
         let table = text.parse::<Table>().map_err(|error| Error::Damaged {
@@ -56,10 +56,10 @@ impl Overlay {
         Ok(())
     }
 
-    /// Sets one setting; a dot leads into a group, as in `loss.cycle`.
+    /// Sets one setting. A dot selects a setting in a group, as in `loss.cycle`.
     ///
     /// # Errors
-    /// [`Error::Assignment`] if TOML cannot hold the value.
+    /// [`Error::Assignment`] if TOML cannot represent the value.
     pub fn set(&mut self, name: &str, value: impl Serialize + fmt::Debug) -> Result<()> {
         let value = Value::try_from(&value).map_err(|error| Error::Assignment {
             found: format!("{name}={value:?}"),
@@ -74,7 +74,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Sets what `NAME=VALUE` says; a value that is no TOML is a text.
+    /// Sets a setting from `NAME=VALUE`. A value that is not valid TOML is used as a string.
     ///
     /// # Errors
     /// [`Error::Assignment`] if there is no `=`.
@@ -92,7 +92,7 @@ impl Overlay {
         )
     }
 
-    /// Whether it sets nothing.
+    /// Whether it contains no settings.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -101,13 +101,13 @@ impl Overlay {
 /// A setting that was changed when a run was resumed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// Critic steps taken when it changed.
+    /// Critic steps taken before the change.
     pub step: u64,
     /// The setting.
     pub name: String,
-    /// What it was.
+    /// The old value.
     pub before: String,
-    /// What it is.
+    /// The new value.
     pub after: String,
 }
 
@@ -118,10 +118,10 @@ impl fmt::Display for Change {
 }
 
 impl TrainConfig {
-    /// These settings with others laid over them.
+    /// These settings with the values of `overlay`.
     ///
     /// # Errors
-    /// [`Error::Settings`] if a name does not exist or a value is of the wrong kind.
+    /// [`Error::Settings`] if a name does not exist or a value has the wrong type.
     pub fn overlaid(&self, overlay: &Overlay) -> Result<Self> {
         let mut table = self.table()?;
         lay(&mut table, overlay.0.clone());
@@ -130,10 +130,10 @@ impl TrainConfig {
         })
     }
 
-    /// What changes from these settings, those of a run that has taken `step` critic steps, to `new` ones.
+    /// The differences between these settings, of a run after `step` critic steps, and the `new` settings.
     ///
     /// # Errors
-    /// [`Error::Unchangeable`] for one that a run keeps for good.
+    /// [`Error::Unchangeable`] for a setting that cannot change in a run.
     pub(crate) fn changes_to(&self, new: &Self, step: u64) -> Result<Vec<Change>> {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         flatten("", &Value::Table(self.table()?), &mut before);
@@ -195,7 +195,7 @@ fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
                 flatten(&name, value, into);
             }
         }
-        // Single precision as a person would write it.
+        // Single precision in its shortest decimal form.
         #[expect(clippy::cast_possible_truncation, reason = "only where it changes nothing")]
         Value::Float(float) if f64::from(*float as f32) == *float => {
             into.push((prefix.to_owned(), (*float as f32).to_string()));

@@ -1,4 +1,4 @@
-//! Faces that a run looks at again and again: for previews and for validation.
+//! Fixed faces for previews and validation.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ pub(crate) type Shown<'a> = (&'a Face, RgbImage);
 pub(crate) struct Shower<'a> {
     /// Side of the pictures in pixels.
     size: u32,
-    /// Whether faces that cannot be read are left out.
+    /// Whether unreadable faces are skipped.
     skip_bad: bool,
     observer: &'a mut dyn Observer,
-    /// Pictures that the observer has heard of.
+    /// Pictures already reported to the observer.
     told: BTreeSet<PathBuf>,
 }
 
@@ -34,10 +34,10 @@ impl<'a> Shower<'a> {
         }
     }
 
-    /// At most `count` faces spread evenly over `faces`, without those that are left out.
+    /// At most `count` faces, spread evenly over `faces`, without skipped faces.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) if a picture cannot be read, unless such faces are left out.
+    /// [`Error::Data`](crate::Error::Data) if a picture cannot be read, unless such faces are skipped.
     pub(crate) fn show<'f>(&mut self, faces: &'f [Face], count: usize) -> Result<Vec<Shown<'f>>> {
         let mut shown = Vec::new();
         for face in spread(faces.len(), count).into_iter().map(|at| &faces[at]) {

@@ -1,4 +1,4 @@
-//! The networks in training, and one step of each.
+//! The networks during training, and one step of each.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -23,12 +23,12 @@ pub struct FaceBatch {
     pub images: Tensor<4>,
     /// The faces' action units, `[batch, 17]`, OpenFace intensity / 5.
     pub aus: Tensor<2>,
-    /// The action units to edit them towards, `[batch, 17]`.
+    /// The target action units, `[batch, 17]`.
     pub targets: Tensor<2>,
 }
 
 impl FaceBatch {
-    /// Moves a loaded batch to `device`, as bytes, and normalises it there.
+    /// Copies a loaded batch to `device` as bytes, and normalises it there.
     pub fn new(batch: Batch, device: &Device) -> Self {
         let shape = [batch.batch, batch.size, batch.size];
         Self {
@@ -39,10 +39,10 @@ impl FaceBatch {
     }
 }
 
-/// What a critic step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
+/// The measurements of a critic step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
 #[derive(Clone, Debug)]
 pub struct CriticReport {
-    /// Mean realness of edited faces minus that of real ones.
+    /// Mean critic score of edited faces minus that of real faces.
     pub realness: Tensor<1>,
     /// Action-unit error on real faces.
     pub aus: Tensor<1>,
@@ -50,29 +50,29 @@ pub struct CriticReport {
     pub penalty: Tensor<1>,
 }
 
-/// What a generator step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
+/// The measurements of a generator step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
 #[derive(Clone, Debug)]
 pub struct GeneratorReport {
-    /// Minus the mean realness of edited faces.
+    /// Negative mean critic score of edited faces.
     pub realness: Tensor<1>,
     /// Action-unit error on edited faces.
     pub aus: Tensor<1>,
-    /// Mean absolute cycle error, of a range of 2.
+    /// Mean absolute cycle error, for a value range of 2.
     pub cycle: Tensor<1>,
-    /// Size of the masks, both passes.
+    /// Attention loss: size of the masks, both passes.
     pub attention: Tensor<1>,
-    /// Unevenness of the masks, both passes.
+    /// Total variation of the masks, both passes.
     pub smoothness: Tensor<1>,
-    /// Mean of `1 - A`: how much of the pictures is painted.
+    /// Mask coverage: mean of `1 - A`.
     pub painted: Tensor<1>,
-    /// Batch mean of the largest `1 - A` of each picture: near 0 in a dead mask.
+    /// Batch mean of each picture's largest `1 - A`. Near 0 for a dead mask.
     pub painted_peak: Tensor<1>,
 }
 
-/// Both networks, their optimisers and the generator's moving average.
+/// Both networks, their optimisers and the generator's EMA (moving average).
 ///
-/// The discriminator `D` decides the protocol: the paper's with [`Discriminator`], that of
-/// [`MotionTrainer`](crate::MotionTrainer) with a projection discriminator.
+/// The discriminator `D` determines the protocol: [`Discriminator`] for the paper's protocol, a projection
+/// discriminator for that of [`MotionTrainer`](crate::MotionTrainer).
 #[derive(Debug)]
 pub struct Trainer<D = Discriminator> {
     pub(crate) config: TrainConfig,
@@ -84,13 +84,13 @@ pub struct Trainer<D = Discriminator> {
 }
 
 impl<D: Module> Trainer<D> {
-    /// Fresh networks on `device`, drawn from the settings' seed; `discriminator` makes the second one.
+    /// New networks on `device`, initialised with the settings' seed. `discriminator` creates the second network.
     pub(crate) fn drawn(
         config: TrainConfig,
         device: &Device,
         discriminator: impl FnOnce(&TrainConfig, &Device) -> D,
     ) -> Self {
-        // Burn's random numbers are the process's: nobody else may draw between seeding and the last weight.
+        // Burn's random generator is global: no other thread may draw between the seeding and the last weight.
         static DRAWING: Mutex<()> = Mutex::new(());
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         let device = device.clone().autodiff();
@@ -100,9 +100,9 @@ impl<D: Module> Trainer<D> {
         Self::from_networks(config, generator, discriminator)
     }
 
-    /// Goes on from networks that are there already, with optimisers that have taken no step yet.
+    /// Starts from existing networks, with new optimisers.
     ///
-    /// Networks and batches may be in any float type, the same for all; both networks must be on an autodiff device.
+    /// All networks and batches must have the same float type. Both networks must be on an autodiff device.
     pub fn from_networks(config: TrainConfig, generator: Generator, discriminator: D) -> Self {
         Self {
             discriminator,
@@ -114,17 +114,17 @@ impl<D: Module> Trainer<D> {
         }
     }
 
-    /// The generator as it is now; its [`average`](Self::average) is what to use.
+    /// The current generator. For editing, use its [`average`](Self::average).
     pub fn generator(&self) -> &Generator {
         &self.generator
     }
 
-    /// The moving average of the generator, outside autodiff: what to show, to judge and to ship.
+    /// The EMA (moving average) of the generator, without autodiff. Use it for previews, evaluation and release.
     pub fn average(&self) -> &Generator {
         &self.average
     }
 
-    /// The discriminator as it is now.
+    /// The current discriminator.
     pub fn discriminator(&self) -> &D {
         &self.discriminator
     }
@@ -133,7 +133,7 @@ impl<D: Module> Trainer<D> {
         self.discriminator_adam.step(&mut self.discriminator, &loss, rate);
     }
 
-    /// Moves the average towards the generator; faster in the first steps, so that the start is soon forgotten.
+    /// Updates the EMA. The decay is smaller in the first steps, so that the initial weights soon lose their effect.
     pub(crate) fn update_average(&mut self) {
         let count = f64::from(self.generator_adam.count());
         let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
@@ -150,17 +150,17 @@ impl<D: Module> Trainer<D> {
 }
 
 impl Trainer {
-    /// Fresh networks on `device`, drawn from the settings' seed.
+    /// New networks on `device`, initialised with the settings' seed.
     ///
     /// # Panics
-    /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
+    /// If the settings are invalid; [`TrainConfig::check`] reports this as an error.
     pub fn new(config: TrainConfig, device: &Device) -> Self {
         Self::drawn(config, device, |config, device| {
             config.discriminator().init(device)
         })
     }
 
-    /// One update of the discriminator at learning rate `rate`. `step` picks the penalty's random points.
+    /// One update of the discriminator at learning rate `rate`. `step` determines the gradient penalty's random points.
     pub fn critic_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> CriticReport {
         let [batch, ..] = faces.images.dims();
         let alphas = penalty_alphas(self.config.seed, step, batch);
@@ -168,7 +168,8 @@ impl Trainer {
         self.critic_step_at(faces, alpha, rate)
     }
 
-    /// [`Self::critic_step`] with the penalty's points given: `alpha` of a face, in [0, 1], is the share of the real one.
+    /// [`Self::critic_step`] with given points of the gradient penalty. `alpha`, in [0, 1], is the weight of the real
+    /// face.
     ///
     /// # Shapes
     /// - `alpha`: `[batch]`
@@ -194,7 +195,7 @@ impl Trainer {
         terms.report(penalty)
     }
 
-    /// One update of the generator and its moving average at learning rate `rate`.
+    /// One update of the generator at learning rate `rate`, and of its EMA.
     pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
         let frozen = self.discriminator.clone().no_grad();
         let (total, report) = generator_terms(&self.generator, &frozen, faces, &self.config.loss);
@@ -204,7 +205,7 @@ impl Trainer {
     }
 }
 
-/// What the critic's step is made of.
+/// The terms of the critic's step.
 pub(crate) struct CriticTerms {
     real: Tensor<4>,
     fake: Tensor<4>,
@@ -213,7 +214,7 @@ pub(crate) struct CriticTerms {
     pub(crate) judgement: Tensor<1>,
 }
 
-/// The critic's loss on what `generator`, which is outside autodiff, makes of `faces`.
+/// The critic's loss on the edits that `generator` makes of `faces`. `generator` is without autodiff.
 pub(crate) fn critic_terms(
     generator: &Generator,
     discriminator: &Discriminator,
@@ -234,7 +235,7 @@ pub(crate) fn critic_terms(
 }
 
 impl CriticTerms {
-    /// The gradient penalty at `alpha`, `[batch]`, not yet weighted.
+    /// The unweighted gradient penalty at `alpha`, `[batch]`.
     pub(crate) fn penalty(&self, discriminator: &Discriminator, alpha: Tensor<1>) -> Tensor<1> {
         gradient_penalty(
             discriminator,
@@ -244,7 +245,7 @@ impl CriticTerms {
         )
     }
 
-    /// What to tell of the step.
+    /// The report of the step.
     pub(crate) fn report(self, penalty: Tensor<1>) -> CriticReport {
         CriticReport {
             realness: self.loss.realness.inner(),
@@ -254,7 +255,7 @@ impl CriticTerms {
     }
 }
 
-/// The generator's weighted loss on `faces`, judged by a critic without gradients, and what to tell of it.
+/// The generator's weighted loss on `faces` and its report. The critic is without gradients.
 pub(crate) fn generator_terms(
     generator: &Generator,
     discriminator: &Discriminator,

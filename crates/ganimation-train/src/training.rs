@@ -1,4 +1,4 @@
-//! Either protocol's networks behind one face, which is what a run holds.
+//! A common interface to the networks of both protocols, used by runs.
 
 use std::path::{Path, PathBuf};
 
@@ -14,25 +14,25 @@ use crate::metrics::require_finite_weights;
 use crate::motion::{LessonBatch, MotionReport, MotionTrainer};
 use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
 
-/// The networks in training, by protocol.
+/// The networks during training, by protocol.
 #[derive(Debug)]
 pub enum Training {
-    /// The paper's network against its critic.
+    /// The paper's network and its critic.
     Paper(Box<Trainer>),
-    /// The motion network, taught and then against a projection discriminator.
+    /// The motion network, trained with landmarks first and then against a projection discriminator.
     Motion(Box<MotionTrainer>),
 }
 
-/// What one step measured.
-#[expect(clippy::large_enum_variant, reason = "one a step, taken apart at once")]
+/// The measurements of one step.
+#[expect(clippy::large_enum_variant, reason = "one per step, consumed immediately")]
 pub(crate) enum StepReport {
-    /// A critic step and, every so often, one of the generator.
+    /// A critic step and, every `n_critic` steps, a generator step.
     Paper(CriticReport, Option<GeneratorReport>),
     Motion(MotionReport),
 }
 
 impl Training {
-    /// Networks to begin with, as the settings say.
+    /// The initial networks according to the settings.
     pub(crate) fn begin(config: TrainConfig, device: &Device) -> Result<Self> {
         Ok(match config.network {
             Network::Paper => Self::Paper(checkpoint::begin(Trainer::new(config, device))?.into()),
@@ -40,7 +40,7 @@ impl Training {
         })
     }
 
-    /// The networks and optimisers of the checkpoint in `path`, taken after `step` steps.
+    /// Loads the networks and optimisers of the checkpoint in `path`, saved after `step` steps.
     pub(crate) fn load(path: &Path, config: TrainConfig, step: u64, device: &Device) -> Result<Self> {
         let adam = config.adam_at(step.saturating_sub(1));
         Ok(match config.network {
@@ -55,7 +55,7 @@ impl Training {
         })
     }
 
-    /// Writes everything that resuming needs into `folder/step-N`.
+    /// Writes everything needed to resume to `folder/step-N`.
     pub(crate) fn save(&self, folder: &Path, step: u64) -> Result<PathBuf> {
         match self {
             Self::Paper(trainer) => save(trainer, folder, step),
@@ -71,7 +71,7 @@ impl Training {
         }
     }
 
-    /// The generator as it is now; its [`average`](Self::average) is what to use.
+    /// The current generator. For editing, use its [`average`](Self::average).
     pub fn generator(&self) -> &Generator {
         match self {
             Self::Paper(trainer) => trainer.generator(),
@@ -79,7 +79,7 @@ impl Training {
         }
     }
 
-    /// The moving average of the generator, outside autodiff: what to show, to judge and to ship.
+    /// The EMA (moving average) of the generator, without autodiff. Use it for previews, evaluation and release.
     pub fn average(&self) -> &Generator {
         match self {
             Self::Paper(trainer) => trainer.average(),
@@ -87,7 +87,7 @@ impl Training {
         }
     }
 
-    /// The paper's networks, if they are what is trained.
+    /// The paper's networks, if the run trains them.
     pub fn paper(&self) -> Option<&Trainer> {
         match self {
             Self::Paper(trainer) => Some(trainer),
@@ -95,7 +95,7 @@ impl Training {
         }
     }
 
-    /// Takes step number `step`, the first being 0, on one device or on several.
+    /// Takes step `step`, counted from 0, on one or several devices.
     pub(crate) fn step(
         &mut self,
         batch: Batch,

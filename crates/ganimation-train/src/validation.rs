@@ -1,4 +1,4 @@
-//! Validation: the averaged generator on held-out faces, in the middle of a run.
+//! Validation during a run: the averaged generator on held-out faces.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -13,31 +13,32 @@ use crate::shown::Shown;
 use crate::trainer::FaceBatch;
 use crate::training::Training;
 
-/// One line of `validation.jsonl`. Action units are read by the critic's head, for want of an independent reader in
-/// training: good for comparing steps of one run, no judgement. `ganimation evaluate` judges.
+/// One line of `validation.jsonl`. The critic's head estimates the action units, because training has no independent AU
+/// regressor. Use these values to compare steps of one run, not to judge a network. For that, use `ganimation
+/// evaluate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// Critic steps taken.
     pub step: u64,
-    /// Held-out faces looked at.
+    /// Number of held-out faces.
     pub faces: usize,
-    /// The generator's weighted action-unit and cycle errors: the best checkpoint has the least of it.
+    /// The generator's weighted action-unit and cycle errors. The best checkpoint has the smallest score.
     pub score: f64,
     /// Mean squared error of action units on edited faces, in (intensity / 5)².
     pub aus: f64,
-    /// What `aus` would be if every face showed the mean of what is asked.
+    /// The value of `aus` if every edited face showed the mean of all targets.
     pub aus_of_mean: f64,
-    /// Mean squared error of the critic's head on the faces as they are.
+    /// Mean squared error of the critic's head on unedited faces.
     pub critic_aus: f64,
-    /// What `critic_aus` would be if the head always said the mean of the labels.
+    /// The value of `critic_aus` if the head always predicted the mean of the labels.
     pub critic_aus_of_mean: f64,
-    /// Mean absolute error of faces edited there and back, of a range of 2.
+    /// Mean absolute error of faces after a cycle of edits, for a value range of 2.
     pub cycle: f64,
-    /// Mean absolute error of faces edited to what they show, of a range of 2.
+    /// Mean absolute error of faces edited to their own action units, for a value range of 2.
     pub self_edit: f64,
-    /// Mean realness of the faces minus that of their edits.
+    /// Mean critic score of the faces minus that of their edits.
     pub realness_gap: f64,
-    /// Mean of `1 - A`.
+    /// Mask coverage: mean of `1 - A`.
     pub painted: f64,
     /// Mean over faces of the largest `1 - A`.
     pub painted_peak: f64,
@@ -45,7 +46,7 @@ pub struct Validation {
     pub painted_corners: f64,
 }
 
-/// The same held-out faces at every validation.
+/// The held-out faces, the same in every validation.
 pub(crate) struct HeldOut {
     batches: Vec<FaceBatch>,
     corners: Area,
@@ -54,7 +55,8 @@ pub(crate) struct HeldOut {
 }
 
 impl HeldOut {
-    /// Takes faces in batches of `batch_size`; the targets are the action units of others of them. One alone is none.
+    /// Takes faces in batches of `batch_size`. The targets are the action units of other faces among them, so at least
+    /// two faces are needed.
     pub(crate) fn new(faces: &[Shown<'_>], batch_size: usize, device: &Device) -> Option<Self> {
         let (first, _) = faces.first().filter(|_| faces.len() > 1)?.1.dimensions();
         let labels: Vec<Intensities> = faces.iter().map(|(face, _)| face.intensities).collect();
@@ -80,7 +82,7 @@ impl HeldOut {
         })
     }
 
-    /// Looks at the faces with the networks as they are.
+    /// Measures the current networks on the faces.
     pub(crate) fn measure(&self, training: &Training, step: u64) -> Validation {
         let critic = Critic::of(training);
         let generator = training.average();
@@ -146,13 +148,13 @@ impl HeldOut {
     }
 }
 
-/// Either protocol's discriminator, outside autodiff.
+/// The discriminator of either protocol, without autodiff.
 enum Critic {
     Paper(Box<Discriminator>),
     Motion(Box<ProjectionDiscriminator>),
 }
 
-/// What it says of a batch.
+/// Its outputs for a batch.
 struct Judged {
     /// Mean, `[1]`.
     realness: Tensor<1>,

@@ -1,4 +1,4 @@
-//! The watchdog: signs that a run learns nothing, and what helps.
+//! The watchdog: detects signs that a run does not learn, and gives advice.
 
 use std::fmt;
 
@@ -7,71 +7,73 @@ use serde::Serialize;
 use crate::metrics::Progress;
 use crate::validation::Validation;
 
-/// Lines of metrics that are averaged before anything is said: single batches are noise.
+/// Number of metrics lines to average, because single batches are noisy.
 const SMOOTHING: f64 = 10.0;
-/// Critic steps before masks, critics and losses are judged: the first ones of any run look ill.
+/// Critic steps before masks, critics and losses are checked: the first steps of every run look abnormal.
 const SETTLED: u64 = 1000;
-/// Critic steps after which a critic must read better than the mean of the labels.
+/// Critic steps after which the critic's estimates must be better than the mean of the labels.
 const CRITIC_READS: u64 = 2000;
-/// Critic steps after which edits must come closer to what is asked than the mean of all wishes.
+/// Critic steps after which edits must be closer to their targets than the mean of all targets is.
 const EDITS_FOLLOW: u64 = 6000;
 
-/// What is wrong.
+/// The kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Trouble {
-    /// The mask keeps everything: nothing is painted anywhere.
+    /// The mask keeps all pixels: mask coverage is 0.
     MaskDead,
-    /// The mask keeps hardly anything: whole pictures are painted.
+    /// The mask keeps almost no pixels: mask coverage is high over the whole picture.
     MaskFlooding,
-    /// The critic reads action units no better than always saying the mean.
+    /// The critic's action units are not better than predicting the mean.
     CriticReadsNothing,
-    /// Edited faces are no closer to what is asked than the mean of all wishes.
+    /// Edited faces are not closer to their targets than the mean of all targets is.
     EditsDoNotFollow,
-    /// The critic's slope has vanished: it says the same of every face.
+    /// The critic's gradient has vanished: all faces get the same score.
     CriticFlat,
-    /// The critic's slope is far from 1: its judgements run away.
+    /// The critic's gradient norm is far from 1: its scores diverge.
     CriticRunsAway,
-    /// Much of the time goes by waiting for pictures.
+    /// A large part of the time is spent waiting for pictures.
     Starving,
 }
 
 impl Trouble {
-    /// What people who had it found to help.
+    /// Advice for this problem.
     pub const fn advice(self) -> &'static str {
         match self {
             Self::MaskDead => {
-                "give it more steps first; then lower loss.smoothness, raise loss.attention or loss.aus, and check that the \
-                 labels vary"
+                "train for more steps first; then decrease loss.smoothness, increase loss.attention or loss.aus, and check that \
+                the labels vary"
             }
-            Self::MaskFlooding => "lower loss.attention, raise loss.smoothness or loss.cycle",
+            Self::MaskFlooding => "decrease loss.attention, increase loss.smoothness or loss.cycle",
             Self::CriticReadsNothing => {
-                "check that labels belong to their pictures (same file names, OpenFace columns by name) and lie in 0 to 5; \
-                 10,000 faces and more help"
+                "check that labels belong to their pictures (same file names, OpenFace columns by name) and are from 0 to 5; use \
+                at least 10,000 faces"
             }
             Self::EditsDoNotFollow => {
-                "train longer, lower generator_every to 3, use more faces, or raise balance for rare action units"
+                "train longer, decrease generator_every to 3, use more faces, or increase balance for rare action units"
             }
-            Self::CriticFlat => "lower adam.rate or raise loss.penalty, and go on from an older checkpoint",
-            Self::CriticRunsAway => "lower adam.rate, raise loss.penalty to 10 or more, and use f32",
+            Self::CriticFlat => {
+                "decrease adam.rate or increase loss.penalty, and continue from an older checkpoint"
+            }
+            Self::CriticRunsAway => "decrease adam.rate, increase loss.penalty to at least 10, and use f32",
             Self::Starving => {
-                "raise --workers, keep decoded pictures (leave --no-cache out), or store faces at the training's size"
+                "increase --workers, keep decoded pictures (omit --no-cache), or store faces at the training size"
             }
         }
     }
 }
 
-/// A sign of trouble at a step, with the numbers that show it. One line of `warnings.jsonl`.
+/// A warning at a step, with the numbers that show the problem. One line of `warnings.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Warning {
     /// Critic steps taken.
     pub step: u64,
-    /// What is wrong.
+    /// The kind of problem.
     pub trouble: Trouble,
-    /// The numbers that show it.
+    /// The numbers that show the problem.
     pub sign: String,
-    /// What helps.
+    /// Advice.
     pub advice: &'static str,
 }
 
@@ -81,7 +83,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Watches over one stretch of a run; says each trouble once, until it is over.
+/// Monitors one session of a run. Each problem is reported once until it disappears.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
     smooth: Option<Smooth>,
@@ -89,7 +91,7 @@ pub(crate) struct Watchdog {
     told: Vec<Trouble>,
 }
 
-/// Running means of what is watched.
+/// Running means of the monitored values.
 #[derive(Debug)]
 struct Smooth {
     painted: f64,
@@ -100,7 +102,7 @@ struct Smooth {
 }
 
 impl Watchdog {
-    /// Looks at a line of metrics.
+    /// Checks a line of metrics.
     pub(crate) fn measured(&mut self, progress: &Progress) -> Vec<Warning> {
         let newest = Smooth {
             painted: progress.painted.into(),
@@ -120,7 +122,7 @@ impl Watchdog {
 
         let step = progress.step;
         let settled = step >= SETTLED;
-        // The motion network's critic has no slope to keep at 1.
+        // The motion network's discriminator has no target for its gradient norm.
         let wasserstein = progress.motion.is_none();
         let enough = self.lines >= 10;
         let signs = [
@@ -128,7 +130,7 @@ impl Watchdog {
                 Trouble::MaskDead,
                 settled && mean.painted_peak < 0.03,
                 format!(
-                    "nothing is painted: the largest 1 - A of a face is {:.3} on average",
+                    "the mask is dead: the largest 1 - A of a face is {:.3} on average",
                     mean.painted_peak
                 ),
             ),
@@ -136,7 +138,7 @@ impl Watchdog {
                 Trouble::MaskFlooding,
                 settled && mean.painted > 0.6,
                 format!(
-                    "the whole picture is painted: 1 - A is {:.2} on average",
+                    "mask coverage is too high: 1 - A is {:.2} on average",
                     mean.painted
                 ),
             ),
@@ -144,20 +146,23 @@ impl Watchdog {
                 Trouble::CriticFlat,
                 settled && wasserstein && (mean.penalty - 1.0).abs() < 0.2 && mean.realness.abs() < 0.05,
                 format!(
-                    "the critic tells nothing apart: penalty {:.2}, realness gap {:.3}",
+                    "the critic does not distinguish faces: gradient penalty {:.2}, score gap {:.3}",
                     mean.penalty, -mean.realness
                 ),
             ),
             (
                 Trouble::CriticRunsAway,
                 settled && wasserstein && mean.penalty > 5.0,
-                format!("the critic's slope is far from 1: penalty {:.1}", mean.penalty),
+                format!(
+                    "the critic's gradient norm is far from 1: penalty {:.1}",
+                    mean.penalty
+                ),
             ),
             (
                 Trouble::Starving,
                 enough && mean.waiting > 0.3,
                 format!(
-                    "{:.0} % of the time goes by waiting for pictures",
+                    "{:.0} % of the time is spent waiting for pictures",
                     100.0 * mean.waiting
                 ),
             ),
@@ -166,14 +171,14 @@ impl Watchdog {
         self.tell(step, signs)
     }
 
-    /// Looks at a validation.
+    /// Checks a validation.
     pub(crate) fn validated(&mut self, found: &Validation) -> Vec<Warning> {
         let signs = [
             (
                 Trouble::CriticReadsNothing,
                 found.step >= CRITIC_READS && found.critic_aus >= found.critic_aus_of_mean,
                 format!(
-                    "on held-out faces the critic reads action units with an error of {:.4}; always saying the mean has {:.4}",
+                    "the critic's action-unit error on held-out faces is {:.4}; the error of predicting the mean is {:.4}",
                     found.critic_aus, found.critic_aus_of_mean
                 ),
             ),
@@ -181,7 +186,7 @@ impl Watchdog {
                 Trouble::EditsDoNotFollow,
                 found.step >= EDITS_FOLLOW && found.aus >= found.aus_of_mean,
                 format!(
-                    "edited held-out faces miss what is asked by {:.4}; the mean of all wishes would by {:.4}",
+                    "the target error of edited held-out faces is {:.4}; the error of the mean of all targets is {:.4}",
                     found.aus, found.aus_of_mean
                 ),
             ),
@@ -229,7 +234,7 @@ mod tests {
         }
     }
 
-    /// Troubles that a run is told of whose metrics are all `line`'s.
+    /// The problems reported for a run with the metrics of `line`.
     fn told(line: impl Fn(u64) -> Progress) -> Vec<Trouble> {
         let mut watchdog = Watchdog::default();
         (1..=200)

@@ -1,4 +1,4 @@
-//! Scorecards of editors whose quality is known beforehand.
+//! Scorecards of editors with known quality.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -15,12 +15,12 @@ use image::{Rgb, RgbImage};
 
 const SIZE: usize = 64;
 
-/// Where the judge of these tests reads an action unit: the red of one pixel on the line of the mouth, 0 to 1 for
-/// black to white.
+/// The row where the judge of these tests finds action units: the red value of one pixel per unit, in the mouth's row,
+/// from 0 (black) to 1 (white).
 const ROW: usize = 48;
 const COLUMN: usize = 20;
 
-/// Twelve faces that show their labels; every third one shows nothing at all.
+/// Twelve faces that show their labels. Every third face shows no action unit.
 fn faces(folder: &Path) -> Vec<Face> {
     (0u8..12)
         .map(|index| {
@@ -62,7 +62,8 @@ impl Judge for Pixels {
     }
 }
 
-/// Paints a share of the way from what is shown to what is asked, under a mask that keeps all other pixels.
+/// Paints a fraction of the difference between the current face and the target, with a mask that keeps all other
+/// pixels.
 struct Painter {
     share: f64,
     mask: fn(usize, usize) -> f32,
@@ -91,7 +92,8 @@ impl Editor for Painter {
     }
 }
 
-/// Makes faces redder and no brighter by a colour that grows with the mean of what is asked, outside mouth and eyes too.
+/// Makes faces redder without changing their brightness, in proportion to the mean of the target, also outside mouth
+/// and eyes.
 struct Bruiser;
 
 impl Editor for Bruiser {
@@ -104,7 +106,7 @@ impl Editor for Bruiser {
     }
 }
 
-/// Says what is asked only where it exceeds a threshold, and then all of it.
+/// Shows a fixed intensity if the target exceeds a threshold, and otherwise none.
 struct Jumper;
 
 impl Editor for Jumper {
@@ -117,7 +119,7 @@ impl Editor for Jumper {
     }
 }
 
-/// Does nothing and counts blinks that wipe everything else off a face that shows something else.
+/// Does nothing, and counts blink targets that remove all other action units from a face.
 struct Counter {
     orders: Orders,
     lonely_blinks: Cell<usize>,
@@ -218,7 +220,7 @@ fn an_editor_that_does_what_is_asked_has_full_marks() {
     close(card.cycle_error, 0.0);
     close(card.identity.outside, 0.0);
     assert!(card.identity.inside > 0.0);
-    // The same labels, asked of other faces: the same set of features.
+    // The same labels as targets of other faces: the same set of features.
     close(card.frechet.distance, 0.0);
     // 17 pixels of 64 x 64, all in the mouth's rectangle.
     close(card.attention.mean, 17.0 / 4096.0);
@@ -316,7 +318,7 @@ fn doing_nothing_stands_beside_every_editor() {
     });
     assert_eq!(
         alone, own,
-        "remembered readings are those of the judge on unchanged faces"
+        "stored estimates equal the judge's estimates on unchanged faces"
     );
     assert_eq!(beside, own);
 }
@@ -344,7 +346,7 @@ fn a_bruise_is_colour() {
 fn a_jump_is_not_an_even_response() {
     let scores = score(&Jumper).scorecard.scores;
     for curve in &scores.curve.units {
-        // One step of twenty is all there is.
+        // There is only one step among twenty.
         close(curve.largest_step_pixels, 20.0);
         close(curve.largest_step_reading, 20.0);
         assert!((0.8..0.9).contains(&curve.correlation), "{}", curve.correlation);
@@ -363,7 +365,7 @@ fn relative_editors_keep_what_an_expression_does_not_name() {
         score(&counter);
         counter.lonely_blinks.get()
     };
-    // Eight of the twelve faces show something; each blinks for the scores and for the sheet.
+    // Eight of the twelve faces show an action unit. Each gets a blink target for the scores and for the sheet.
     assert_eq!(lonely_blinks(Orders::Absolute), 2 * 8);
     assert_eq!(lonely_blinks(Orders::Relative), 0);
 }
@@ -421,7 +423,7 @@ fn an_evaluation_becomes_files() {
         page.contains("<a href=\"edits.png\">"),
         "the full sheet can be opened"
     );
-    assert!(page.contains("do nothing") && page.contains("no face space"));
+    assert!(page.contains("do nothing") && page.contains("no face recognition network"));
     assert_eq!(json["version"], 2);
     assert_eq!(json["nothing"]["asks"][6]["units"][0], "AU45");
     assert_eq!(json["nothing"]["expressions"][1]["detail"], 1.0);

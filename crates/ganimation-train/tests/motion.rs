@@ -16,10 +16,10 @@ use ganimation_train::{
     AdamConfig, Error, History, Limits, Network, Observer, Outcome, Overlay, Progress, Run, TrainConfig,
 };
 
-/// Steps of a taught stage that learns something: some seconds' worth.
+/// Steps of a first stage that is long enough to learn; it takes some seconds.
 const STEPS: u64 = 300;
 
-/// Both stages of a small network in eight steps.
+/// A small network with both stages in eight steps.
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let data = drawn_dataset(folder.path(), true);
@@ -71,7 +71,7 @@ fn a_run_that_stops_in_either_stage_or_between_them_ends_bit_for_bit_the_same() 
         |run: &mut Run, limits: Limits| run.train(&fixture.dataset, limits, &mut (), &never()).unwrap();
     let mut whole = fixture.start("whole");
     assert_eq!(train(&mut whole, Limits::default()), Outcome::Finished);
-    // In the taught stage, between the stages, before a step with R1 and pairs, and in the matched one.
+    // In the first stage, between the stages, before a step with R1 and pairs, and in the second stage.
     for stop in [2, 3, 4, 6] {
         let name = format!("stop_{stop}");
         let mut part = fixture.start(&name);
@@ -125,7 +125,8 @@ fn a_motion_run_measures_its_own_losses_and_writes_weights_with_relative_orders(
             "{line:?}"
         );
         assert!(motion.shading.is_finite() && line.critic_aus > 0.0, "{line:?}");
-        // The first stage has none of the second one's terms; they stay from one step that computes them to the next.
+        // The first stage has no terms of the second stage. A term keeps its value until the next step that computes
+        // it.
         let matched = line.step > 3;
         assert_eq!(line.generator_aus > 0.0, matched, "{line:?}");
         assert_eq!(line.cycle > 0.0, matched, "{line:?}");
@@ -146,7 +147,7 @@ fn a_motion_run_measures_its_own_losses_and_writes_weights_with_relative_orders(
     assert!(
         metadata
             .training
-            .starts_with("8 steps of 4 faces, the first 3 taught")
+            .starts_with("8 steps with 4 faces each, the first 3 with landmarks")
     );
 }
 
@@ -247,7 +248,7 @@ fn the_taught_stage_moves_towards_the_teacher() {
         ..fixture.config.adam
     };
     fixture.config.validate_faces = 0;
-    // Drawn faces hardly move; so there is more to learn.
+    // Drawn faces move very little. A larger gain gives more to learn.
     fixture.config.motion.gains = [6.0; 17];
     let mut last = Last(Vec::new());
     fixture
@@ -261,9 +262,9 @@ fn the_taught_stage_moves_towards_the_teacher() {
         field / nothing
     };
     let (first, last) = (share(&last.0[..20]), share(&last.0[last.0.len() - 20..]));
-    println!("{first} of doing nothing in the first steps, {last} in the last");
+    println!("relative error {first} in the first steps, {last} in the last steps");
     assert!(
         last < 0.9 * first,
-        "{last} of what doing nothing is off, after {first}"
+        "the relative error is {last} at the end, {first} at the start"
     );
 }

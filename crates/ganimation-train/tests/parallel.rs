@@ -1,4 +1,4 @@
-//! Several devices share a batch and make the step of one.
+//! Several devices share a batch and compute the same step as one device.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -34,7 +34,8 @@ fn config() -> TrainConfig {
         generator_blocks: 1,
         discriminator_channels: 2,
         batch_size: 4,
-        // As large as this, Adam's steps follow the gradients' sizes, not only their signs, which rounding may turn.
+        // With this large value, Adam's steps depend on the gradients' sizes, and not only on their signs, which
+        // rounding can change.
         adam: AdamConfig {
             epsilon: 1.0,
             ..AdamConfig::default()
@@ -48,7 +49,7 @@ fn values(state: Vec<(String, TensorData)>) -> Vec<f32> {
     state.iter().flat_map(of_one).collect()
 }
 
-/// Both networks after three critic steps and two of the generator.
+/// Both networks after three critic steps and two generator steps.
 fn trained(devices: usize) -> (Vec<f32>, Vec<f32>, [f32; 2]) {
     let team = vec![Device::flex(); devices];
     let mut trainer = Trainer::new(config(), &team[0]);
@@ -96,12 +97,12 @@ fn parts_of_a_batch_on_two_and_four_devices_make_the_step_of_the_whole() {
         for (error, way) in errors.iter().zip(ways) {
             assert!(way > 1e-3, "nothing moved: {way}");
             let share = error / way;
-            assert!(share < 1e-3, "{devices} devices: {share} of the way differs");
+            assert!(share < 1e-3, "{devices} devices: {share} of the change differs");
         }
         for (a, b) in told.iter().zip(told_shared) {
             assert!(
                 (a - b).abs() < 1e-4 * a.abs().max(0.1),
-                "{devices} devices tell {b} in place of {a}"
+                "{devices} devices report {b} instead of {a}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Runs on a small dataset: what they write, and that they resume exactly.
+//! Runs on a small dataset: their files, and exact resuming.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -98,7 +98,7 @@ fn a_run_folder_holds_what_it_promises() {
         assert!(line["cycle"].as_f64().unwrap() > 0.0 && line["step"].as_u64().unwrap() > 0);
     }
     assert_eq!(heard.measured.len(), 5);
-    // After steps 4, 8 and the last; the two newest are kept, and no scratch.
+    // Checkpoints are made after steps 4, 8 and the last. The two newest are kept, without scratch files.
     assert_eq!(heard.saved, 3);
     let mut kept: Vec<String> = fs::read_dir(folder.join("checkpoints"))
         .unwrap()
@@ -145,7 +145,7 @@ fn metrics_of_steps_that_are_taken_again_stand_once() {
     drop(run);
     let path = fixture.folder.path().join("run/metrics.jsonl");
     let before = fs::read_to_string(&path).unwrap();
-    // A killed part left a line beyond the checkpoint and half of another.
+    // A killed process left a line after the checkpoint and half of another line.
     let beyond = before.lines().last().unwrap().replace("\"step\":4", "\"step\":6");
     fs::write(&path, format!("{before}{beyond}\n{{\"step\":8,\"cy")).unwrap();
     fixture
@@ -194,7 +194,10 @@ fn a_run_that_never_came_to_a_checkpoint_starts_over_or_goes_on() {
     drop(fixture.start("run"));
     assert_eq!(fixture.resume("run").step(), 0);
     let error = Run::resume(fixture.folder.path().join("none"), &Device::flex()).unwrap_err();
-    assert!(error.to_string().ends_with("holds no run to resume"), "{error}");
+    assert!(
+        error.to_string().ends_with("contains no run to resume"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -250,10 +253,10 @@ fn in_the_released_protocol_every_weight_takes_both_steps() {
     let mut trainer = Trainer::new(fixture.config.clone(), &Device::flex());
     let before = state_dict(trainer.discriminator());
     trainer.critic_step(&batch(), 0, 1e-3);
-    // Adam's first step moves by the rate; a second one without a gradient moves on, by momentum, a little less.
+    // Adam's first step moves by the learning rate. A second step without a gradient moves a little less, by momentum.
     for ((name, before), (_, after)) in before.iter().zip(state_dict(trainer.discriminator())) {
         if !name.ends_with("bias") && name != "conv2.weight" {
-            continue; // the penalty has gradients for these
+            continue; // the gradient penalty has gradients for these
         }
         let momentum = (0.5 * 0.5 / (1.0 - 0.25)) / (0.999f32 * 0.001 / (1.0 - 0.999f32 * 0.999)).sqrt();
         for (before, after) in before.iter::<f32>().zip(after.iter::<f32>()) {

@@ -1,4 +1,4 @@
-//! A hundred steps of training with the CPU kernels, in f32, stay beside those with Burn's own operations, in f64.
+//! A hundred training steps with the CPU kernels in f32 agree with those with Burn's own operations in f64.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -11,14 +11,14 @@ use ganimation_train::{AdamConfig, FaceBatch, TrainConfig, Trainer};
 const STEPS: u64 = 100;
 const GENERATOR_EVERY: u64 = 5;
 const RATE: f64 = 0.05;
-/// Largest share by which a loss may differ, at any step.
+/// Largest relative difference of a loss at any step.
 const LOSSES: f64 = 1e-4;
-/// Smaller losses count as this large.
+/// Smaller losses are treated as this value.
 const SMALL: f64 = 1e-3;
-/// Largest share of its own change by which the trained generator's edit may differ.
+/// Largest difference of the trained generator's edit, relative to the change during training.
 const EDIT: f64 = 1e-4;
 
-/// Turns weights into `f64`, for which there are no kernels.
+/// Converts weights to `f64`, which has no kernels.
 struct Wide;
 
 impl ModuleMapper for Wide {
@@ -27,9 +27,9 @@ impl ModuleMapper for Wide {
     }
 }
 
-/// Losses at every step, and what the generator makes of the faces in the end.
+/// Losses at every step, and the generator's final edits.
 struct Trajectory {
-    /// Those of the critic, and of the generator after them when it learns.
+    /// The critic's losses, then the generator's losses in steps where it is trained.
     losses: Vec<f64>,
     edit: Vec<f64>,
 }
@@ -40,7 +40,8 @@ fn train(generator: Generator, discriminator: Discriminator, faces: &FaceBatch, 
         aus: faces.aus.clone().cast(dtype),
         targets: faces.targets.clone().cast(dtype),
     };
-    // As large as this, Adam's steps follow the gradients' sizes, not only their signs, which rounding may turn.
+    // With this large value, Adam's steps depend on the gradients' sizes, and not only on their signs, which rounding
+    // can change.
     let adam = AdamConfig {
         epsilon: 1.0,
         ..AdamConfig::default()
@@ -80,7 +81,7 @@ fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
     let device = Device::flex();
     device.seed(5);
     let training = device.clone().autodiff();
-    // Channels with which tiled convolutions begin; the critic's double from layer to layer.
+    // The smallest number of channels for tiled convolutions. The critic doubles its channels in each layer.
     let config = GeneratorConfig::new().with_channels(12).with_blocks(1);
     let generator = config.init(&training);
     let discriminator = DiscriminatorConfig::new(64).with_channels(4).init(&training);
@@ -108,7 +109,7 @@ fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
     for (index, (wide, kernels)) in wide.losses.iter().zip(&kernels.losses).enumerate() {
         let share = (wide - kernels).abs() / wide.abs().max(SMALL);
         worst = worst.max(share);
-        assert!(share <= LOSSES, "loss {index}: {kernels} in place of {wide}");
+        assert!(share <= LOSSES, "loss {index}: {kernels} instead of {wide}");
     }
     let change = distance(&wide.edit, &before);
     let share = distance(&wide.edit, &kernels.edit) / change;

@@ -1,4 +1,4 @@
-//! Runs that are changed, shared, borrowed from, limited, or go wrong.
+//! Runs with changed settings, several devices, given initial weights, limits, or errors.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -13,7 +13,7 @@ use ganimation_train::{
     Change, Error, History, Limits, Observer, Outcome, Overlay, Progress, Run, TrainConfig, Trouble, Warning,
 };
 
-/// The run in folder `name`, resumed with settings changed.
+/// Resumes the run in folder `name` with changed settings.
 fn resume_changed(fixture: &Fixture, name: &str, changes: &[&str]) -> Result<(Run, Vec<Change>), Error> {
     let mut overlay = Overlay::default();
     for change in changes {
@@ -49,7 +49,7 @@ fn the_size_of_a_network_cannot_change_on_resume() {
         .train(&fixture.dataset, 2, &mut (), &never())
         .unwrap();
     let error = resume_changed(&fixture, "run", &["generator_channels=4"]).unwrap_err();
-    let expected = "setting `generator_channels` of a run that is under way cannot change from 2 to 4";
+    let expected = "setting `generator_channels` of a started run cannot change from 2 to 4";
     assert_eq!(error.to_string(), expected);
     assert_eq!(fixture.resume("run").config().generator_channels, 2);
 }
@@ -114,7 +114,7 @@ fn a_run_may_begin_with_the_weights_of_another() {
         state_dict(first.training().generator())
     );
 
-    // The generator's file alone, with a new critic; and one of another size.
+    // Only the generator's file, with a new critic; and a generator of another size.
     fixture.config.from = Some(checkpoint.join("generator.safetensors"));
     let third = fixture.start("third");
     assert_ne!(critic(&third), critic(&first));
@@ -125,7 +125,7 @@ fn a_run_may_begin_with_the_weights_of_another() {
     fixture.config.generator_channels = 4;
     let folder = fixture.folder.path().join("fourth");
     let error = Run::start(&folder, fixture.config.clone(), &Device::flex()).unwrap_err();
-    assert!(error.to_string().contains("cannot begin with"), "{error}");
+    assert!(error.to_string().contains("cannot start from"), "{error}");
     assert!(!folder.exists());
 }
 
@@ -165,7 +165,7 @@ fn slow_steps_are_saved_by_the_clock_and_take_the_same_way() {
     saved
         .train(&fixture.dataset, often, &mut saves, &never())
         .unwrap();
-    assert_eq!(saves.0, 10, "one a step, and none twice");
+    assert_eq!(saves.0, 10, "one per step, and none twice");
     assert_eq!(weights(&saved), weights(&whole));
 }
 
@@ -194,7 +194,7 @@ fn whatever_is_no_step_of_a_network_counts_as_upkeep() {
     let mut measured = 0.0;
     for line in &slow.0 {
         let seconds = 4.0 / line.faces_per_second; // two steps of two faces
-        // A preview is drawn after step 5, in the time of the line of step 6.
+        // A preview is drawn after step 5. Its time belongs to the line of step 6.
         let slept = if line.step == 6 { 3.0 } else { 2.0 } * SLEEP;
         assert!(line.upkeep * seconds >= slept, "{line:?}");
         assert!(line.waiting + line.upkeep < 1.0, "{line:?}");
@@ -253,7 +253,7 @@ fn a_run_that_learnt_nothing_is_warned_and_a_strict_one_stops_with_its_work_save
         .train(&fixture.dataset, 2, &mut (), &never())
         .unwrap();
     let folder = fixture.folder.path().join("run");
-    // After two steps the networks are as good as new; the run is made to believe that it took 6,000.
+    // After two steps the networks have hardly learned. The renamed checkpoint simulates 6,000 steps.
     let checkpoints = folder.join("checkpoints");
     fs::rename(checkpoints.join("step-2"), checkpoints.join("step-6000")).unwrap();
 

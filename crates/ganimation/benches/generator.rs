@@ -1,4 +1,4 @@
-//! How long does the paper's generator take, on each device here? 64 channels, 128 x 128 pixels, 10.63 GMAC a face.
+//! Measures the time of the paper's generator on each device. 64 channels, 128 x 128 pixels, 10.63 GMAC per face.
 //!
 //!     cargo bench --bench generator
 
@@ -12,13 +12,13 @@ fn main() {
     divan::main();
 }
 
-/// One face is what somebody who moves a slider waits for.
+/// One face, as for one move of a slider.
 #[divan::bench(args = devices(), sample_count = 10, sample_size = 1)]
 fn batch_1(bencher: Bencher<'_, '_>, on: &PresentDevice) {
     forward(bencher, on, 1);
 }
 
-/// Eight faces at once are frames of a film.
+/// Eight faces in one batch, as for frames of a film.
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
 fn batch_8(bencher: Bencher<'_, '_>, on: &PresentDevice) {
     forward(bencher, on, 8);

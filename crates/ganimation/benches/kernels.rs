@@ -1,5 +1,6 @@
-//! How long does each kind of layer take, forward, and forward and back? The sizes are those of the generator and the
-//! critic at 128 pixels and 64 channels, one face and four. `ours` are this project's operations, `stock` Burn's own.
+//! Measures the time of each kind of layer, for the forward pass, and for forward and backward passes. The sizes are
+//! those of the generator and the critic at 128 pixels and 64 channels, for one face and four. `ours` are this
+//! project's operations, `stock` are Burn's own operations.
 //!
 //!     cargo bench --bench kernels
 //!     GANIMATION_SIMD=avx2 cargo bench --bench kernels     # without AVX-512
@@ -18,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// A layer: its name, what it does, channels in and out, the input's side, the kernel's, stride and padding.
+/// A layer: its name, its kind, input and output channels, input size, kernel size, stride and padding.
 #[derive(Clone, Copy)]
 struct Layer {
     name: &'static str,
@@ -37,7 +38,7 @@ enum Kind {
     Norm,
 }
 
-/// Whose operations.
+/// The implementation to measure.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Ours,
@@ -131,7 +132,7 @@ fn noise(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
 }
 
-/// A layer's input in the layout in which the layer before it would have left it.
+/// A layer's input, in the output layout of the previous layer.
 fn input<const BATCH: usize>(side: Side, layer: Layer) -> Tensor<4> {
     let device = Device::flex();
     let x = layer.image(BATCH, &device);
@@ -177,7 +178,8 @@ macro_rules! benches {
     };
 }
 
-/// A picture and a field that moves it by up to a tenth of its side, forward, and forward and back.
+/// A picture and a field that moves it by up to a tenth of its side, for the forward pass, and for forward and backward
+/// passes.
 #[divan::bench(args = [[16, 128], [1, 2000]], sample_count = 20, sample_size = 1)]
 fn warp_forward(bencher: Bencher<'_, '_>, [batch, side]: [usize; 2]) {
     let device = Device::flex();

@@ -1,4 +1,4 @@
-//! Do pictures arrive faster than a network eats them? Batches of 25 faces of the sample dataset, 128 x 128 pixels.
+//! Measures whether the loader is faster than a network. Batches of 25 faces of the sample dataset, 128 x 128 pixels.
 //!
 //!     cargo bench --bench loader
 
@@ -15,13 +15,13 @@ fn main() {
     divan::main();
 }
 
-/// Every picture is decoded anew, by so many threads.
+/// Every picture is decoded again, by the given number of threads.
 #[divan::bench(args = [1, 2, 4], sample_count = 20, sample_size = 4)]
 fn decoded(bencher: Bencher<'_, '_>, workers: usize) {
     load(bencher, workers, false);
 }
 
-/// Pictures are decoded once and kept, as training does.
+/// Pictures are decoded once and kept in memory, as in training.
 #[divan::bench(sample_count = 20, sample_size = 20)]
 fn cached(bencher: Bencher<'_, '_>) {
     load(bencher, 1, true);
@@ -45,7 +45,7 @@ fn moved(bencher: Bencher<'_, '_>, PresentDevice { device, .. }: &PresentDevice)
 
 fn load(bencher: Bencher<'_, '_>, workers: usize, cache: bool) {
     let mut loader = work::loader(&work::sample_dataset(), workers, cache);
-    // A queue filled ahead would be measured as a burst, and the first epochs fill the cache.
+    // First empty the queue, which would give a burst, and let the first epochs fill the cache.
     for _ in 0..2 * loader.batches_per_epoch() + 8 {
         loader.next();
     }

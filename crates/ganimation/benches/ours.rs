@@ -1,5 +1,5 @@
-//! Our side of the comparison with PyTorch: prepares a case, says `ready`, and answers every line on stdin with the
-//! seconds of one turn. `benches/pytorch/compare` runs it beside PyTorch's side, which speaks the same way.
+//! Our side of the comparison with PyTorch. It prepares a case, prints `ready`, and answers every line on stdin with
+//! the seconds of one round. `benches/pytorch/compare` runs it and PyTorch's side, which uses the same protocol.
 //!
 //!     cargo bench --bench ours -- generator-b1-f32 flex     # then press Enter for a figure
 //!     cargo bench --bench ours -- face me.jpg               # x, y and size of the box around the face
@@ -15,14 +15,14 @@ use burn::tensor::Device;
 use ganimation::device;
 use ganimation_data::{FaceDetector, decode_photo};
 
-/// A turn lasts at least this long, so that what is quick is measured more than once.
+/// Minimum time of a round, so that fast cases are measured more than once.
 const TURN: Duration = Duration::from_millis(400);
 
-/// The loader's turn: so many batches of 25 faces, after as many that empty the queue.
+/// Batches of 25 faces in one round of the loader, after the same number of batches to empty the queue.
 const BATCHES: usize = 40;
 const BATCH: usize = 25;
 
-/// Measures one turn, in seconds.
+/// Measures one round, in seconds.
 type Turn = Box<dyn FnMut() -> f64>;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,14 +32,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["face", photo, ..] => face(photo),
         [case, rest @ ..] if !case.starts_with('-') => match prepare(case, rest)? {
             Some(turn) => serve(turn),
-            None => say("skip this precision is not offered"),
+            None => say("skip this precision is not supported"),
         },
-        // `cargo bench` runs every bench; this one waits for a partner.
+        // `cargo bench` runs every benchmark, but this one needs the comparison script.
         _ => say("the comparison with PyTorch is run by crates/ganimation/benches/pytorch/compare"),
     }
 }
 
-/// What one turn of a case is; `None` where this project does not offer it.
+/// One round of a case; `None` if this project does not support it.
 fn prepare(case: &str, rest: &[&str]) -> Result<Option<Turn>, Box<dyn Error>> {
     let unknown = || format!("unknown case {case}");
     let parts: Vec<&str> = case.split('-').collect();
@@ -64,7 +64,7 @@ fn prepare(case: &str, rest: &[&str]) -> Result<Option<Turn>, Box<dyn Error>> {
     })
 }
 
-/// Median time of a pass over a turn.
+/// Median time of a pass in a round.
 fn generator(device: &Device, batch: usize) -> Turn {
     let edit = work::generator(device, batch);
     Box::new(move || {
@@ -78,7 +78,7 @@ fn generator(device: &Device, batch: usize) -> Turn {
     })
 }
 
-/// A critic step and a fifth of a generator step, as the schedule has them.
+/// A critic step and one fifth of a generator step, as in the schedule.
 fn training(device: &Device, batch: usize) -> Turn {
     let mut training = work::Training::new(device, batch);
     let mut turn = move || timed(|| training.critic_step()) + timed(|| training.generator_step()) / 5.0;
@@ -94,7 +94,7 @@ fn motion(device: &Device, batch: usize) -> Turn {
     Box::new(turn)
 }
 
-/// Seconds a face, decoded anew.
+/// Seconds per face, decoded again for each batch.
 fn load(folder: &Path, workers: usize) -> f64 {
     let mut loader = work::loader(folder, workers, false);
     let mut batches = || {

@@ -1,5 +1,5 @@
-//! How long does one step of training take, on each device here? Full networks, 128 x 128
-//! pixels, 4 faces; the motion network's with 16.
+//! Measures the time of one training step on each device. Full networks, 128 x 128
+//! pixels, 4 faces; 16 faces for the motion network.
 //!
 //!     cargo bench --bench training
 
@@ -12,20 +12,20 @@ use ganimation::device::{PresentDevice, devices};
 use work::{Motion, Training};
 
 const BATCH: usize = 4;
-/// The motion network's.
+/// Batch size of the motion network.
 const MOTION_BATCH: usize = 16;
 
 fn main() {
     divan::main();
 }
 
-/// Judgements of real and edited faces, the gradient penalty, one step of Adam.
+/// Critic outputs of real and edited faces, the gradient penalty, one step of Adam.
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
 fn critic_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
     step(bencher, on, Training::critic_step);
 }
 
-/// Edit there and back, all of the generator's losses, one step of Adam, the moving average.
+/// A cycle of edits, all losses of the generator, one step of Adam, the EMA.
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
 fn generator_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
     step(bencher, on, Training::generator_step);

@@ -1,4 +1,4 @@
-//! The work that is measured, once for `cargo bench` and for the comparison with PyTorch.
+//! The measured work, shared by `cargo bench` and the comparison with PyTorch.
 
 #![allow(dead_code, reason = "each bench measures a part of it")]
 
@@ -18,7 +18,7 @@ pub(crate) const SIZE: usize = 128;
 /// Learning rate of the training steps.
 const RATE: f64 = 1e-4;
 
-/// Waits until the device has done what it was asked to do: tensors are lazy there.
+/// Waits until the device has finished its work, because tensors are lazy.
 pub(crate) fn wait(device: &Device) {
     assert!(device.sync().is_ok(), "{device:?} failed");
 }
@@ -27,7 +27,7 @@ pub(crate) fn wait(device: &Device) {
 /// are compiled and tuned.
 pub(crate) fn generator(device: &Device, batch: usize) -> impl Fn() -> Edit + use<> {
     ganimation_kernels::keep_freed_memory(); // as the program does
-    let generator = GeneratorConfig::new().init(device).into_prepared(); // as whoever edits more than once does
+    let generator = GeneratorConfig::new().init(device).into_prepared(); // as for repeated edits
     let faces = images(batch, device);
     let aus = intensities(batch, device);
     let device = device.clone();
@@ -65,13 +65,13 @@ impl Training {
         }
     }
 
-    /// Judgements of real and edited faces, the gradient penalty, one step of Adam.
+    /// Critic outputs of real and edited faces, the gradient penalty, one step of Adam.
     pub(crate) fn critic_step(&mut self) {
         self.trainer.critic_step(&self.faces, 0, RATE);
         wait(&self.device);
     }
 
-    /// Edit there and back, all of the generator's losses, one step of Adam, the moving average.
+    /// A cycle of edits, all losses of the generator, one step of Adam, the EMA.
     pub(crate) fn generator_step(&mut self) {
         self.trainer.generator_step(&self.faces, RATE);
         wait(&self.device);
@@ -106,7 +106,7 @@ impl Motion {
         }
     }
 
-    /// One step of both networks: R1 at every eighth, pairs at even ones, faces there and back at odd ones.
+    /// One step of both networks: R1 in every eighth step, pairs in even steps, cycles in odd steps.
     pub(crate) fn step(&mut self, step: u64) {
         let batch = &self.batches[usize::from(step % 2 == 1)];
         self.trainer.step(batch, step, RATE);
@@ -114,7 +114,7 @@ impl Motion {
     }
 }
 
-/// Random faces with random lessons, and as many pairs.
+/// Random faces with random lessons, and the same number of pairs.
 fn lessons(batch: usize, pairs: Option<usize>) -> Batch {
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut pixels = |count: usize| (0..count * SIZE * SIZE * 3).map(|_| random.random()).collect();
@@ -168,7 +168,7 @@ pub(crate) fn loader(folder: &Path, workers: usize, cache: bool) -> Loader {
     }
 }
 
-/// The dataset that comes with the repository.
+/// The dataset in the repository.
 pub(crate) fn sample_dataset() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/sample_dataset")
 }

@@ -1,8 +1,8 @@
-//! Grace Hopper smiles, a little and then a lot, and stops.
+//! Animates a smile on Grace Hopper's portrait, and back to the original expression.
 //!
 //!     cargo run --release --example animate_smile
 //!
-//! Writes `out/animate_smile.gif` and a contact sheet, `out/animate_smile.png`, of what the network painted.
+//! Writes `out/animate_smile.gif`, and `out/animate_smile.png`, a contact sheet of the network's outputs.
 
 use std::error::Error;
 use std::fs;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ganimation::{ActionUnit, Animator, Ease, Expression, PhotoOptions, Timeline, contact_sheet};
 use ganimation_data::{save_image, write_gif};
 
-/// Frames there and back.
+/// Number of frames, to the smile and back.
 const FRAMES: usize = 24;
 /// Length of the film.
 const SECONDS: f32 = 1.92;
@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
 
-    // A felt smile raises the cheeks (AU06) and pulls the mouth's corners (AU12). Intensities are OpenFace's, 0 to 5.
+    // A genuine smile raises the cheeks (AU06) and pulls the mouth's corners (AU12). Intensities are OpenFace's, 0 to
+    // 5.
     let smile = Expression::new()
         .with(ActionUnit::CheekRaiser, 2.0)?
         .with(ActionUnit::LipCornerPuller, 3.5)?;

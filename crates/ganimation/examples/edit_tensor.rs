@@ -1,8 +1,8 @@
-//! The network without the photo around it: tensors in, tensors out, with the weights as `ganimation-model` loads them.
+//! Uses the network directly, with tensors as input and output, and with weights loaded by `ganimation-model`.
 //!
 //!     cargo run --release --example edit_tensor
 //!
-//! Prints how much of a face each action unit repaints when it goes from absent to strong.
+//! Prints the mask coverage of each action unit when its intensity changes from 0 to a high value.
 
 use std::error::Error;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = assets.join("../crates/ganimation-weights/generator.safetensors");
     let (generator, metadata) = load_generator(&weights, &device)?;
 
-    // Any source of faces will do, as long as they are cut as the training faces were.
+    // Any source of faces can be used, if they are cropped like the training faces.
     let photo = decode_photo(assets.join("astronaut.png"))?;
     let face = FaceDetector::new()?
         .detect(&photo)

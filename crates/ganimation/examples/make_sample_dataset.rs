@@ -2,7 +2,8 @@
 //!
 //!     cargo run --release --example make_sample_dataset
 //!
-//! Nothing is random, so the same files come out every time. `assets/sample_dataset/README.md` says what it is for.
+//! There are no random numbers, so the files are always the same. `assets/sample_dataset/README.md` describes the
+//! dataset.
 
 use std::error::Error;
 use std::fs;
@@ -15,7 +16,8 @@ use image::imageops;
 /// Side of the faces, in pixels.
 const SIZE: u32 = 128;
 
-/// Shift to the right and down in hundredths of the box, change of its size in hundredths, change of brightness in levels.
+/// Shift to the right and down in hundredths of the box, change of its size in hundredths, change of brightness in
+/// levels.
 const VARIANTS: [(i32, i32, i32, i32); 8] = [
     (0, 0, 0, 0),
     (3, 0, 2, 12),
@@ -27,11 +29,11 @@ const VARIANTS: [(i32, i32, i32, i32); 8] = [
     (1, -1, 1, 9),
 ];
 
-/// A portrait and what its face does, judged by eye.
+/// A portrait and its action units, estimated by eye.
 struct Portrait {
     file: &'static str,
     name: &'static str,
-    /// OpenFace intensities; the rest are 0.
+    /// OpenFace intensities; the others are 0.
     actions: &'static [(ActionUnit, f32)],
 }
 

@@ -1,4 +1,4 @@
-//! What the network made of faces, at a glance.
+//! Overview pictures of the network's outputs.
 
 use ganimation_data::{ActionUnit, FaceBox, Sheet, crop};
 use image::{DynamicImage, Rgb, RgbImage};
@@ -7,22 +7,22 @@ use crate::{Animator, Expression, FacePhoto, Frame, Result};
 
 /// Side of a tile, in pixels.
 const TILE: u32 = 128;
-/// The result is shown with its surroundings: this much wider than the face's box.
+/// Width of the shown area, relative to the face's box.
 const SURROUNDINGS: f32 = 1.6;
 
 /// A picture with a column for the input and one, with a caption, for each step of a film.
 ///
-/// The rows: the photo around the face; the face alone, as the network gives it; the motion, as a grid that moves with the
-/// face, where the weights have one; the attention mask A, in which **white keeps the moved face**; the painted colours C.
-/// The face alone is `A * moved + (1 - A) * C`. Of several faces the first one is shown.
+/// The rows: the photo around the face; the face as the network returns it; the motion as a grid that moves with the
+/// face, if the network has motion; the attention mask A, where **white keeps the moved face**; the painted colours C.
+/// The network's face is `A * moved + (1 - A) * C`. If there are several faces, the first one is shown.
 pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     let face = &input.faces()[0];
     let around = surroundings(face.bounds());
     let mut columns = vec!["input".to_owned()];
     let mut results = vec![crop(input.photo(), around, TILE)];
     let mut faces = vec![face.crop().clone()];
-    let mut masks = vec![RgbImage::from_pixel(TILE, TILE, Rgb([255; 3]))]; // the input keeps itself
-    let mut colors = vec![RgbImage::from_pixel(TILE, TILE, Rgb([119; 3]))]; // and nothing is painted
+    let mut masks = vec![RgbImage::from_pixel(TILE, TILE, Rgb([255; 3]))]; // the input is kept completely
+    let mut colors = vec![RgbImage::from_pixel(TILE, TILE, Rgb([119; 3]))]; // and has no painted colours
     let mut grids = Vec::new();
     for (caption, frame) in steps {
         let edited = &frame.faces[0];
@@ -37,7 +37,7 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     sheet.push_row("result", results);
     sheet.push_row("face", faces);
     if !grids.is_empty() {
-        grids.insert(0, face.crop().clone()); // the input stays where it is
+        grids.insert(0, face.crop().clone()); // the input has no motion
         sheet.push_row("motion", grids);
     }
     sheet.push_row("A, white keeps", masks);
@@ -45,8 +45,8 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     sheet.render()
 }
 
-/// A row for each face of one edited photo: the input, the motion as a grid where the weights have one, the attention mask
-/// (**white keeps the input**), the painted colours and the result.
+/// A row for each face of one edited photo: the input, the motion as a grid if the network has motion, the attention
+/// mask (**white keeps the input**), the painted colours and the result.
 pub fn strip(input: &FacePhoto, edited: &Frame) -> RgbImage {
     let moves = edited.faces.iter().any(|face| face.motion.is_some());
     let mut columns = vec!["input", "A, white keeps", "color C", "result"];
@@ -74,12 +74,13 @@ pub fn strip(input: &FacePhoto, edited: &Frame) -> RgbImage {
     strip.render()
 }
 
-/// A picture with a row for each action unit and a column for each intensity, everything else as the photo shows it.
+/// A picture with a row for each action unit and a column for each intensity. The other action units keep the photo's
+/// intensities.
 ///
-/// Of several faces the first one is shown.
+/// If there are several faces, the first one is shown.
 ///
 /// # Errors
-/// [`Error::Intensity`](crate::Error::Intensity) unless the intensities lie in 0 to 5.
+/// [`Error::Intensity`](crate::Error::Intensity) unless the intensities are from 0 to 5.
 pub fn unit_sheet(
     animator: &Animator,
     photo: &FacePhoto,

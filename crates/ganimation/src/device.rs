@@ -1,4 +1,4 @@
-//! Which device computes: names, what is compiled in, what is present, and the fastest of those.
+//! Selection of the device: names, compiled backends, available devices, and the fastest one.
 //!
 //! ```
 //! use ganimation::device::{DeviceChoice, resolve};
@@ -26,7 +26,7 @@ use burn::tensor::DeviceType;
 
 use crate::{Error, Result};
 
-/// A way of computing. Each is a cargo feature of this crate with the same name.
+/// A backend. Each is a cargo feature of this crate with the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
     /// NVIDIA GPUs through CUDA.
@@ -35,7 +35,7 @@ pub enum Backend {
     Metal,
     /// GPUs through Vulkan, kernels as SPIR-V.
     Vulkan,
-    /// GPUs through whatever graphics API the system has, kernels as WGSL.
+    /// GPUs through the system's graphics API, with kernels in WGSL.
     Wgpu,
     /// The CPU, in pure Rust, with this project's own kernels.
     Flex,
@@ -44,7 +44,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Every backend, fastest kind of hardware first.
+    /// All backends, fastest kind of hardware first.
     pub const ALL: [Self; 6] = [
         Self::Cuda,
         Self::Metal,
@@ -54,7 +54,7 @@ impl Backend {
         Self::NdArray,
     ];
 
-    /// Name on the command line, which is also that of the cargo feature.
+    /// The name on the command line and of the cargo feature.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cuda => "cuda",
@@ -66,7 +66,7 @@ impl Backend {
         }
     }
 
-    /// What has to be on a machine for this backend to find a device.
+    /// The requirements of this backend on a machine.
     pub const fn needs(self) -> &'static str {
         match self {
             Self::Cuda => "an NVIDIA GPU and its driver (libcuda)",
@@ -89,9 +89,9 @@ impl Backend {
         }
     }
 
-    /// Its devices on this machine, none where it is compiled out.
+    /// Its devices on this machine; none if it is not compiled in.
     ///
-    /// Never touches a device: Burn panics when an absent one is used, so this is asked first.
+    /// This does not use any device. Burn panics if a missing device is used, so call this first.
     fn enumerate(self) -> Vec<Device> {
         match self {
             #[cfg(feature = "cuda")]
@@ -132,13 +132,13 @@ impl fmt::Display for Backend {
     }
 }
 
-/// What a person asks for with `--device`: `auto`, `flex`, `cuda`, `cuda:1`, `wgpu`, `vulkan`, `metal`, `ndarray`.
+/// A value of `--device`: `auto`, `flex`, `cuda`, `cuda:1`, `wgpu`, `vulkan`, `metal`, `ndarray`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The fastest device present.
+    /// The fastest available device.
     #[default]
     Auto,
-    /// The device of that number, counted from 0, among those of the backend.
+    /// The device with this number, counted from 0, among the backend's devices.
     Numbered(Backend, usize),
 }
 
@@ -171,21 +171,22 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// A device that is compiled in and present.
+/// An available device of a compiled backend.
 #[derive(Clone, Debug)]
 pub struct PresentDevice {
-    /// What computes on it.
+    /// Its backend.
     pub backend: Backend,
     /// Its number among the backend's devices, from 0.
     pub number: usize,
-    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe): right, but slow, so chosen last by `auto`.
+    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe). Its results are correct, but it is slow, so
+    /// `auto` selects it last.
     pub software: bool,
     /// The device, ready for tensors.
     pub device: Device,
 }
 
 impl PresentDevice {
-    /// The choice that leads to this device.
+    /// The choice that selects this device.
     pub const fn choice(&self) -> DeviceChoice {
         DeviceChoice::Numbered(self.backend, self.number)
     }
@@ -197,10 +198,10 @@ impl fmt::Display for PresentDevice {
     }
 }
 
-/// Lists every device that is compiled in and present, fastest kind first, emulated ones last.
+/// Lists all available devices of compiled backends, fastest kind first, emulated devices last.
 pub fn devices() -> Vec<PresentDevice> {
     let mut present: Vec<_> = Backend::ALL.into_iter().flat_map(devices_of).collect();
-    present.sort_by_key(|device| device.software); // stable: keeps the order within both groups
+    present.sort_by_key(|device| device.software); // stable: keeps the order within each group
     present
 }
 
@@ -214,11 +215,11 @@ fn devices_of(backend: Backend) -> impl Iterator<Item = PresentDevice> {
     })
 }
 
-/// Turns a choice into a device that is there.
+/// Resolves a choice to an available device.
 ///
 /// # Errors
-/// [`Error::DeviceCompiledOut`] names the missing cargo feature, [`Error::DeviceAbsent`] what the machine lacks,
-/// [`Error::NoDevice`] says that this build has no backend at all.
+/// [`Error::DeviceCompiledOut`] with the missing cargo feature, [`Error::DeviceAbsent`] with the machine's missing
+/// requirement, [`Error::NoDevice`] if this build has no backend.
 pub fn resolve(choice: DeviceChoice) -> Result<Device> {
     match choice {
         DeviceChoice::Auto => {

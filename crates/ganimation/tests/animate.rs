@@ -1,4 +1,4 @@
-//! The bundled weights on a real portrait: the mouth moves, the world around the face does not.
+//! Tests of the bundled weights on a real portrait: the mouth moves, and pixels around the face do not change.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -140,7 +140,7 @@ fn in_the_gif_the_background_stands_still() {
     assert!(change > 5.0, "the mouth changes by {change} levels");
 }
 
-/// The frames of a GIF as a viewer shows them: each is laid over the one before.
+/// The frames of a GIF as a viewer shows them: each frame is drawn over the previous one.
 fn decoded(path: &Path) -> Vec<RgbImage> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);

@@ -1,8 +1,8 @@
-//! Every device that is compiled in and present computes what the CPU computes: edits, judgements, losses and every
-//! gradient that training follows.
+//! Checks that every available device of compiled backends gives the same results as the CPU: edits, critic outputs,
+//! losses and all gradients used in training.
 //!
 //! Build with the backends to be checked, for example `cargo test -p ganimation --release --features wgpu --test
-//! devices -- --nocapture`; Mesa's lavapipe stands in for a GPU.
+//! devices -- --nocapture`. Mesa's lavapipe can replace a GPU.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -16,10 +16,10 @@ use ganimation_model::{
     generator_loss, gradient_penalty, load_state_dict, state_dict, take_gradients,
 };
 
-/// Largest distance from the CPU's numbers, as a share of their norm; CUDA multiplies in TF32 unless told otherwise.
+/// Largest relative distance from the CPU's numbers. CUDA multiplies in TF32 by default.
 const TOLERANCE: f32 = 2e-3;
 
-/// What a device computed, by name.
+/// The results of a device, by name.
 type Numbers = BTreeMap<String, Vec<f32>>;
 
 #[test]
@@ -80,7 +80,7 @@ fn every_device_finds_the_generators_gradients() {
     });
 }
 
-/// Compares what `compute` finds on each device with what it finds on the CPU; says which devices are skipped, and why.
+/// Compares the results of `compute` on each device with those on the CPU. Prints which devices are skipped, and why.
 fn on_every_device(compute: impl Fn(&Device) -> Numbers) {
     if device::devices().len() < 2 {
         println!("only the reference device: nothing compared");

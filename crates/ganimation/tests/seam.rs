@@ -1,4 +1,4 @@
-//! Around an edited face nothing changes, and no seam shows where the edit begins.
+//! Checks that pixels around an edited face do not change, and that there is no visible seam.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -13,10 +13,11 @@ use image::{Rgb, RgbImage};
 static ANIMATOR: LazyLock<Animator> =
     LazyLock::new(|| Animator::bundled_on(&device::resolve("flex".parse().unwrap()).unwrap()).unwrap());
 
-/// The largest step between neighbours that no eye sees, in levels of 255.
+/// The largest invisible step between neighbours, in levels of 255.
 const INVISIBLE: u8 = 2;
 
-/// A box's border is this part of its side deep: a pixel of what the network paints. Further in, it may paint what it likes.
+/// The depth of a box's border is its side divided by this: one pixel of the network's output. Inside, any change is
+/// allowed.
 const DEPTH: u32 = 64;
 
 fn portrait() -> RgbImage {
@@ -24,7 +25,7 @@ fn portrait() -> RgbImage {
     decode_photo(path).unwrap()
 }
 
-/// Hopper's face without its surroundings, `size` pixels, in the middle of a flat picture twice as large.
+/// Hopper's face without background, `size` pixels, in the centre of a flat picture twice as large.
 fn on_flat_ground(size: u32, ground: Rgb<u8>) -> (RgbImage, FaceBox) {
     let portrait = portrait();
     let found = ANIMATOR
@@ -126,7 +127,7 @@ fn outside_the_boxes_of_two_faces_not_one_pixel_changes() {
     }
     assert!(changed.iter().all(|&count| count > 500), "{changed:?}");
 
-    // One face alone, by its number: the other stays.
+    // Only one face, by its number; the other face does not change.
     let second = ANIMATOR
         .detect(picture.clone(), &options.with_faces(FaceChoice::Number(2)))
         .unwrap();

@@ -1,4 +1,4 @@
-//! What can be asked of the server.
+//! The routes of the server.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use super::sessions::Session;
 use super::studio::{Studio, Wanted};
 use super::{body, guard, page};
 
-/// Bytes of a photo, at most.
+/// Maximum size of a photo in bytes.
 pub(super) const MAX_UPLOAD: usize = 32 << 20;
-/// Bytes of any other request, at most.
+/// Maximum size of any other request in bytes.
 const MAX_REQUEST: usize = 16 << 10;
 
-/// Positions of sliders that may wait for the network; of one page there is hardly ever more than one.
+/// Slider positions that can wait for the network. One page rarely has more than one.
 const QUICK_PLACES: usize = 32;
-/// Photos that may be on their way, opened, saved or filmed.
+/// Photos that can be uploaded, opened, saved or filmed at the same time.
 const HEAVY_PLACES: usize = 3;
 
-/// The network, the photos and the queues before them.
+/// The network, the photos and the queues.
 pub(super) struct Server {
     studio: Arc<Studio>,
     quick: Lane,
@@ -42,7 +42,7 @@ type Shared = State<Arc<Server>>;
 type Answer = Result<Response, Refusal>;
 
 impl Server {
-    /// `options` are those that `ganimation edit` needs to use the same weights.
+    /// `options` are the options of `ganimation edit` for the same weights.
     pub(super) fn new(animator: Animator, options: Vec<String>) -> LibraryResult<Self> {
         Ok(Self {
             studio: Arc::new(Studio::new(animator)),
@@ -53,7 +53,7 @@ impl Server {
     }
 }
 
-/// The page and its interface, for a server that is reached under `names`.
+/// The page and its interface, for a server with the host names `names`.
 pub(super) fn router(server: Server, names: Names) -> Router {
     page::router()
         .route("/api/facts", get(facts))
@@ -83,7 +83,7 @@ async fn open_photo(State(server): Shared, request: Request) -> Answer {
 }
 
 async fn open_upload(server: &Server, body: &mut Body) -> Answer {
-    // First the place, then the bytes: what waits outside takes no memory.
+    // First the place in the queue, then the bytes, so that waiting requests use no memory.
     let place = server.heavy.enter()?;
     let bytes = body::read(body, MAX_UPLOAD).await?;
     open(server, place, bytes).await
@@ -127,7 +127,7 @@ async fn film(State(server): Shared, request: Request) -> Answer {
     Ok(file("image/gif", gif, place))
 }
 
-/// What a request asks for, and of which photo.
+/// The photo and the parameters of a request.
 async fn wanted(server: &Server, request: Request) -> Result<(Arc<Session>, Wanted), Refusal> {
     let bytes = body::read(&mut request.into_body(), MAX_REQUEST).await?;
     let wanted: Wanted = serde_json::from_slice(&bytes)?;

@@ -1,4 +1,4 @@
-//! Reading what a request brings: so many bytes, within so much time.
+//! Reads the body of a request, with limits for size and time.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::refusal::Refusal;
 
-/// Time for a whole body.
+/// Time limit for a whole body.
 const TIME: Duration = Duration::from_secs(30);
-/// Time and bytes for which a body is read on although its request is refused.
+/// Limits of time and size for reading the rest of a refused request's body.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 const DRAIN_BYTES: usize = 64 << 20;
 
@@ -36,7 +36,7 @@ pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, Refus
     timeout(TIME, read).await.unwrap_or(Err(Refusal::Slow))
 }
 
-/// Reads on and forgets: a browser that is still sending does not hear an answer.
+/// Reads and discards the rest, because a browser does not read the answer while it is sending.
 pub(super) async fn drain(mut body: Body) {
     let read = async {
         let mut left = DRAIN_BYTES;
@@ -47,7 +47,7 @@ pub(super) async fn drain(mut body: Body) {
             }
         }
     };
-    let _ = timeout(DRAIN_TIME, read).await; // then it is cut off
+    let _ = timeout(DRAIN_TIME, read).await; // then the connection is closed
 }
 
 async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {

@@ -1,11 +1,11 @@
-//! What the page has to know of faces: units by region, emotions, portraits.
+//! Data for the page: action units by region, emotions, portraits.
 
 use ganimation::{ActionUnit, Emotion};
 use serde::Serialize;
 
 use super::app::MAX_UPLOAD;
 
-/// A portrait that is compiled in, in the public domain.
+/// A compiled-in portrait, in the public domain.
 pub(super) struct Sample {
     pub(super) id: &'static str,
     name: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Facts {
     emotions: Vec<Feeling>,
     samples: Vec<Portrait>,
     limits: Limits,
-    /// Options that commands need to do the same with the same weights.
+    /// Options of commands with the same effect and the same weights.
     options: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ struct Limits {
 impl Facts {
     pub(super) fn new(options: Vec<String>) -> ganimation::Result<Self> {
         let mut units = ActionUnit::ALL.map(|unit| (place(unit), unit));
-        units.sort_by_key(|((order, ..), _)| *order); // stable: within a region by number
+        units.sort_by_key(|((order, ..), _)| *order); // stable: sorted by number within a region
         let units = units.into_iter().map(|((_, region, hint), unit)| Unit {
             number: unit.number(),
             code: unit.code(),
@@ -101,7 +101,7 @@ impl Facts {
     }
 }
 
-/// Where a unit is on the page, from the brows down, and what it does.
+/// The position of a unit on the page, from the brows down, and its effect.
 const fn place(unit: ActionUnit) -> (u8, &'static str, &'static str) {
     use ActionUnit as Au;
     const BROWS: (u8, &str) = (0, "Brows");
@@ -116,12 +116,12 @@ const fn place(unit: ActionUnit) -> (u8, &'static str, &'static str) {
         Au::UpperLidRaiser => (EYES, "The upper lids rise, the eyes widen"),
         Au::LidTightener => (EYES, "The lids narrow"),
         Au::Blink => (EYES, "The eyes close"),
-        Au::CheekRaiser => (MIDDLE, "The cheeks rise, as in a felt smile"),
+        Au::CheekRaiser => (MIDDLE, "The cheeks rise, as in a genuine smile"),
         Au::NoseWrinkler => (MIDDLE, "The nose wrinkles"),
         Au::UpperLipRaiser => (MOUTH, "The upper lip rises"),
         Au::LipCornerPuller => (MOUTH, "The corners of the mouth rise, a smile"),
         Au::Dimpler => (MOUTH, "The corners of the mouth tighten"),
-        Au::LipCornerDepressor => (MOUTH, "The corners of the mouth sink"),
+        Au::LipCornerDepressor => (MOUTH, "The corners of the mouth go down"),
         Au::LipStretcher => (MOUTH, "The mouth stretches sideways"),
         Au::LipTightener => (MOUTH, "The lips tighten"),
         Au::LipsPart => (MOUTH, "The lips part"),
@@ -131,7 +131,7 @@ const fn place(unit: ActionUnit) -> (u8, &'static str, &'static str) {
     (order, region, hint)
 }
 
-/// With a capital at the beginning.
+/// The text with a capital first letter.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);

@@ -1,4 +1,4 @@
-//! Who may ask, for how long, and what every answer says to the browser.
+//! Access control: allowed requests, time limits, and security headers of every answer.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tokio::time::timeout;
 use super::refusal::Refusal;
 use crate::error::{Error, Result};
 
-/// Time for a request from its head to its answer.
+/// Time limit for a request, from its header to its answer.
 const TIME: Duration = Duration::from_secs(120);
 
-/// A page of another site can send such a header only if the server gives leave, which this one never does.
+/// Pages of other sites can send this header only with the server's permission, which this server never gives.
 const MARK: HeaderName = HeaderName::from_static("x-ganimation");
 
-/// Where requests to the interface go.
+/// Path prefix of the interface.
 const INTERFACE: &str = "/api/";
 
 const ANSWERS: [(HeaderName, &str); 7] = [
@@ -43,16 +43,16 @@ const ANSWERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Under which names the server is reached.
+/// The host names of the server.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
-    /// The address that it listens at.
+    /// The address on which it listens.
     pub(super) bound: IpAddr,
-    /// Host names that were allowed, of this machine or of a proxy in front of it.
+    /// Additional allowed host names, of this machine or of a proxy.
     pub(super) allowed: Arc<[String]>,
 }
 
-/// Lets a request through that comes from the page itself, and ends it in time.
+/// Accepts only requests from the page itself, and applies the time limit.
 pub(super) async fn guard(State(names): State<Names>, request: Request, next: Next) -> Response {
     let interface = request.uri().path().starts_with(INTERFACE);
     let mut response = if is_own(request.headers(), &names, interface) {
@@ -68,13 +68,13 @@ pub(super) async fn guard(State(names): State<Names>, request: Request, next: Ne
     response
 }
 
-/// Whether a request names this server as its host, and comes from no page but this one.
+/// Whether a request has this server as its host, and comes only from this server's page.
 ///
-/// A site that points its own name at this machine (DNS rebinding) sends that name as the host; a page of another site
+/// A site whose own name resolves to this machine (DNS rebinding) sends that name as the host. A page of another site
 /// sends that site as the origin.
 ///
-/// A proxy that speaks HTTPS hands on requests whose origin begins with `https://`, and may put this server's address in
-/// the place of its own name as the host.
+/// An HTTPS proxy forwards requests with an origin that begins with `https://`. It can replace its own name with this
+/// server's address as the host.
 fn is_own(headers: &HeaderMap, names: &Names, interface: bool) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else {
@@ -97,7 +97,7 @@ fn is_own(headers: &HeaderMap, names: &Names, interface: bool) -> bool {
 }
 
 impl Names {
-    /// Whether a host, with its port if it has one, has a name that was allowed.
+    /// Whether a host, with or without a port, has an allowed name.
     fn allow(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
@@ -111,7 +111,7 @@ impl Names {
     }
 }
 
-/// Reads a host name, which has no port and no wildcard.
+/// Parses a host name without port and wildcard.
 pub(super) fn host_name(text: &str) -> Result<String> {
     let is_label = |label: &str| {
         let letters = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
@@ -125,8 +125,8 @@ pub(super) fn host_name(text: &str) -> Result<String> {
     })
 }
 
-/// `localhost` or an address; names need somebody who resolves them. A server for this machine alone takes no address
-/// but this machine's.
+/// Whether the host is `localhost` or an address. Other names would need DNS. A server that only this machine can use
+/// accepts only this machine's addresses.
 fn is_own_host(host: &str, bound: IpAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;

@@ -1,4 +1,4 @@
-//! One piece of work at a time, with a short queue in front.
+//! Processes one task at a time, with a short queue.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use tokio::task::spawn_blocking;
 
 use super::refusal::Refusal;
 
-/// A queue of so many places, of which one is worked at. Who finds it full is refused at once.
+/// A queue with a fixed number of places. One task runs at a time. If the queue is full, requests are refused
+/// immediately.
 ///
-/// The network and the decoder use every core for one photo; two photos at once would only take twice the memory.
+/// The network and the decoder use all cores for one photo. Two photos at a time would only use twice the memory.
 pub(super) struct Lane {
     places: Arc<Semaphore>,
     worker: Arc<Semaphore>,
 }
 
-/// A place in the queue, given back when it is dropped.
+/// A place in the queue, released when it is dropped.
 pub(super) struct Place {
     permit: OwnedSemaphorePermit,
     worker: Arc<Semaphore>,
@@ -41,8 +42,8 @@ impl Lane {
 }
 
 impl Place {
-    /// Waits for its turn, then works on a thread of its own. Work that is no longer waited for before its turn is
-    /// never begun.
+    /// Waits for its turn, then runs on its own thread. If the request is cancelled before its turn, the work is not
+    /// started.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
@@ -50,13 +51,13 @@ impl Place {
         let worker = Arc::clone(&self.worker).acquire_owned().await;
         let worker = worker.ok().ok_or(Refusal::Failed)?;
         let outcome = spawn_blocking(move || {
-            let _worker = worker; // goes with the work, also where nobody waits for it any more
+            let _worker = worker; // kept during the work, even if the request is cancelled
             work()
         });
         outcome.await.ok().ok_or(Refusal::Failed)?
     }
 
-    /// Keeps the place until the bytes are sent, so that slow readers cannot fill the memory.
+    /// Keeps the place until the bytes are sent, so that slow clients cannot fill the memory.
     pub(super) fn until_sent(self, bytes: Vec<u8>) -> Bytes {
         struct Sent(
             Vec<u8>,

@@ -1,4 +1,4 @@
-//! Connections: so many at a time, each for so long.
+//! Connections, with limits for their number and duration.
 
 use std::io;
 use std::net;
@@ -17,30 +17,32 @@ use tokio::time::{sleep, timeout};
 
 use crate::output::note;
 
-/// Connections at a time; the next ones wait with the system.
+/// Maximum number of connections. Further ones wait in the operating system.
 const CONNECTIONS: usize = 256;
-/// Time for the head of a request, and for which a connection may be idle.
+/// Time limit for the header of a request, and for an idle connection.
 const IDLE: Duration = Duration::from_secs(20);
-/// Time after which a connection takes no further request.
+/// Time after which a connection accepts no further request.
 const LIFETIME: Duration = Duration::from_secs(600);
-/// Time to finish the last one.
+/// Time limit for the last request.
 const LAST_REQUEST: Duration = Duration::from_secs(120);
-/// Time that work in hand has when the program ends.
+/// Time limit for current work when the program ends.
 const STOPPING: Duration = Duration::from_secs(2);
 
-/// Hears of Ctrl-C, and of the system that ends the program, from now on.
+/// From now on, notifies about Ctrl-C and termination signals.
 pub(super) fn ctrl_c() -> Arc<Notify> {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     if let Err(error) = ctrlc::set_handler(move || stop.notify_one()) {
-        note(format_args!("warning: Ctrl-C ends the program at once ({error})"));
+        note(format_args!(
+            "warning: Ctrl-C will end the program immediately ({error})"
+        ));
     }
     stopped
 }
 
-/// Serves until it is told to stop.
+/// Serves until a stop is requested.
 ///
-/// One thread is enough for the network's side; the work is done by those of [`Lane`](super::lane::Lane)s.
+/// One thread is enough for connections. The threads of [`Lane`](super::lane::Lane)s do the work.
 pub(super) fn run(listener: net::TcpListener, app: Router, stopped: &Notify) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -61,15 +63,15 @@ async fn accept(listener: TcpListener, app: Router) {
             Ok((stream, _)) => {
                 tokio::spawn(connection(stream, app.clone(), place));
             }
-            // The system has no descriptor left, say; some connection will give one back.
+            // For example, the system has no free file descriptor. Another connection will release one.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-/// Whatever fails here fails for the other side, which sees it.
+/// Serves one connection. Errors are ignored here, because the client sees them.
 async fn connection(stream: TcpStream, app: Router, _place: OwnedSemaphorePermit) {
-    let _ = stream.set_nodelay(true); // without it, it is slower and right
+    let _ = stream.set_nodelay(true); // only affects the speed
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));

@@ -1,4 +1,4 @@
-//! The page itself, compiled in: nothing is read from disk, nothing comes from elsewhere.
+//! The page, compiled into the program. No file is read from disk, and no other server is used.
 
 use axum::Router;
 use axum::http::header;

@@ -1,4 +1,4 @@
-//! What the server refuses, and how it says so.
+//! Refusals of the server, and their answers.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::error::{Error, LibraryError};
 use crate::one_line;
 
-/// A refusal: a status, a sentence, and where it is known what helps.
+/// A refusal: a status, a message, and a hint if there is one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("{}", one_line(.0))]
@@ -17,27 +17,27 @@ pub(super) enum Refusal {
     Json(#[from] serde_json::Error),
     #[error("the request has more than {limit} bytes")]
     TooLarge { limit: usize },
-    #[error("the request came too slowly, or took too long")]
+    #[error("the request was too slow or took too long")]
     Slow,
-    #[error("the request broke off")]
+    #[error("the request is incomplete")]
     Broken,
-    #[error("too much is asked at once")]
+    #[error("too many requests at the same time")]
     Busy,
-    #[error("a newer position came")]
+    #[error("a newer slider position replaced this one")]
     Stale,
     #[error("the photo is no longer kept")]
     Forgotten,
-    #[error("the request comes from another site, or names another host")]
+    #[error("the request comes from another site, or has another host name")]
     Foreign,
     #[error("there is no such page")]
     NoPage,
-    #[error("the page cannot be asked in this way")]
+    #[error("this request method is not allowed")]
     Method,
     #[error("the picture cannot be written: {0}")]
     Encode(#[from] image::ImageError),
     #[error("the film cannot be written: {0}")]
     Film(#[source] std::io::Error),
-    #[error("the work failed; the program's messages say more")]
+    #[error("the work failed; see the program's messages")]
     Failed,
 }
 

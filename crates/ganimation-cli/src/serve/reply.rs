@@ -1,4 +1,4 @@
-//! Answers that hold facts and pictures: the form data that a browser reads by itself.
+//! Answers with facts and pictures, as form data that browsers can parse.
 
 use std::fmt::Write as _;
 
@@ -13,14 +13,14 @@ use super::lane::Place;
 use super::refusal::Refusal;
 use super::sessions::random_name;
 
-/// A `multipart/form-data` body that grows part by part.
+/// A `multipart/form-data` body, built part by part.
 pub(super) struct Reply {
     boundary: String,
     bytes: Vec<u8>,
 }
 
 impl Reply {
-    /// Begins with the part `facts`.
+    /// Creates a body with the part `facts`.
     pub(super) fn new(facts: &impl Serialize) -> Result<Self, Refusal> {
         let mut reply = Self {
             boundary: random_name()?,
@@ -32,14 +32,14 @@ impl Reply {
 
     /// Adds a picture.
     pub(super) fn picture(&mut self, name: &str, picture: &DynamicImage) -> Result<(), Refusal> {
-        let file = format!("{name}\"; filename=\"{name}.png"); // what has a file name becomes a file
+        let file = format!("{name}\"; filename=\"{name}.png"); // a part with a file name becomes a file
         self.part(&file, "image/png", &png(picture, CompressionType::Fast)?);
         Ok(())
     }
 
     fn part(&mut self, name: &str, kind: &str, content: &[u8]) {
         let mut head = String::new();
-        let _ = write!(head, "--{}\r\n", self.boundary); // into memory, which does not fail
+        let _ = write!(head, "--{}\r\n", self.boundary); // writing to memory cannot fail
         let _ = write!(head, "Content-Disposition: form-data; name=\"{name}\"\r\n");
         let _ = write!(head, "Content-Type: {kind}\r\n\r\n");
         self.bytes.extend_from_slice(head.as_bytes());
@@ -47,7 +47,7 @@ impl Reply {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// The answer; the place in the lane is kept until it is sent.
+    /// The answer. It keeps the place in the lane until it is sent.
     pub(super) fn send(mut self, place: Place) -> Response {
         let end = format!("--{}--\r\n", self.boundary);
         self.bytes.extend_from_slice(end.as_bytes());
@@ -57,7 +57,7 @@ impl Reply {
     }
 }
 
-/// An answer that is one file.
+/// An answer with one file.
 pub(super) fn file(kind: &'static str, bytes: Vec<u8>, place: Place) -> Response {
     let body = Body::from(place.until_sent(bytes));
     ([(header::CONTENT_TYPE, kind)], body).into_response()

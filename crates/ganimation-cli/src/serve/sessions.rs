@@ -1,4 +1,4 @@
-//! Photos in memory between two moves of a slider.
+//! Photos in memory between requests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,20 +8,20 @@ use ganimation::{FaceBox, FacePhoto, PhotoFace};
 
 use super::refusal::Refusal;
 
-/// Photos that are kept, the bytes of all of them, and the time for which one is kept unused.
+/// Limits: number of photos, their total size, and the time to keep an unused photo.
 const COUNT: usize = 32;
 const BYTES: usize = 256 << 20;
 const AGE: Duration = Duration::from_secs(3_600);
 
-/// A photo that somebody is working on.
+/// An open photo.
 pub(super) struct Session {
-    /// The file as it came, decoded again to save in full resolution; pixels would take ten times the memory.
+    /// The uploaded file. It is decoded again to save in full resolution. Pixels would need ten times the memory.
     pub(super) original: Vec<u8>,
-    /// Where its faces are.
+    /// The positions of its faces.
     pub(super) faces: Vec<FaceBox>,
     /// A small copy, ready for the network.
     pub(super) preview: FacePhoto,
-    /// The newest position of the sliders that was asked for.
+    /// The newest requested slider position.
     turn: AtomicU64,
 }
 
@@ -35,7 +35,7 @@ impl Session {
         }
     }
 
-    /// Notes that a position was asked for; older ones need no answer any more.
+    /// Registers a requested position. Older requests need no answer.
     pub(super) fn claim(&self, turn: u64) {
         self.turn.fetch_max(turn, Ordering::Relaxed);
     }
@@ -50,10 +50,10 @@ impl Session {
     }
 }
 
-/// The photos that are kept, under names that cannot be guessed. The one unused for longest goes first.
+/// The open photos, with unguessable names. The least recently used photo is removed first.
 #[derive(Default)]
 pub(super) struct Sessions {
-    /// In the order of their last use.
+    /// Sorted by last use.
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -64,7 +64,7 @@ struct Kept {
 }
 
 impl Sessions {
-    /// Keeps a photo, and says under which name.
+    /// Stores a photo and returns its name.
     pub(super) fn keep(&self, session: Session) -> Result<String, Refusal> {
         let name = random_name()?;
         let mut kept = self.kept();
@@ -90,9 +90,9 @@ impl Sessions {
         Ok(session)
     }
 
-    /// The list, without what is too old.
+    /// The list without expired photos.
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
-        // A panic between two of its statements leaves the list whole.
+        // A panic cannot leave the list inconsistent.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|kept| kept.used.elapsed() < AGE);
         kept

@@ -1,4 +1,4 @@
-//! How a run is shown while it trains.
+//! Progress display during training.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::note;
 
-/// Where no bar can be drawn, a line is written this often.
+/// Time between lines if no bar can be drawn.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// Shows a run on stderr: a bar on a terminal, now and then a line elsewhere.
+/// Shows a run on stderr: a bar on a terminal, otherwise a line from time to time.
 pub(super) struct Display {
     pub(super) bar: ProgressBar,
     last_line: Option<Instant>,
@@ -52,12 +52,12 @@ impl Observer for Display {
     }
 
     fn left_out(&mut self, problem: &ganimation_data::Error) {
-        self.tell(format_args!("left out: {}", problem.with_sources()));
+        self.tell(format_args!("skipped: {}", problem.with_sources()));
     }
 
     fn validated(&mut self, found: &Validation) {
         self.tell(format_args!(
-            "validation at {}: score {:.3} | AUs: critic {:.4}, edits {:.4} (always the mean: {:.4}) | cycle {:.4} | \
+            "validation at {}: score {:.3} | AUs: critic {:.4}, edits {:.4} (predicting the mean: {:.4}) | cycle {:.4} | \
              self-edit {:.4}",
             found.step, found.score, found.critic_aus, found.aus, found.aus_of_mean, found.cycle, found.self_edit
         ));
@@ -68,7 +68,7 @@ impl Observer for Display {
     }
 }
 
-/// Rate, time left, and the losses that tell whether a run is healthy.
+/// Speed, remaining time, and the most informative losses.
 fn summary(progress: &Progress) -> String {
     let left = Duration::try_from_secs_f64(progress.seconds_left.max(0.0).round()).unwrap_or_default();
     let pace = format!(
@@ -80,13 +80,13 @@ fn summary(progress: &Progress) -> String {
         progress.generator_aus,
     );
     match &progress.motion {
-        // Of what they would be if the network did nothing.
+        // Compared with the values without any edit.
         Some(motion) => format!(
-            "{pace} | field {:.2} of {:.2} px | pixels {:.4} of {:.4} | painted {:.3}",
+            "{pace} | field {:.2} of {:.2} px | pixels {:.4} of {:.4} | mask coverage {:.3}",
             motion.field, motion.field_of_nothing, motion.pixels, motion.pixels_of_nothing, progress.painted,
         ),
         None => format!(
-            "{pace} | cycle {:.4} | painted {:.3}",
+            "{pace} | cycle {:.4} | mask coverage {:.3}",
             progress.cycle, progress.painted
         ),
     }

@@ -1,4 +1,4 @@
-//! The flags that set a run's settings.
+//! The flags for a run's settings.
 
 use std::path::{self, PathBuf};
 
@@ -8,14 +8,14 @@ use ganimation_train::{Overlay, TrainConfig};
 
 use crate::error::Result;
 
-/// Settings of a run. What is left out is as in `--config`, in the run that is resumed, or the default.
+/// Settings of a run. Omitted settings come from `--config`, from the resumed run, or from the defaults.
 #[derive(Debug, Args)]
 pub(super) struct Settings {
-    /// Settings from a TOML file, as complete or not as you like; flags win over it
+    /// TOML file with some or all settings; flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Any setting by its name in config.toml, such as loss.cycle=5 or adam.beta_1=0.9; may be repeated
+    /// Any setting by its name in config.toml, for example loss.cycle=5 or adam.beta_1=0.9; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     assignments: Vec<String>,
 
@@ -23,7 +23,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Which network a new run trains, with the settings that suit it [default: paper]
+    /// Network of a new run, with its recommended settings [default: paper]
     #[arg(long, value_enum, conflicts_with = "resume")]
     network: Option<Network>,
 
@@ -31,11 +31,11 @@ pub(super) struct Settings {
     #[arg(long, value_enum, conflicts_with = "resume")]
     preset: Option<Losses>,
 
-    /// Faces a batch [default: 25]
+    /// Faces per batch [default: 25]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch_size: Option<usize>,
 
-    /// Critic steps of the whole run, which the rate's schedule is laid over; 30 epochs of the dataset when left out
+    /// Critic steps of the whole run and of the learning-rate schedule; 30 epochs of the dataset by default
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<u64>,
 
@@ -51,7 +51,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     critic_channels: Option<usize>,
 
-    /// Critic steps for one generator step [default: 5]
+    /// Critic steps per generator step (`n_critic`) [default: 5]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     generator_every: Option<u64>,
 
@@ -67,7 +67,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     cycle_weight: Option<f64>,
 
-    /// Weight of the gradient penalty [default: 10]
+    /// Weight of the gradient penalty (`lambda_gp`) [default: 10]
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     penalty_weight: Option<f64>,
 
@@ -75,23 +75,23 @@ pub(super) struct Settings {
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     attention_weight: Option<f64>,
 
-    /// Weight of the mask's unevenness [default: 0.032]
+    /// Weight of the mask's total variation [default: 0.032]
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     smoothness_weight: Option<f64>,
 
-    /// How strongly faces with rare action units are favoured, 0 to 1 [default: 0]
+    /// How much more often faces with rare action units are drawn, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     balance: Option<f64>,
 
-    /// Share of targets that are the face's own action units with up to three of them changed, 0 to 1 [default: 0]
+    /// Fraction of targets that are the face's own action units with up to three changes, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     target_edits: Option<f64>,
 
-    /// How much more the error of an action unit counts that hardly varies among the faces, 0 to 1 [default: 0]
+    /// How much more weight action units with a small variance get in the loss, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "resume")]
     pub(super) au_balance: Option<f32>,
 
-    /// Decay of the generator's moving average [default: 0.999]
+    /// Decay of the generator's EMA (moving average) [default: 0.999]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     ema_decay: Option<f64>,
 
@@ -99,15 +99,15 @@ pub(super) struct Settings {
     #[arg(long, value_enum)]
     precision: Option<Precision>,
 
-    /// Begin with these weights: a generator's file, or a folder with generator.safetensors and discriminator.safetensors
+    /// Initial weights: a generator's file, or a folder with generator.safetensors and discriminator.safetensors
     #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
 
-    /// Begin with this critic
+    /// Initial weights of the critic
     #[arg(long, value_name = "FILE")]
     critic_from: Option<PathBuf>,
 
-    /// Start of every random stream [default: 0]
+    /// Seed of every random stream [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
 
@@ -115,7 +115,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     workers: Option<usize>,
 
-    /// Decode pictures anew in every epoch; keeping them takes image-size² * 3 bytes a face
+    /// Decode pictures again in every epoch; keeping them in memory needs image-size² * 3 bytes per face
     #[arg(long)]
     no_cache: bool,
 
@@ -123,11 +123,11 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     checkpoint_every: Option<u64>,
 
-    /// Newest checkpoints to keep; the best by validation stays too [default: 3]
+    /// Newest checkpoints to keep; the best checkpoint by validation is kept too [default: 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     keep: Option<usize>,
 
-    /// Keep those checkpoints for good whose step is a multiple of this
+    /// Keep checkpoints permanently if their step is a multiple of this
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     keep_every: Option<u64>,
 
@@ -161,7 +161,7 @@ impl Settings {
         Ok(config)
     }
 
-    /// What the file and the flags say, and nothing else.
+    /// Only the settings from the file and the flags.
     pub(super) fn overlay(&self) -> Result<Overlay> {
         let mut overlay = Overlay::default();
         if let Some(path) = &self.config {
@@ -227,7 +227,7 @@ fn set(
     Ok(())
 }
 
-/// What a run stores holds from any folder.
+/// An absolute path, so that a run's stored settings are valid in any working folder.
 fn absolute(path: PathBuf) -> PathBuf {
     path::absolute(&path).unwrap_or(path)
 }
@@ -246,7 +246,7 @@ fn share(text: &str) -> Result<f32, String> {
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Network {
-    /// The paper's: paints, from planes of action units, against a WGAN-GP critic
+    /// The paper's network: paints, receives action units as planes, trains against a WGAN-GP critic
     #[default]
     Paper,
     /// Moves pixels and paints what motion uncovers; needs landmarks.csv in the dataset folder
@@ -258,9 +258,9 @@ enum Losses {
     /// Independent of batch size and resolution
     #[default]
     Default,
-    /// What the code released in 2018 computes
+    /// The losses of the code released in 2018
     Released,
-    /// What the paper writes
+    /// The losses in the paper
     Paper,
 }
 
@@ -278,7 +278,7 @@ impl From<Losses> for Preset {
 enum Precision {
     /// Single precision
     F32,
-    /// Half the bits; no device here can do it yet
+    /// Half precision; no device supports it yet
     Bf16,
 }
 
@@ -321,7 +321,7 @@ mod tests {
             assert_eq!(parsed.settings.config().unwrap(), TrainConfig::new(""), "{flag}");
             told += 1;
         }
-        assert!(told > 15, "{told} defaults are told");
+        assert!(told > 15, "the help states only {told} defaults");
     }
 
     #[test]

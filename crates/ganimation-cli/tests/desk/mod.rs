@@ -1,4 +1,4 @@
-//! A folder in which tests run the program, and what they find there.
+//! A folder in which tests run the program.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// Grace Hopper, who does not smile.
 pub(crate) const HOPPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
-/// Eileen Collins, who does.
+/// Eileen Collins, who smiles.
 pub(crate) const COLLINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/astronaut.png");
 
 /// A folder that the program runs in.
@@ -29,14 +29,14 @@ impl Desk {
         image::open(self.path(name)).unwrap().into_rgb8()
     }
 
-    /// Runs a command line, whose words are divided by spaces.
+    /// Runs a command line with words separated by spaces.
     pub(crate) fn output(&self, line: &str) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ganimation"));
         command.current_dir(self.0.path()).args(line.split_whitespace());
         command.args(["--device", "flex"]).output().unwrap()
     }
 
-    /// What the program says when it does as it is told.
+    /// The output of the program, which must succeed.
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> String {
         let output = self.output(line);
@@ -45,7 +45,7 @@ impl Desk {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Checks that the program refuses in one line with a hint.
+    /// Checks that the program fails with a one-line error and a hint.
     #[track_caller]
     pub(crate) fn refuses(&self, line: &str, expected: &str) {
         let output = self.output(line);
@@ -63,7 +63,7 @@ impl Desk {
     }
 }
 
-/// How many pixels differ.
+/// Number of different pixels.
 pub(crate) fn changes(a: &RgbImage, b: &RgbImage) -> usize {
     assert_eq!(a.dimensions(), b.dimensions());
     a.pixels().zip(b.pixels()).filter(|(a, b)| a != b).count()

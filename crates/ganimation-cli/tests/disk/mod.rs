@@ -1,4 +1,4 @@
-//! Disks that are small, and people who may not write: what the program's files have to bear.
+//! Small disks, and users without write permission, for tests of the program's files.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A small file system of its own, if this process may have one.
+/// A separate small file system, if this process can mount one.
 pub(crate) struct Small(pub(crate) PathBuf);
 
 impl Small {
@@ -34,7 +34,7 @@ impl Small {
         }
     }
 
-    /// Fills it but for so many bytes; the file that is returned takes the room.
+    /// Fills the file system except for `but` bytes. The returned file uses the space.
     pub(crate) fn fill(&self, kilobytes: usize, but: usize) -> PathBuf {
         let ballast = self.0.join("ballast");
         fs::write(&ballast, vec![0; 1024 * kilobytes - but]).unwrap();
@@ -44,19 +44,19 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        // What stays mounted is cleaned up with the machine.
+        // Remaining mounts disappear with the machine.
         let _ = Command::new("umount").arg(&self.0).status();
     }
 }
 
-/// The program, run by somebody who owns nothing in `folder`, which all may look into; none if that cannot be had.
+/// The program, run by a user who owns no files in `folder`, which all users can read. `None` if this is not possible.
 pub(crate) fn stranger(folder: &Path) -> Option<Command> {
     let program = env!("CARGO_BIN_EXE_ganimation");
     if fs::metadata(folder).unwrap().uid() != 0 {
         permit(folder, 0o555);
         return Some(Command::new(program));
     }
-    // Root may write anywhere.
+    // Root can write everywhere.
     permit(folder, 0o755);
     let nobody = || {
         let mut command = Command::new("setpriv");
@@ -74,17 +74,17 @@ pub(crate) fn stranger(folder: &Path) -> Option<Command> {
     None
 }
 
-/// Sets who may do what with a folder, as `chmod` does.
+/// Sets the permissions of a folder, like `chmod`.
 pub(crate) fn permit(folder: &Path, mode: u32) {
     fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What a program said beside its results.
+/// The stderr of a program.
 pub(crate) fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The program refused with one error and one hint, and nothing that reads like a panic.
+/// Checks that the program failed with one error and one hint, and without a panic.
 #[track_caller]
 pub(crate) fn assert_refused(output: &Output, expected: &[&str]) {
     let told = told(output);

@@ -1,4 +1,4 @@
-//! A person at the page: drops a photo, moves a slider, sees the mouth move, saves and records.
+//! A test of the page as a user sees it: drop a photo, move a slider, check that the mouth moves, save and record.
 
 use std::fs;
 use std::io::{Write as _, stderr};
@@ -17,7 +17,7 @@ const DROP: &str = "
     transfer.items.add(file);
     window.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));";
 
-/// Mean absolute difference of both canvases in a part of them, given in shares of their sides.
+/// Mean absolute difference of both canvases in a part, given as fractions of their sides.
 const DIFFERENCE: &str = "
     const [left, top, right, bottom] = arguments;
     const part = (id) => {
@@ -45,7 +45,7 @@ fn a_person_drops_a_photo_moves_the_mouth_saves_and_records() {
     let browser = match Browser::start() {
         Ok(browser) => browser,
         Err(reason) => {
-            // Past the test harness, which hides what passing tests say.
+            // Written directly to stderr, because the test harness hides the output of passing tests.
             let _ = writeln!(stderr(), "skipped: {reason}; Debian has it in chromium-driver");
             return;
         }
@@ -60,7 +60,7 @@ fn a_person_drops_a_photo_moves_the_mouth_saves_and_records() {
     browser.wait(&says("me and you.jpg, 512 × 600"));
     assert_eq!(difference([0.0, 0.0, 1.0, 1.0]), 0.0);
 
-    // By keyboard, to the end of the scale: the mouth moves, the world does not.
+    // By keyboard, to the end of the scale: the mouth moves, and the background does not change.
     browser.keys("#au12", END);
     browser.wait("document.querySelector('#stage').dataset.milliseconds > 0");
     assert!(difference(MOUTH) > 0.8, "{}", difference(MOUTH));
@@ -91,13 +91,13 @@ fn a_person_drops_a_photo_moves_the_mouth_saves_and_records() {
     assert_eq!(&film[..6], b"GIF89a");
     browser.click("#film button");
 
-    // Delete puts a slider back, and with it the photo.
+    // Delete resets a slider, and so the photo.
     browser.keys("#au12", DELETE);
     browser.wait("document.querySelector('#save').disabled");
     browser.wait("document.querySelector('#au12').closest('.row').classList.contains('set') === false");
     assert_eq!(difference(MOUTH), 0.0);
 
-    // A file that is no picture is told, and the photo stays.
+    // A file that is not a picture is reported, and the photo stays.
     browser.keys("#file", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     browser.wait(&says("cannot decode picture"));
     assert!(text("#status").as_str().unwrap().contains("jpg, png, webp"));
@@ -122,7 +122,7 @@ fn the_page_is_for_everybody() {
         "{labels:?}"
     );
 
-    // Dark as the system is, light when asked to be, and so again after a reload.
+    // Dark like the system, then light after a click, and still light after a reload.
     let paper = || browser.get("getComputedStyle(document.body).backgroundColor");
     let dark = paper();
     browser.click("#moods button");
@@ -136,7 +136,7 @@ fn the_page_is_for_everybody() {
     browser.wait(&says("Grace Hopper"));
     assert_eq!(paper(), light);
 
-    // On a telephone nothing sticks out, and the picture stays in sight of the sliders.
+    // On a phone, all elements fit the width, and the picture stays visible next to the sliders.
     for scheme in ["light", "dark"] {
         browser.device(390, 844, scheme);
         browser.open(&server.url);

@@ -1,6 +1,6 @@
-//! Too much at once: the server answers everybody, lives on, and takes no more memory than it should.
+//! Overload tests: the server answers all requests, keeps running, and stays within its memory limit.
 //!
-//! `GANIMATION_FAULTS=full` sends more and larger requests, and waits for slow ones to be cut off.
+//! `GANIMATION_FAULTS=full` sends more and larger requests, and waits until slow connections are closed.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::refusals::{bomb, grey};
 use crate::server::{Server, png};
 
-/// Requests that are sent at once.
+/// Requests sent at the same time.
 const AT_ONCE: u64 = 200;
 
 /// Memory that the server may take for all of this, in mebibytes.
@@ -62,7 +62,7 @@ fn a_flood_is_answered_refused_and_survived() {
     );
     assert!(moves[&200] >= 1);
 
-    // Photos as a telephone takes them, if there is time for that.
+    // Photos of a phone's size, in the long test.
     let side = if full() { 3_600 } else { 600 };
     let upload = png(&imageops::resize(&before, side, side, FilterType::Nearest));
     let uploads = at_once("photos", &server, |server, _| {
@@ -100,7 +100,7 @@ fn a_flood_is_answered_refused_and_survived() {
 
     assert!(server.is_alive());
     let smile = server.wanted("/api/edit", &photo, 1_000, &json!({ "AU12": 3.0 }));
-    assert!(matches!(smile.status, 200 | 404), "{}", smile.error()); // 404: newer photos took its place
+    assert!(matches!(smile.status, 200 | 404), "{}", smile.error()); // 404: newer photos replaced it
     let (photo, _) = server.sample("hopper");
     assert_eq!(
         server
@@ -132,7 +132,7 @@ fn who_says_nothing_does_not_keep_others_waiting() {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         println!(
-            "a connection that says nothing is cut off after {:.0} s",
+            "a silent connection is closed after {:.0} s",
             start.elapsed().as_secs_f32()
         );
     }

@@ -1,4 +1,4 @@
-//! `ganimation serve` answers its page, refuses what it should, and outlives what is thrown at it.
+//! Tests of `ganimation serve`: it serves its page, refuses invalid requests, and survives overload.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 

@@ -1,11 +1,11 @@
-//! The page comes whole from the program, with everything a browser needs to distrust the rest of the world.
+//! Tests that the program serves the complete page, with headers that forbid other servers.
 
 use crate::server::Server;
 
 #[test]
 fn the_page_and_every_file_it_names_are_served() {
     let server = Server::start();
-    let page = server.ask("GET", "/", &[], Vec::new()); // a browser sends no mark for a page
+    let page = server.ask("GET", "/", &[], Vec::new()); // a browser sends no such header for a page
     assert_eq!(page.status, 200);
     assert_eq!(page.headers["cache-control"], "no-store");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
@@ -16,7 +16,7 @@ fn the_page_and_every_file_it_names_are_served() {
     let mut waiting = vec![("/".to_owned(), String::from_utf8(page.body).unwrap())];
     let mut seen = Vec::new();
     while let Some((path, text)) = waiting.pop() {
-        let addresses = text.replace("http://www.w3.org/2000/svg", ""); // names a format, leads nowhere
+        let addresses = text.replace("http://www.w3.org/2000/svg", ""); // the name of a format, not a link
         assert!(
             !addresses.contains("http://") && !addresses.contains("https://"),
             "{path} leads elsewhere"

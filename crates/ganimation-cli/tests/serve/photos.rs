@@ -1,4 +1,4 @@
-//! Photos are opened, edited, saved and filmed.
+//! Tests of opening, editing, saving and filming photos.
 
 use image::imageops::{self, FilterType};
 use image::{GenericImageView, RgbImage};
@@ -15,7 +15,7 @@ fn face(photo: &Value) -> (u32, u32, u32) {
     (number("x"), number("y"), number("size"))
 }
 
-/// Mean absolute difference of two pictures in a part of them, in levels.
+/// Mean absolute difference of two pictures in a part, in levels.
 fn difference(a: &RgbImage, b: &RgbImage, [x, y, width, height]: [u32; 4]) -> f64 {
     let part = |picture: &RgbImage| picture.view(x, y, width, height).to_image().into_raw();
     let (a, b) = (part(a), part(b));
@@ -49,13 +49,13 @@ fn a_smile_changes_the_mouth_and_nothing_outside_the_face() {
     );
     assert_eq!(difference(&before, &after, [x, y, size, 1]), 0.0);
 
-    // The mask comes along: white keeps the photo, and around the mouth it is not white.
+    // The answer includes the mask: white keeps the photo, and the mask is not white around the mouth.
     let (name, mask) = &answer.parts()[2];
     let mask = picture(mask);
     assert_eq!(name, "attention");
     assert!(mask.pixels().map(|pixel| pixel.0[0]).min() < Some(200));
 
-    // What is saved is what was shown.
+    // The saved picture equals the shown picture.
     let saved = server.wanted("/api/save", &photo, 1, &json!({ "AU12": 4.0, "AU06": 2.0 }));
     assert_eq!(saved.headers["content-type"], "image/png");
     assert_eq!(picture(&saved.body), after);
@@ -107,7 +107,7 @@ fn the_newest_position_wins() {
     let late = server.wanted("/api/edit", &photo, 9, &smile);
     assert_eq!(
         (late.status, late.error().as_str()),
-        (409, "a newer position came")
+        (409, "a newer slider position replaced this one")
     );
     assert_eq!(server.wanted("/api/edit", &photo, 11, &smile).status, 200);
 }

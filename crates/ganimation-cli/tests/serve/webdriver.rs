@@ -1,4 +1,4 @@
-//! Chromium without a window, driven through ChromeDriver by the WebDriver protocol.
+//! Headless Chromium, controlled through ChromeDriver with the WebDriver protocol.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -24,7 +24,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser, or says what is missing.
+    /// Starts a browser, or returns what is missing.
     pub(crate) fn start() -> Result<Self, String> {
         let driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -100,13 +100,13 @@ impl Browser {
         self.post("/url", &json!({ "url": url }));
     }
 
-    /// Runs a function's body in the page; `arguments` are its arguments.
+    /// Runs the body of a function in the page; `arguments` are its arguments.
     #[track_caller]
     pub(crate) fn run(&self, script: &str, arguments: &Value) -> Value {
         self.post("/execute/sync", &json!({ "script": script, "args": arguments }))
     }
 
-    /// What an expression is in the page.
+    /// The value of an expression in the page.
     #[track_caller]
     pub(crate) fn get(&self, expression: &str) -> Value {
         self.run(&format!("return {expression};"), &json!([]))
@@ -138,21 +138,21 @@ impl Browser {
             .collect()
     }
 
-    /// Clicks where a person would.
+    /// Clicks an element like a user.
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
         let element = &self.elements(selector)[0];
         self.post(&format!("/element/{element}/click"), &json!({}));
     }
 
-    /// Types into an element, or gives a file to one that chooses files.
+    /// Types into an element, or selects a file in a file input.
     #[track_caller]
     pub(crate) fn keys(&self, selector: &str, text: &str) {
         let element = &self.elements(selector)[0];
         self.post(&format!("/element/{element}/value"), &json!({ "text": text }));
     }
 
-    /// The names by which a screen reader tells the elements that can be seen.
+    /// The accessible names of the visible elements.
     #[track_caller]
     pub(crate) fn labels(&self, selector: &str) -> Vec<String> {
         let mark = "document.querySelectorAll(arguments[0]).forEach(element =>
@@ -166,7 +166,7 @@ impl Browser {
         self.elements(&seen).into_iter().map(label).collect()
     }
 
-    /// Makes the window a telephone's or a table's, in light or dark.
+    /// Sets the window to the size of a phone or a desktop, in light or dark.
     pub(crate) fn device(&self, width: u32, height: u32, scheme: &str) {
         let call = |command: &str, parameters: Value| {
             self.post(

@@ -1,4 +1,4 @@
-//! The report as a picture: a histogram for each action unit, and how balanced they are.
+//! The report as a picture: a histogram for each action unit, and their balance.
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
@@ -8,7 +8,7 @@ use super::{Example, Report, Unit};
 use crate::au::{ACTIVE, MAX_INTENSITY};
 use crate::sheet::draw_text;
 
-/// Panels stand in rows of so many.
+/// Panels per row.
 const COLUMNS: u32 = 6;
 /// Size of a panel in pixels, with the space around it.
 const PANEL: (u32, u32) = (250, 170);
@@ -16,7 +16,7 @@ const PANEL: (u32, u32) = (250, 170);
 const MARGIN: u32 = 12;
 /// Height of the two lines of text of a panel.
 const TEXT: u32 = 26;
-/// Height of the line of text under all panels.
+/// Height of the text line below all panels.
 const FOOT: u32 = 24;
 /// Width of a character of [`draw_text`].
 const CHARACTER: u32 = 8;
@@ -25,13 +25,14 @@ const GROUND: Rgb<u8> = Rgb([32, 34, 38]);
 const AXIS: Rgb<u8> = Rgb([90, 94, 102]);
 /// Faces that do not show the action unit.
 const ABSENT: Rgb<u8> = Rgb([104, 120, 150]);
-/// Faces that do.
+/// Faces that show the action unit.
 const SHOWN: Rgb<u8> = Rgb([240, 160, 60]);
 
-/// Draws histograms of all action units, a chart of the shares of faces that show them, and some faces with their
-/// landmarks, if they have any.
+/// Draws histograms of all action units, a chart of the fractions of faces that show them, and some faces with their
+/// landmarks, if there are any.
 ///
-/// Heights go with the square root of the number of faces, or the many faces at 0 would dwarf all others.
+/// Heights are proportional to the square root of the number of faces. Otherwise the large number of faces at 0 would
+/// hide the others.
 pub fn draw(report: &Report) -> RgbImage {
     let charts = u32::try_from(report.units.len()).unwrap_or(u32::MAX) + 1;
     let examples = &report.landmarks.examples;
@@ -54,7 +55,7 @@ pub fn draw(report: &Report) -> RgbImage {
     picture
 }
 
-/// Where the contents of a panel begin.
+/// The top left corner of a panel's contents.
 fn corner(panel: u32) -> (u32, u32) {
     let (column, row) = (panel % COLUMNS, panel / COLUMNS);
     (column * PANEL.0 + MARGIN, row * PANEL.1 + MARGIN)
@@ -72,12 +73,12 @@ fn histogram(picture: &mut RgbImage, corner: (u32, u32), unit: &Unit) {
     );
     let most = unit.histogram.iter().copied().max().unwrap_or(0).max(1) as f32;
     let bars = unit.histogram.map(|count| (count as f32 / most).sqrt());
-    // The bin whose lower edge is at the threshold is the first that shows.
+    // The bin with its lower edge at the threshold is the first bin of faces that show the unit.
     let first_shown = ACTIVE / MAX_INTENSITY * BINS as f32;
     draw_bars(picture, corner, &bars, |bin| bin as f32 + 0.5 > first_shown);
 }
 
-/// The share of faces that show each action unit, on one scale.
+/// The fraction of faces that show each action unit, on one scale.
 fn balance(picture: &mut RgbImage, corner: (u32, u32), units: &[Unit]) {
     let (x, y) = corner;
     let most = units
@@ -91,7 +92,7 @@ fn balance(picture: &mut RgbImage, corner: (u32, u32), units: &[Unit]) {
     draw_bars(picture, corner, &bars, |_| true);
 }
 
-/// A face with a dot on each landmark; those outside the picture are drawn beside it.
+/// A face with a dot on each landmark. Landmarks outside the picture are drawn outside it.
 fn face(picture: &mut RgbImage, (x, y): (u32, u32), example: &Example) {
     const SIDE: u32 = PANEL.1 - 2 * MARGIN - CHARACTER - 4;
     const DOT: i64 = 1;
@@ -118,7 +119,7 @@ fn face(picture: &mut RgbImage, (x, y): (u32, u32), example: &Example) {
     }
 }
 
-/// Draws bars of heights 0 to 1 over an axis in a panel.
+/// Draws bars with heights from 0 to 1 above an axis in a panel.
 fn draw_bars(picture: &mut RgbImage, (x, y): (u32, u32), bars: &[f32], shown: impl Fn(usize) -> bool) {
     let (width, height) = (PANEL.0 - 2 * MARGIN, PANEL.1 - 2 * MARGIN - TEXT - CHARACTER);
     let floor = y + TEXT + height;

@@ -1,4 +1,4 @@
-//! What is worth a person's attention in a report, gravest first.
+//! The findings of a report, most severe first.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use serde::Serialize;
 
 use super::{Examination, Report};
 
-/// Fewer faces to train on than this rarely give a good network.
+/// With fewer training faces than this, a good network is unlikely.
 const FEW_FACES: usize = 10_000;
-/// An action unit that fewer faces show is rare.
+/// An action unit is rare if a smaller fraction of faces shows it.
 const RARE: f32 = 0.02;
 
-/// How grave a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Training would not start, or not end.
+    /// Training would not start, or would fail.
     Error,
-    /// Training runs, but on something that is probably not meant.
+    /// Training runs, but the data is probably not as intended.
     Warning,
-    /// Good to know.
+    /// Useful information.
     Note,
 }
 
-/// One thing that was noticed.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How grave it is.
+    /// Its severity.
     pub severity: Severity,
-    /// One line about it.
+    /// A description in one line.
     pub text: String,
 }
 
@@ -55,14 +55,14 @@ pub(super) fn find(report: &Report, examination: &Examination) -> Vec<Finding> {
     findings
 }
 
-/// What decides whether training starts and ends.
+/// Problems that prevent training or stop it.
 fn soundness(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severity, String)) {
     if let Some(first) = report.problems.first() {
         let count = report.problems.len();
         add(
             Severity::Error,
             format!(
-                "{count} listed face(s) are not sound (training leaves them out with --skip-bad); the first: {first}"
+                "{count} listed face(s) are not sound (with --skip-bad, training skips them); the first: {first}"
             ),
         );
     }
@@ -72,7 +72,7 @@ fn soundness(report: &Report, examination: &Examination, add: &mut dyn FnMut(Sev
         add(
             Severity::Error,
             format!(
-                "{count} picture(s) cannot be read (training leaves them out with --skip-bad); the first: {reason}"
+                "{count} picture(s) cannot be read (with --skip-bad, training skips them); the first: {reason}"
             ),
         );
     }
@@ -94,12 +94,12 @@ fn soundness(report: &Report, examination: &Examination, add: &mut dyn FnMut(Sev
     if report.test == 0 {
         add(
             Severity::Warning,
-            "no faces are held out, so nothing can tell whether what is learnt holds for others".to_owned(),
+            "no faces are held out, so generalisation to other faces cannot be measured".to_owned(),
         );
     }
 }
 
-/// What the pictures look like.
+/// Findings about the pictures.
 fn looks(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severity, String)) {
     let pictures = &report.pictures;
     if let Some(first) = pictures.grey.first() {
@@ -135,7 +135,7 @@ fn looks(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severit
         add(
             Severity::Warning,
             format!(
-                "{} picture(s) to train on are held out too under another name: held-out numbers will flatter",
+                "{} picture(s) to train on are held out too under another name: held-out scores will be too good",
                 pictures.leaks
             ),
         );
@@ -178,14 +178,13 @@ fn looks(report: &Report, examination: &Examination, add: &mut dyn FnMut(Severit
     }
 }
 
-/// What the landmarks are like, which the motion network alone needs.
+/// Findings about the landmarks. Only the motion network needs landmarks.
 fn landmarks(report: &Report, add: &mut dyn FnMut(Severity, String)) {
     let (landmarks, faces) = (&report.landmarks, report.train + report.test);
     if landmarks.known == 0 {
         add(
             Severity::Note,
-            "no face has landmarks (landmarks.csv), without which the motion network cannot be trained"
-                .to_owned(),
+            "no face has landmarks (landmarks.csv); the motion network needs them for training".to_owned(),
         );
     } else if landmarks.known < faces {
         add(
@@ -207,7 +206,7 @@ fn landmarks(report: &Report, add: &mut dyn FnMut(Severity, String)) {
     }
 }
 
-/// What the labels say.
+/// Findings about the labels.
 fn labels(report: &Report, add: &mut dyn FnMut(Severity, String)) {
     if report.train + report.test == 0 {
         return;
@@ -228,7 +227,7 @@ fn labels(report: &Report, add: &mut dyn FnMut(Severity, String)) {
     if units.iter().all(|unit| unit.max <= 1.0) {
         add(
             Severity::Warning,
-            "no intensity is above 1: were the labels divided by 5 already? They are to be 0 to 5".to_owned(),
+            "no intensity is above 1: were the labels divided by 5? They must be 0 to 5".to_owned(),
         );
     }
     let rare: Vec<_> = units
@@ -240,7 +239,7 @@ fn labels(report: &Report, add: &mut dyn FnMut(Severity, String)) {
         add(
             Severity::Warning,
             format!(
-                "few faces show {}: edits of these will be weak; --balance favours rare ones",
+                "few faces show {}: edits of these action units will be weak; --balance draws rare ones more often",
                 rare.join(", ")
             ),
         );

@@ -1,4 +1,4 @@
-//! What the landmarks of a dataset are like, and a few faces to draw them on.
+//! Statistics of a dataset's landmarks, and a few faces to draw them on.
 
 use image::RgbImage;
 use serde::Serialize;
@@ -6,19 +6,19 @@ use serde::Serialize;
 use crate::dataset::Face;
 use crate::picture::decode_whole;
 
-/// So many faces are kept with their pictures.
+/// Number of faces to keep with their pictures.
 const EXAMPLES: usize = 6;
 
-/// What the landmarks of the sound faces are like.
+/// Statistics of the landmarks of the sound faces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LandmarkCount {
-    /// Faces that have them.
+    /// Faces with landmarks.
     pub known: usize,
-    /// Faces to train on that have them.
+    /// Training faces with landmarks.
     pub train: usize,
-    /// Ids of faces whose landmarks are not those of an upright face.
+    /// Ids of faces with landmarks that do not form an upright face.
     pub implausible: Vec<String>,
-    /// Some faces, evenly chosen, for [`draw`](super::draw).
+    /// Some evenly spread faces, for [`draw`](super::draw).
     #[serde(skip)]
     pub examples: Vec<Example>,
 }
@@ -30,11 +30,11 @@ pub struct Example {
     pub id: String,
     /// Its picture.
     pub picture: RgbImage,
-    /// Its landmarks `[x, y]`, in shares of the picture's sides.
+    /// Its landmarks `[x, y]`, as fractions of the picture's sides.
     pub points: Vec<[f32; 2]>,
 }
 
-/// Looks at the landmarks of all faces, the first `train` of which are those to train on.
+/// Checks the landmarks of all faces. The first `train` faces are the training faces.
 pub(super) fn count(faces: &[&Face], train: usize) -> LandmarkCount {
     let known: Vec<_> = faces
         .iter()
@@ -48,7 +48,7 @@ pub(super) fn count(faces: &[&Face], train: usize) -> LandmarkCount {
     let examples = chosen.filter_map(|(face, landmarks)| {
         Some(Example {
             id: face.id.clone(),
-            picture: decode_whole(&face.path).ok()?, // one that cannot be read is another finding
+            picture: decode_whole(&face.path).ok()?, // an unreadable picture is another finding
             points: landmarks.points().to_vec(),
         })
     });

@@ -1,4 +1,4 @@
-//! What the pictures of a dataset are like: sizes, damage, colour, duplicates.
+//! Statistics of a dataset's pictures: sizes, damage, colour, duplicates.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,15 +13,15 @@ use crate::error::Result;
 use crate::parallel;
 use crate::picture::decode_whole;
 
-/// Channels of a grey picture may differ by so many levels, which is JPEG's rounding.
+/// Largest difference of channels in a grey picture, in levels, because of JPEG's rounding.
 const GREY_LEVELS: u8 = 8;
 
-/// What decoding every picture showed.
+/// The results of decoding all pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Pictures {
     /// Pictures that could be decoded.
     pub readable: usize,
-    /// Sizes and how many pictures have them, most frequent first.
+    /// Sizes and their numbers of pictures, most frequent first.
     pub sizes: Vec<PictureSize>,
     /// Pictures that cannot be decoded.
     pub unreadable: Vec<Unreadable>,
@@ -29,18 +29,18 @@ pub struct Pictures {
     pub grey: Vec<String>,
     /// Ids of pictures with the same pixels, group by group.
     pub duplicates: Vec<Vec<String>>,
-    /// How many of those groups hold faces to train on and faces held out.
+    /// Number of groups with both training faces and held-out faces.
     pub leaks: usize,
 }
 
-/// A size and how many pictures have it.
+/// A picture size and the number of pictures with it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PictureSize {
     /// In pixels.
     pub width: u32,
     /// In pixels.
     pub height: u32,
-    /// How many pictures.
+    /// Number of pictures.
     pub count: usize,
 }
 
@@ -53,15 +53,15 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// What one picture is like.
+/// The properties of one picture.
 struct Look {
     size: (u32, u32),
     grey: bool,
-    /// Of size and pixels.
+    /// Hash of size and pixels.
     hash: u64,
 }
 
-/// Decodes all pictures; the first `train` are those to train on.
+/// Decodes all pictures. The first `train` pictures are training pictures.
 pub(super) fn look(
     faces: &[&Face],
     train: usize,
@@ -96,14 +96,14 @@ pub(super) fn look(
                 id: id(),
                 reason: error.with_sources(),
             }),
-            None => {} // every picture has been looked at
+            None => {} // all pictures have been checked
         }
     }
     pictures.sizes = sizes
         .into_iter()
         .map(|((width, height), count)| PictureSize { width, height, count })
         .collect();
-    pictures.sizes.sort_by_key(|size| usize::MAX - size.count); // stable: small sizes first among equals
+    pictures.sizes.sort_by_key(|size| usize::MAX - size.count); // stable: for equal counts, small sizes first
     let mut groups: Vec<_> = same.into_values().filter(|group| group.len() > 1).collect();
     groups.sort_unstable();
     pictures.leaks = groups
@@ -117,7 +117,8 @@ pub(super) fn look(
 
 impl Look {
     fn at(picture: &RgbImage) -> Self {
-        // 64 bits of SipHash with fixed keys: among a million pictures, one chance in 30 million of a false pair.
+        // 64 bits of SipHash with fixed keys: for a million pictures, the probability of a collision is one in 30
+        // million.
         let mut hash = DefaultHasher::new();
         (picture.dimensions(), picture.as_raw()).hash(&mut hash);
         Self {

@@ -10,7 +10,7 @@ use crate::labels::table_to_bytes;
 use crate::landmarks::{self, LANDMARK_COUNT};
 use crate::pickle::Labels;
 
-/// A folder of nine coloured faces to train on and one held out; what is done to it makes the case.
+/// A folder with nine coloured training faces and one held-out face. Each test changes it.
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("imgs")).unwrap();

@@ -1,4 +1,4 @@
-//! What labels say of each action unit.
+//! Statistics of each action unit's labels.
 
 use serde::Serialize;
 
@@ -19,11 +19,11 @@ pub struct Unit {
     pub mean: f32,
     /// Largest intensity.
     pub max: f32,
-    /// Share of faces that show it (intensity above [`ACTIVE`]), 0 to 1.
+    /// Fraction of faces that show it (intensity above [`ACTIVE`]), 0 to 1.
     pub shown: f32,
     /// Faces below 0 or above 5.
     pub out_of_range: usize,
-    /// Faces in each 25th part of 0 to 5; what lies outside counts in the outermost.
+    /// Number of faces in each 25th part of 0 to 5. Values outside count in the first or last bin.
     pub histogram: [usize; BINS],
 }
 

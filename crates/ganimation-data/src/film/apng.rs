@@ -1,4 +1,4 @@
-//! Animated PNGs: every colour of every frame, and only what changes is stored.
+//! Animated PNGs: all colours of every frame. Only changed areas are stored.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use super::area::Area;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 
-/// An animated PNG that is being written.
+/// An animated PNG during writing.
 pub(super) struct Apng {
     path: PathBuf,
     options: FilmOptions,
-    /// The encoder, once the first frame has told the size.
+    /// The encoder, created when the first frame gives the size.
     started: Option<Started>,
 }
 
@@ -73,7 +73,7 @@ impl Started {
         let width = frame.width();
         let (pixels, _) = frame.as_raw().as_chunks::<3>();
         let area = Area::changed(self.shown.as_raw().as_chunks::<3>().0, pixels, width);
-        // The old rectangle has to leave room before the new one is placed.
+        // The old rectangle must be reset before the new one is set.
         self.writer.set_frame_position(0, 0)?;
         self.writer.set_frame_dimension(area.width, area.height)?;
         self.writer.set_frame_position(area.left, area.top)?;
@@ -91,7 +91,7 @@ fn failure(path: &Path, error: EncodingError) -> Error {
     }
 }
 
-/// Bytes that the encoder writes and this module takes when it is done: the encoder does not give its writer back.
+/// A buffer shared with the encoder, because the encoder does not return its writer.
 #[derive(Clone, Default)]
 struct Shared(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! The part of a frame that differs from the one before, which is all that an animation has to store.
+//! The part of a frame that differs from the previous frame. An animation only stores this part.
 
 /// A rectangle of a frame, in pixels.
 #[derive(Debug, PartialEq)]
@@ -10,8 +10,8 @@ pub(super) struct Area {
 }
 
 impl Area {
-    /// The smallest rectangle around all pixels that differ; one pixel if none do, and everything if nothing has been
-    /// shown.
+    /// The smallest rectangle around all changed pixels. One pixel if no pixel changes, and the whole frame if there is
+    /// no previous frame.
     pub(super) fn changed<T: PartialEq>(shown: &[T], next: &[T], width: u32) -> Self {
         let rows = || (0_u32..).zip(next.chunks_exact(width as usize));
         let height = rows().count();
@@ -50,7 +50,7 @@ impl Area {
         }
     }
 
-    /// The pixels inside it, of a frame `width` pixels wide.
+    /// The pixels inside the area, from a frame with width `width`.
     pub(super) fn cut<T: Copy>(&self, frame: &[T], width: u32) -> Vec<T> {
         let rows = frame
             .chunks_exact(width as usize)

@@ -1,4 +1,4 @@
-//! Animated GIFs with one palette for all frames, so that what does not move keeps its very colour.
+//! Animated GIFs with one palette for all frames, so that unchanged pixels keep their exact colour.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -15,18 +15,18 @@ use crate::files::write_whole;
 
 /// Colours in a palette.
 const COLORS: usize = 256;
-/// The quantiser looks at about this many pixels.
+/// The quantiser uses about this many pixels.
 const SAMPLES: usize = 400_000;
-/// Hundredths of a second of the shortest frame: browsers slow shorter ones down to a tenth of a second.
+/// Shortest frame time in hundredths of a second: browsers extend shorter frames to a tenth of a second.
 const SHORTEST_FRAME: u64 = 2;
 
-/// Writes frames to a GIF that is played `plays` times, for ever if that is 0.
+/// Writes frames to a GIF that is played `plays` times; 0 means endless repetition.
 ///
 /// All frames share one palette and nothing is dithered: a pixel that does not change between two
 /// frames keeps its exact colour. After the first frame only the rectangle that changes is stored. The
-/// file appears under its name only once it is complete. Delays are hundredths of a second, so those of
-/// neighbours may differ by one, and the film is as long as its frames are together. Of frames shorter than
-/// two hundredths, as many are left out as it takes.
+/// file is written atomically. Delays are in hundredths of a second. The delays of neighbouring frames can differ by
+/// one, so that the film has the correct length. If frames are shorter than two hundredths, some frames are
+/// skipped.
 ///
 /// # Errors
 /// [`Error::Write`] if the file cannot be written, also if a side is over 65,535 pixels.
@@ -53,7 +53,7 @@ pub fn write_gif(
 /// If a side is over 65,535 pixels.
 ///
 /// # Panics
-/// As [`write_gif`].
+/// See [`write_gif`].
 pub fn gif_bytes(frames: &[RgbImage], frame_time: Duration, plays: u16) -> io::Result<Vec<u8>> {
     encode(frames, frame_time, plays).map_err(|error| match error {
         EncodingError::Io(error) => error,
@@ -105,7 +105,7 @@ fn encode(frames: &[RgbImage], frame_time: Duration, plays: u16) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// How long each frame is shown, in hundredths of a second; nothing for one that is left out.
+/// The duration of each frame, in hundredths of a second; `None` for a skipped frame.
 fn delays(count: usize, frame_time: Duration) -> Vec<Option<u16>> {
     #[allow(
         clippy::cast_possible_truncation,
@@ -114,7 +114,7 @@ fn delays(count: usize, frame_time: Duration) -> Vec<Option<u16>> {
     )]
     let start = |frame: usize| (frame_time.as_secs_f64() * frame as f64 * 100.0).round() as u64;
     let mut delays = vec![None; count];
-    // Backwards, so that a frame that is left out lengthens the one before it.
+    // Backwards, so that a skipped frame extends the previous frame.
     let mut end = start(count).max(SHORTEST_FRAME);
     for frame in (0..count).rev() {
         let delay = end.saturating_sub(start(frame));
@@ -126,7 +126,7 @@ fn delays(count: usize, frame_time: Duration) -> Vec<Option<u16>> {
     delays
 }
 
-/// A length within the picture, whose sides fit.
+/// A length within the picture, which fits `u16`.
 fn side(pixels: u32) -> u16 {
     u16::try_from(pixels).unwrap_or(u16::MAX)
 }
@@ -135,12 +135,12 @@ fn side(pixels: u32) -> u16 {
 struct Palette {
     rgb: Vec<u8>,
     quantizer: Option<NeuQuant>,
-    /// Colours looked up so far; faces repeat theirs often, and the search is slow.
+    /// Cache of colours, because faces repeat colours often and the search is slow.
     known: HashMap<Rgb<u8>, u8>,
 }
 
 impl Palette {
-    /// The very colours if there are few, else 256 that stand for all.
+    /// The exact colours if there are at most 256, otherwise 256 representative colours.
     fn of(frames: &[RgbImage]) -> Self {
         let mut colors = HashSet::new();
         for pixel in frames.iter().flat_map(|frame| frame.pixels()) {
@@ -150,7 +150,7 @@ impl Palette {
             }
         }
         let mut colors: Vec<_> = colors.into_iter().collect();
-        // Sorted, so that the same frames always make the same file.
+        // Sorted, so that the same frames always give the same file.
         colors.sort_by_key(|color| color.0);
         let known = (0..=u8::MAX)
             .zip(&colors)
@@ -165,7 +165,7 @@ impl Palette {
 
     fn quantized(frames: &[RgbImage]) -> Self {
         let pixels: usize = frames.iter().map(|frame| frame.pixels().len()).sum();
-        // An odd stride does not fall in step with the rows.
+        // An odd stride avoids alignment with the rows.
         let stride = (pixels / SAMPLES) | 1;
         let samples: Vec<u8> = frames
             .iter()

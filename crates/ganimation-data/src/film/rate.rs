@@ -1,11 +1,11 @@
-//! Frames a second, as the fractions that video standards use.
+//! Frames per second, as fractions like in video standards.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// Rates of film and television, which decimals such as 29.97 stand for.
+/// Standard rates of film and television, for decimals such as 29.97.
 const STANDARD: [(u16, u16); 8] = [
     (24_000, 1001),
     (24, 1),
@@ -17,7 +17,7 @@ const STANDARD: [(u16, u16); 8] = [
     (60, 1),
 ];
 
-/// Frames a second, 1 to 60: `12`, `29.97` or `30000/1001`.
+/// Frames per second, 1 to 60: `12`, `29.97` or `30000/1001`.
 ///
 /// ```
 /// use ganimation_data::FrameRate;
@@ -33,10 +33,10 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// `frames` in so many `seconds`.
+    /// `frames` in `seconds`.
     ///
     /// # Errors
-    /// [`Error::FrameRate`] unless that is 1 to 60 frames a second.
+    /// [`Error::FrameRate`] unless the rate is 1 to 60 frames per second.
     pub fn new(frames: u16, seconds: u16) -> Result<Self> {
         let slow = seconds > frames;
         if seconds == 0 || slow || u32::from(frames) > 60 * u32::from(seconds) {
@@ -47,10 +47,10 @@ impl FrameRate {
         Ok(Self { frames, seconds })
     }
 
-    /// The rate nearest to so many frames a second; a standard one if it is within a share of `tolerance`.
+    /// The rate nearest to `fps`, or a standard rate within the relative `tolerance`.
     ///
     /// # Errors
-    /// [`Error::FrameRate`] unless that is 1 to 60 frames a second.
+    /// [`Error::FrameRate`] unless the rate is 1 to 60 frames per second.
     pub fn near(fps: f64, tolerance: f64) -> Result<Self> {
         let distance =
             |(frames, seconds): (u16, u16)| (f64::from(frames) / f64::from(seconds) / fps - 1.0).abs();
@@ -77,19 +77,19 @@ impl FrameRate {
         Self::new(frames, scale)
     }
 
-    /// Frames a second.
+    /// Frames per second.
     pub fn fps(self) -> f64 {
         f64::from(self.frames) / f64::from(self.seconds)
     }
 
-    /// How many frames there are in how many seconds.
+    /// The rate as a fraction: frames, seconds.
     pub const fn fraction(self) -> (u16, u16) {
         (self.frames, self.seconds)
     }
 }
 
 impl Default for FrameRate {
-    /// 12 frames a second.
+    /// 12 frames per second.
     fn default() -> Self {
         Self {
             frames: 12,
@@ -120,7 +120,7 @@ impl FromStr for FrameRate {
                 let part = |part: &str| part.trim().parse().ok().ok_or_else(refused);
                 Self::new(part(frames)?, part(seconds)?)
             }
-            // As exact as 23.976 or 59.94 are written.
+            // The precision of values such as 23.976 or 59.94.
             None => Self::near(text.parse().ok().ok_or_else(refused)?, 2e-5),
         };
         rate.ok().ok_or_else(refused)

@@ -5,51 +5,53 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::teacher::Teacher;
 
-/// How batches are made.
+/// Settings of batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoaderConfig {
-    /// Faces a batch; 25 in the paper.
+    /// Faces per batch; 25 in the paper.
     pub batch_size: usize,
     /// Height and width of the faces in pixels; files of other sizes are resized.
     pub image_size: usize,
-    /// Decides shuffles, flips and targets, together with the step.
+    /// Seed. With the step, it determines shuffles, flips and targets.
     pub seed: u64,
-    /// Threads that decode.
+    /// Decoding threads.
     pub workers: usize,
-    /// Mirror half of the faces at random; the action units have no sides.
+    /// Mirror half of the faces at random. The action units are the same for both sides of the face.
     pub flip: bool,
-    /// Finished batches that may wait, at least one a worker.
+    /// Number of batches to prepare in advance, at least one per worker.
     pub queue: usize,
     /// Targets are another face's action units plus U(-noise, noise), in units of intensity / 5.
     pub target_noise: f32,
     /// Keep targets in `[0, 1]`; the released code of 2018 does not.
     pub clamp_targets: bool,
-    /// Share of targets that are not another face's action units but the face's own with 0 to 3 units, drawn at random,
-    /// set to U(0, 0.8). Other faces' units come in the combinations that faces show; these teach each unit alone.
+    /// Fraction of targets that are the face's own action units, with 0 to 3 random units set to U(0, 0.8). The other
+    /// targets are another face's action units. Those only have combinations that real faces show, while edited targets
+    /// teach single units.
     pub target_edits: f32,
     /// Keep decoded faces in memory: `faces * image_size² * 3` bytes, 158 MB for 12,848 faces of 64 px.
     pub cache: bool,
-    /// Let another face stand in for one whose picture cannot be read, up to ten faces or one of a hundred; see
+    /// Replace a face with an unreadable picture by another face, up to ten faces or one percent of the faces; see
     /// [`Loader::take_problems`](crate::Loader::take_problems).
     pub skip_bad: bool,
-    /// How strongly faces with rare action units are preferred, 0 (not at all, the default) to 1.
+    /// How much more often faces with rare action units are drawn, from 0 (no preference, the default) to 1.
     ///
-    /// A face counts as showing an action unit above an intensity of 1.5. Its weight is the largest
-    /// `(1 / share of faces that show it)^balance` over what it shows, at most 10, and 1 if it shows
-    /// nothing. Faces and targets are then drawn by weight, with replacement, and an epoch is only a
+    /// A face shows an action unit if its intensity is above 1.5. The weight of a face is the largest
+    /// `(1 / fraction of faces that show it)^balance` over the units that it shows, at most 10, and 1 if it shows
+    /// no unit. Faces and targets are drawn by weight, with replacement, and an epoch is only a
     /// number of batches.
     pub balance: f32,
-    /// Make lessons for the motion network. Only faces with landmarks are drawn then, and `target_noise`,
-    /// `clamp_targets`, `target_edits` and `balance` do not matter: lessons have weights and targets of their own.
+    /// Make lessons for the motion network. Then only faces with landmarks are drawn, and `target_noise`,
+    /// `clamp_targets`, `target_edits` and `balance` have no effect, because lessons have their own weights and
+    /// targets.
     pub lessons: Option<LessonConfig>,
 }
 
-/// How lessons are made; see [`Lessons`](crate::Lessons).
+/// Settings of lessons; see [`Lessons`](crate::Lessons).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LessonConfig {
-    /// What moves the landmarks.
+    /// The teacher, which moves the landmarks.
     pub teacher: Arc<Teacher>,
-    /// Steps of the taught stage, in which half of a batch are reverse pairs.
+    /// Steps of the first stage, in which half of each batch are reverse pairs.
     pub taught_steps: u64,
 }
 

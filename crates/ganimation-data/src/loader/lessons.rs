@@ -14,58 +14,58 @@ use crate::error::{Error, Result};
 use crate::landmarks::Landmarks;
 use crate::teacher::Teacher;
 
-/// What the motion network is taught with the faces of one batch.
+/// The motion network's training data for the faces of one batch.
 ///
-/// In the taught stage, `batch_size / 2` faces come with as many reverse pairs; later, all faces come, with
-/// `batch_size / 2` pairs at even steps.
+/// In the first stage, a batch has `batch_size / 2` faces and the same number of reverse pairs. In the second stage, a
+/// batch has all faces, and `batch_size / 2` pairs in even steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lessons {
-    /// The teacher's motion for `target_aus - aus`: `[batch, 2, 32, 32]`, the place read minus the place itself, x then y,
-    /// in shares of the side.
+    /// The teacher's motion for `target_aus - aus`: `[batch, 2, 32, 32]`, the source position minus the own position, x
+    /// then y, as fractions of the side.
     pub field: Vec<f32>,
-    /// Where that motion uncovers what the picture does not show: `[batch, 1, size / 2, size / 2]`, 0 to 1.
+    /// Where this motion uncovers areas that the picture does not show: `[batch, 1, size / 2, size / 2]`, 0 to 1.
     pub mask: Vec<f32>,
-    /// Where a mouth closes, whose lips must cover what was between them: as `mask`.
+    /// Where a mouth closes and the lips must cover the area between them: like `mask`.
     pub seam: Vec<f32>,
-    /// Reverse pairs, at the steps that have them.
+    /// Reverse pairs, in steps that have them.
     pub pairs: Option<Pairs>,
 }
 
-/// Real faces that show something, and the way back to them from less.
+/// Real faces with an expression, and motion that leads to them from a weaker expression.
 ///
-/// The input of such a pair is the picture read through `lead`; the target is the picture itself.
+/// The input of a pair is the picture warped by `lead`. The target is the picture itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pairs {
     /// The real faces: `[count, height, width, RGB]`.
     pub pixels: Vec<u8>,
     /// Number of pairs.
     pub count: usize,
-    /// What the real faces do: `[count, 17]`, OpenFace intensity / 5.
+    /// The real faces' action units: `[count, 17]`, OpenFace intensity / 5.
     pub aus: Vec<f32>,
-    /// What they are led back to: `[count, 17]`, OpenFace intensity / 5.
+    /// The action units of the weaker expression: `[count, 17]`, OpenFace intensity / 5.
     pub led_aus: Vec<f32>,
-    /// The motion that leads them back: `[count, 2, 32, 32]`, as [`Lessons::field`].
+    /// The motion to the weaker expression: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub lead: Vec<f32>,
-    /// The teacher's motion from there for `aus - led_aus`: `[count, 2, 32, 32]`, as [`Lessons::field`].
+    /// The teacher's motion from there for `aus - led_aus`: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub field: Vec<f32>,
-    /// Where that motion uncovers what the input does not show: `[count, 1, size / 2, size / 2]`, 0 to 1.
+    /// Where this motion uncovers areas that the input does not show: `[count, 1, size / 2, size / 2]`, 0 to 1.
     pub mask: Vec<f32>,
-    /// Where that motion closes a mouth: as [`Lessons::seam`].
+    /// Where this motion closes a mouth: like [`Lessons::seam`].
     pub seam: Vec<f32>,
 }
 
-/// Above this, intensity / 5, a unit counts for how rare a face is.
+/// Above this, in intensity / 5, a unit counts for the rarity of a face.
 const RARE_ABOVE: f32 = 0.2;
 
 /// The same for reverse pairs.
 const EXPRESSIVE_ABOVE: f32 = 0.25;
 
-/// So many faces are tried for one place of a batch.
+/// Number of faces to try for one position of a batch.
 const ATTEMPTS: u64 = 100;
 
-/// A face that can be taught.
+/// A face with landmarks.
 struct Known {
-    /// Its place among all faces.
+    /// Its index among all faces.
     face: usize,
     aus: [f32; AU_COUNT],
     landmarks: Landmarks,
@@ -76,11 +76,11 @@ pub(super) struct LessonPlan {
     known: Vec<Known>,
     /// Running sums of their weights.
     weights: Vec<f64>,
-    /// Places of those that show something, in `known`.
+    /// Indices in `known` of faces with an expression.
     expressive: Vec<usize>,
     /// Running sums of their weights.
     expressive_weights: Vec<f64>,
-    /// The most that an edited target asks of each unit.
+    /// The largest intensity of each unit in an edited target.
     most: [f32; AU_COUNT],
     teacher: Arc<Teacher>,
     taught_steps: u64,
@@ -90,7 +90,7 @@ pub(super) struct LessonPlan {
     skip_bad: bool,
 }
 
-/// One face of a batch with what it is asked to do or led back to.
+/// One face of a batch with its target or its weaker expression.
 struct Drawn<'a> {
     known: &'a Known,
     flip: bool,
@@ -99,7 +99,7 @@ struct Drawn<'a> {
 }
 
 impl LessonPlan {
-    /// The plan of lessons, if they are wanted.
+    /// The plan of lessons, if lessons are enabled.
     ///
     /// # Errors
     /// [`Error::NoLandmarks`] if the faces with landmarks do not fill a batch.
@@ -157,7 +157,7 @@ impl LessonPlan {
         (self.known.len() / self.batch_size) as u64
     }
 
-    /// How many faces and how many pairs a step has.
+    /// The numbers of faces and pairs in a step.
     fn counts(&self, step: u64) -> (usize, usize) {
         let half = self.batch_size / 2;
         match step < self.taught_steps {
@@ -235,7 +235,7 @@ impl LessonPlan {
         Ok(pairs)
     }
 
-    /// Puts the first face that can be read of those drawn into `pixels`.
+    /// Copies the first readable drawn face to `pixels`.
     fn put<'a>(
         &self,
         pictures: &Pictures,
@@ -256,14 +256,14 @@ impl LessonPlan {
         }
     }
 
-    /// The random stream of one place of a batch, after so many faces that could not be read.
+    /// The random stream of one position of a batch, after `attempt` unreadable faces.
     fn stream(&self, purpose: Purpose, step: u64, place: u64, attempt: u64) -> ChaCha8Rng {
         let mut random = stream(self.seed, purpose, step);
         random.set_stream(place | attempt << 32);
         random
     }
 
-    /// A face and what it is asked to do.
+    /// A face and its target.
     fn forward(&self, step: u64, place: u64, attempt: u64) -> Drawn<'_> {
         let mut random = self.stream(Purpose::Lesson, step, place, attempt);
         let known = &self.known[draw(&self.weights, &mut random)];
@@ -273,8 +273,8 @@ impl LessonPlan {
         drawn(known, flip, aus)
     }
 
-    /// A tenth of the faces are asked to stay, half of them to change up to 4 of their units, 15 % to take half of
-    /// another's, and the rest to take all of them.
+    /// The target of a face: 10 % of the faces keep their action units, 50 % change up to 4 units, 15 % get half of
+    /// another face's units, and the rest get all of another face's units.
     fn target(
         &self,
         own: &[f32; AU_COUNT],
@@ -303,8 +303,8 @@ impl LessonPlan {
         target
     }
 
-    /// A face that shows something, and what it is led back to: its mouth is shut, its smile often lessened, and sometimes
-    /// all it does.
+    /// A face with an expression, and a weaker expression: the mouth is closed, the smile is often reduced, and
+    /// sometimes all units are reduced.
     fn pair(&self, step: u64, place: u64, attempt: u64) -> Drawn<'_> {
         const SHUT: [ActionUnit; 2] = [ActionUnit::LipsPart, ActionUnit::JawDrop];
         const SMILE: [ActionUnit; 3] = [
@@ -355,7 +355,7 @@ fn difference(to: &[f32; AU_COUNT], from: &[f32; AU_COUNT]) -> [f32; AU_COUNT] {
     difference
 }
 
-/// The share of faces that show each unit.
+/// The fraction of faces that show each unit.
 fn shares(known: &[Known], above: f32) -> [f64; AU_COUNT] {
     std::array::from_fn(|unit| {
         let count = known.iter().filter(|known| known.aus[unit] > above).count();
@@ -373,13 +373,13 @@ fn is_expressive(aus: &[f32; AU_COUNT]) -> bool {
         || shows(ActionUnit::BrowLowerer) > 0.4
 }
 
-/// What one face of 500 exceeds in each unit, and at least 0.4.
+/// The intensity of each unit that one face in 500 exceeds, at least 0.4.
 fn most(known: &[Known]) -> [f32; AU_COUNT] {
     const LEAST: f32 = 0.4;
     std::array::from_fn(|unit| {
         let mut values: Vec<f32> = known.iter().map(|known| known.aus[unit]).collect();
         values.sort_unstable_by(f32::total_cmp);
-        // Between the two nearest, as PyTorch and NumPy have it: at 0.998 of the way from the first to the last.
+        // The 0.998 quantile with linear interpolation, as in PyTorch and NumPy.
         let last = values.len() - 1;
         let (at, rest) = (last * 998 / 1_000, last * 998 % 1_000);
         let (low, high) = (values[at], values[(at + 1).min(last)]);

@@ -1,8 +1,7 @@
-//! Batches of faces and target action units, decoded ahead by worker threads.
+//! Batches of faces and target action units, decoded in advance by worker threads.
 //!
-//! Which faces a batch holds, how they are flipped and what they are asked to do is a pure function of
-//! the seed and the step: a loader that starts at step 1,000 delivers the very batches that an
-//! uninterrupted one would, whatever the number of workers.
+//! The faces of a batch, their flips and their targets are a pure function of the seed and the step. A loader that
+//! starts at step 1,000 returns the same batches as an uninterrupted loader, for any number of workers.
 
 mod config;
 mod lessons;
@@ -36,20 +35,19 @@ pub struct Batch {
     pub batch: usize,
     /// Height and width in pixels.
     pub size: usize,
-    /// What the faces do: `[batch, 17]`, OpenFace intensity / 5.
+    /// The faces' action units: `[batch, 17]`, OpenFace intensity / 5.
     pub aus: Vec<f32>,
-    /// What they are asked to do: `[batch, 17]`, OpenFace intensity / 5, with noise; lessons have none.
+    /// The target action units: `[batch, 17]`, OpenFace intensity / 5, with noise. Lessons have no noise.
     pub target_aus: Vec<f32>,
-    /// What the motion network is taught with these faces, with [`LoaderConfig::lessons`].
+    /// The motion network's training data for these faces, with [`LoaderConfig::lessons`].
     pub lessons: Option<Lessons>,
 }
 
-/// An endless iterator of training batches: epoch after epoch, each shuffled anew, short last batches
+/// An endless iterator of training batches. Each epoch is shuffled again, and incomplete last batches are
 /// dropped.
 ///
-/// A picture that cannot be read ends it with an error that names the file, or is left out with
-/// [`LoaderConfig::skip_bad`]. Dropping the loader ends its
-/// threads.
+/// An unreadable picture ends it with an error that names the file. With [`LoaderConfig::skip_bad`], the picture is
+/// skipped instead. Dropping the loader ends its threads.
 ///
 /// ```no_run
 /// use ganimation_data::{Dataset, Loader, LoaderConfig, Split};
@@ -63,7 +61,7 @@ pub struct Batch {
 /// ```
 #[derive(Debug)]
 pub struct Loader {
-    /// One queue a worker; worker `w` of `n` makes every `n`-th batch, so taking turns keeps the order.
+    /// One queue per worker. Worker `w` of `n` makes every `n`-th batch, so reading the queues in turn keeps the order.
     queues: Vec<Receiver<Result<Batch>>>,
     workers: Vec<JoinHandle<()>>,
     turn: usize,
@@ -74,12 +72,12 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts the workers; the first batch is that of `first_step`.
+    /// Starts the workers. The first batch is for step `first_step`.
     ///
     /// # Errors
     /// [`Error::TooFewFaces`] if the faces do not fill a batch, [`Error::LoaderSetting`] if a setting
-    /// makes no sense, [`Error::NoLandmarks`] if lessons are wanted and too few faces have landmarks,
-    /// [`Error::LoaderThread`] if the system has no thread left.
+    /// is invalid, [`Error::NoLandmarks`] if lessons are enabled and too few faces have landmarks,
+    /// [`Error::LoaderThread`] if the system cannot create a thread.
     pub fn new(faces: impl Into<Arc<[Face]>>, config: LoaderConfig, first_step: u64) -> Result<Self> {
         config.check()?;
         let faces = faces.into();
@@ -123,30 +121,30 @@ impl Loader {
                         );
                     }
                 })
-                .map_err(|source| Error::LoaderThread { source })?; // dropping the loader ends those before
+                .map_err(|source| Error::LoaderThread { source })?; // dropping the loader ends the others
             loader.queues.push(queue);
             loader.workers.push(thread);
         }
         Ok(loader)
     }
 
-    /// How many batches make an epoch.
+    /// Number of batches per epoch.
     pub fn batches_per_epoch(&self) -> u64 {
         self.batches_per_epoch
     }
 
-    /// How long [`next`](Iterator::next) has waited for workers in all: time that more workers or the
-    /// cache would save.
+    /// Total time that [`next`](Iterator::next) has waited for workers. More workers or the
+    /// cache can reduce it.
     pub fn waited(&self) -> Duration {
         self.waited.get()
     }
 
-    /// Why faces were left out since the last call; none are unless [`LoaderConfig::skip_bad`] is set.
+    /// The errors of faces skipped since the last call. Always empty without [`LoaderConfig::skip_bad`].
     pub fn take_problems(&self) -> Vec<Error> {
         self.pictures.take_reasons()
     }
 
-    /// How many pictures so far had another size than the training's and were resized.
+    /// Number of pictures that had another size than the training size and were resized.
     pub fn resized(&self) -> u64 {
         self.pictures.resized()
     }
@@ -171,7 +169,7 @@ impl Iterator for Loader {
 
 impl Drop for Loader {
     fn drop(&mut self) {
-        // A worker whose queue is gone ends at its next send.
+        // A worker without a queue ends at its next send.
         self.queues.clear();
         for worker in self.workers.drain(..) {
             // A worker that panicked has been reported as `LoaderStopped`.
@@ -209,7 +207,7 @@ fn assemble(plan: &Plan, pictures: &Pictures, step: u64, order: &mut Order) -> R
                 return Err(error);
             }
             pictures.leave_out(face, error)?;
-            // Which face stands in depends on seed, step and place alone, as all else does.
+            // The replacement face depends only on seed, step and position.
             face = plan.stand_in(step, place, attempts);
             attempts += 1;
         }

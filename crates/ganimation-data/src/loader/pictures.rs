@@ -1,4 +1,4 @@
-//! Decoded faces of one size, kept in memory if there is room.
+//! Decoded faces of one size, optionally kept in memory.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,10 @@ use crate::dataset::Face;
 use crate::error::{Error, Result};
 use crate::picture::read_face_into;
 
-/// How often a read is tried before its error counts; network file systems stutter.
+/// Number of attempts to read a file, because network file systems can fail temporarily.
 const ATTEMPTS: usize = 3;
 
-/// So many faces, or one of a hundred if that is more, may turn out bad before it counts as a failure of the whole.
+/// Number of bad faces (or one percent of the faces, if that is more) before loading fails.
 const MAX_BAD: usize = 10;
 
 /// The pictures of all faces.
@@ -19,17 +19,17 @@ const MAX_BAD: usize = 10;
 pub(super) struct Pictures {
     faces: Arc<[Face]>,
     size: usize,
-    /// One slot a face; empty if nothing is kept.
+    /// One slot per face; empty if pictures are not kept.
     kept: Box<[OnceLock<Box<[u8]>>]>,
     resized: AtomicU64,
     bad: Mutex<Bad>,
 }
 
-/// Faces that cannot be read.
+/// Unreadable faces.
 #[derive(Debug, Default)]
 struct Bad {
     faces: Vec<usize>,
-    /// Why, as far as nobody has asked yet.
+    /// Their errors, if not yet retrieved.
     reasons: Vec<Error>,
 }
 
@@ -51,12 +51,12 @@ impl Pictures {
         self.size
     }
 
-    /// How many files had another size when they were decoded.
+    /// Number of decoded files with another size.
     pub(super) fn resized(&self) -> u64 {
         self.resized.load(Ordering::Relaxed)
     }
 
-    /// Puts a face into `size * size * 3` bytes, mirrored if asked.
+    /// Copies a face to `size * size * 3` bytes, mirrored if `flip` is set.
     pub(super) fn put(&self, face: usize, flip: bool, pixels: &mut [u8]) -> Result<()> {
         match self.kept.get(face) {
             None => self.decode(face, pixels)?,
@@ -64,7 +64,7 @@ impl Pictures {
                 Some(kept) => pixels.copy_from_slice(kept),
                 None => {
                     self.decode(face, pixels)?;
-                    // Two workers may decode the same face at once; either result will do.
+                    // Two workers can decode the same face at the same time. Both results are equal.
                     let _ = slot.set((&*pixels).into());
                 }
             },
@@ -77,10 +77,10 @@ impl Pictures {
         Ok(())
     }
 
-    /// Takes note of a face that cannot be read.
+    /// Registers an unreadable face.
     ///
     /// # Errors
-    /// [`Error::TooManyBad`] when there are so many that it is no accident.
+    /// [`Error::TooManyBad`] if there are too many.
     pub(super) fn leave_out(&self, face: usize, reason: Error) -> Result<()> {
         let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
         if bad.faces.contains(&face) {
@@ -96,7 +96,7 @@ impl Pictures {
         Ok(())
     }
 
-    /// Why faces were left out since the last call.
+    /// The errors of faces skipped since the last call.
     pub(super) fn take_reasons(&self) -> Vec<Error> {
         let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut bad.reasons)

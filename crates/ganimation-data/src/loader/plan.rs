@@ -1,4 +1,4 @@
-//! What each batch consists of, as a pure function of the seed and the step.
+//! The contents of each batch, as a pure function of the seed and the step.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use super::LoaderConfig;
 use crate::au::{ACTIVE, AU_COUNT, ActionUnit};
 use crate::dataset::Face;
 
-/// No face is preferred more than this many times to one that shows nothing.
+/// Largest weight of a face, relative to a face without an expression.
 const MAX_WEIGHT: f64 = 10.0;
 
-/// Most action units that an edited target changes.
+/// Maximum number of action units that an edited target changes.
 const MAX_EDITS: u32 = 3;
 
-/// Upper end of what an edited target asks of a unit, in intensity / 5: beyond it faces are too rare to learn from.
+/// Largest intensity of a unit in an edited target, in intensity / 5. Faces above it are too rare to learn from.
 const EDIT_TO: f32 = 0.8;
 
 /// One face of a batch.
@@ -27,14 +27,14 @@ pub(super) struct Sample {
     pub(super) target: [f32; AU_COUNT],
 }
 
-/// What random numbers are for; each purpose has its own stream.
+/// The purpose of random numbers. Each purpose has its own stream.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     /// The shuffle of an epoch.
     Epoch = 0,
     /// Draws, flips and targets of a step.
     Step = 1,
-    /// Faces that stand in for those that cannot be read.
+    /// Faces that replace unreadable faces.
     StandIn = 2,
     /// Lessons of a step.
     Lesson = 3,
@@ -42,7 +42,7 @@ pub(super) enum Purpose {
     Pair = 4,
 }
 
-/// The random stream of one purpose and one index: no state is carried from step to step.
+/// The random stream of one purpose and one index. No state is carried between steps.
 pub(super) fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -51,14 +51,14 @@ pub(super) fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// The shuffle of the latest epoch, kept so that it is not made for every batch.
+/// The shuffle of the latest epoch, stored so that it is not computed for every batch.
 #[derive(Default)]
 pub(super) struct Order {
     epoch: Option<u64>,
     faces: Vec<usize>,
 }
 
-/// The recipe of all batches.
+/// The plan of all batches.
 pub(super) struct Plan {
     faces: Arc<[Face]>,
     batch_size: usize,
@@ -99,7 +99,7 @@ impl Plan {
         (self.faces.len() / self.batch_size) as u64
     }
 
-    /// The faces of one batch. `order` is scratch space: what is in it does not matter.
+    /// The faces of one batch. `order` is scratch space with any contents.
     pub(super) fn samples(&self, step: u64, order: &mut Order) -> Vec<Sample> {
         let mut random = stream(self.seed, Purpose::Step, step);
         let chosen: Vec<usize> = match &self.weights {
@@ -112,12 +112,12 @@ impl Plan {
             .collect()
     }
 
-    /// Whether another face stands in for one that cannot be read.
+    /// Whether another face replaces an unreadable face.
     pub(super) fn skip_bad(&self) -> bool {
         self.skip_bad
     }
 
-    /// The face that stands in at a place of a batch, after so many others that could not be read either.
+    /// The replacement face for a position of a batch, after `attempts` other unreadable faces.
     pub(super) fn stand_in(&self, step: u64, place: u64, attempts: usize) -> usize {
         let mut random = stream(self.seed, Purpose::StandIn, step);
         random.set_stream(place);
@@ -126,7 +126,7 @@ impl Plan {
         usize::try_from(face).unwrap_or_default()
     }
 
-    /// What a face does, intensity / 5.
+    /// The action units of a face, intensity / 5.
     pub(super) fn aus(&self, face: usize) -> [f32; AU_COUNT] {
         self.faces[face].intensities.normalized()
     }
@@ -147,7 +147,7 @@ impl Plan {
 
     fn sample(&self, face: usize, random: &mut ChaCha8Rng) -> Sample {
         let other = self.other(face, random);
-        // Always drawn, so that turning flips off changes nothing else.
+        // Always drawn, so that disabling flips does not change other random numbers.
         let heads: bool = random.random();
         let target = self.faces[other].intensities.normalized().map(|value| {
             let noisy = value + (random.random::<f32>() * 2.0 - 1.0) * self.noise;
@@ -165,7 +165,7 @@ impl Plan {
         }
     }
 
-    /// Another face than `face`; with weights, or when there is no other, it may be the same.
+    /// A face other than `face`. With weights, or if there is no other face, it can be the same.
     fn other(&self, face: usize, random: &mut ChaCha8Rng) -> usize {
         match (&self.weights, self.faces.len()) {
             (_, 1) => face,
@@ -179,7 +179,7 @@ impl Plan {
     }
 }
 
-/// A face's own action units with a few of them set anew.
+/// A face's own action units with a few new values.
 fn edited(mut aus: [f32; AU_COUNT], random: &mut ChaCha8Rng) -> [f32; AU_COUNT] {
     for _ in 0..random.random_range(0..=MAX_EDITS) {
         let unit = random.random_range(0..AU_COUNT as u64);
@@ -190,7 +190,7 @@ fn edited(mut aus: [f32; AU_COUNT], random: &mut ChaCha8Rng) -> [f32; AU_COUNT] 
     aus
 }
 
-/// Draws a place by its weight.
+/// Draws an index by weight.
 pub(super) fn draw(running: &[f64], random: &mut ChaCha8Rng) -> usize {
     let total = running.last().copied().unwrap_or_default();
     let at = random.random::<f64>() * total;
@@ -213,7 +213,7 @@ fn running_weights(faces: &[Face], balance: f64) -> Vec<f64> {
     running(faces.iter().map(weight))
 }
 
-/// Running sums of weights, as [`draw`] takes them.
+/// Running sums of weights for [`draw`].
 pub(super) fn running(weights: impl Iterator<Item = f64>) -> Vec<f64> {
     let sums = weights.scan(0.0, |sum, weight| {
         *sum += weight;

@@ -4,7 +4,7 @@ use super::*;
 use crate::au::Intensities;
 use image::{Rgb, RgbImage};
 
-/// Faces whose pixels tell who they are: the left half is `3 * i`, the right half `3 * i + 1`.
+/// Faces with pixels that identify them: the left half is `3 * i`, the right half `3 * i + 1`.
 fn faces(dir: &std::path::Path, count: u8) -> Vec<Face> {
     let face = |i: u8| {
         let path = dir.join(format!("{i}.png"));

@@ -1,13 +1,13 @@
-//! Programs other than OpenFace 2 that write tables of action units, by their columns.
+//! Other programs than OpenFace 2 that write tables of action units, identified by their columns.
 
 use crate::labels::Table;
 
-/// A program and what is different in its tables.
+/// A program and the differences of its tables.
 pub(super) struct Tool {
     pub(super) name: &'static str,
-    /// What makes its numbers intensities from 0 to 5.
+    /// The factor from its numbers to intensities from 0 to 5.
     pub(super) factor: f32,
-    /// Whether its columns count the network's outputs, so that `AU02_r` is not action unit 2.
+    /// Whether its columns are numbered by the network's outputs, so that `AU02_r` is not action unit 2.
     pub(super) misnumbered: bool,
 }
 

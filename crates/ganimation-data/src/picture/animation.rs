@@ -1,8 +1,8 @@
-//! How many pictures a file holds, by its blocks alone.
+//! The number of pictures in a file, from its block structure.
 
 use image::ImageFormat;
 
-/// How many pictures an animation holds; 1 for anything else.
+/// The number of pictures in an animation; 1 for other files.
 pub(super) fn pictures(format: ImageFormat, bytes: &[u8]) -> u32 {
     let count = match format {
         ImageFormat::Png => png_frames(bytes),
@@ -13,7 +13,7 @@ pub(super) fn pictures(format: ImageFormat, bytes: &[u8]) -> u32 {
     count.unwrap_or(1).max(1)
 }
 
-/// What `acTL` says, which stands before the first `IDAT`.
+/// The number in `acTL`, which precedes the first `IDAT`.
 fn png_frames(bytes: &[u8]) -> Option<u32> {
     let mut rest = bytes.get(8..)?;
     loop {
@@ -26,7 +26,7 @@ fn png_frames(bytes: &[u8]) -> Option<u32> {
     }
 }
 
-/// Chunks of the name `ANMF`.
+/// Number of chunks with the name `ANMF`.
 fn webp_frames(bytes: &[u8]) -> Option<u32> {
     let mut rest = bytes.get(12..)?;
     let mut frames = 0;

@@ -1,6 +1,6 @@
-//! Files that people take for photos and that no decoder here reads, by their first bytes.
+//! Files that users may take for photos but that no decoder here supports, identified by their first bytes.
 
-/// What a file is, in words, if it is one of these.
+/// A description of the file's kind, if it is one of these.
 pub(super) fn kind(bytes: &[u8]) -> Option<&'static str> {
     let starts = |signature: &[u8]| bytes.starts_with(signature);
     let text = bytes.trim_ascii_start();
@@ -32,7 +32,7 @@ pub(super) fn kind(bytes: &[u8]) -> Option<&'static str> {
 
 const RAW: &str = "a camera's raw file";
 
-/// What a file of ISO's media format is, by its brands.
+/// The kind of an ISO media file, from its brands.
 fn media(bytes: &[u8]) -> Option<&'static str> {
     const HEIC: [&[u8]; 8] = [
         b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1",

@@ -1,7 +1,7 @@
-//! JPEG, decoded straight into the memory where the pixels are wanted.
+//! JPEG, decoded directly into the target memory.
 //!
-//! `image` reads JPEG with the same decoder, but parses the headers three times over, copies the file, bears damage without
-//! a word, and decodes the kinds that [`Survey::is_unusual`] knows to noise.
+//! `image` reads JPEG with the same decoder. But it parses the headers three times, copies the file, accepts damage
+//! without a message, and decodes the kinds in [`Survey::is_unusual`] to noise.
 
 use image::error::{DecodingError, ImageFormatHint, UnsupportedError, UnsupportedErrorKind};
 use image::metadata::Orientation;
@@ -14,7 +14,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::survey::Survey;
 
-/// The longest side that the format can express.
+/// The longest side in the format.
 const MAX_SIDE: usize = 65_535;
 
 /// A JPEG file whose headers have been read.
@@ -27,19 +27,19 @@ pub(super) struct Jpeg<'a> {
 }
 
 enum Decoder<'a> {
-    /// The fast one.
+    /// The fast decoder.
     Zune(Box<JpegDecoder<ZCursor<&'a [u8]>>>),
-    /// The one for rare kinds, which bears no damage.
+    /// The decoder for rare kinds. It does not accept damage.
     Plain(Box<jpeg_decoder::Decoder<&'a [u8]>>),
 }
 
 impl<'a> Jpeg<'a> {
-    /// Whether bytes begin as a JPEG file does.
+    /// Whether the bytes start like a JPEG file.
     pub(super) fn is(bytes: &[u8]) -> bool {
         bytes.starts_with(&[0xff, 0xd8, 0xff])
     }
 
-    /// Reads the headers; if it is to be `whole`, damage of the picture itself will be an error.
+    /// Reads the headers. With `whole`, damage of the picture data will be an error.
     pub(super) fn open(bytes: &'a [u8], whole: bool) -> Result<Self, ImageError> {
         let survey = Survey::of(bytes);
         if let Some(what) = survey.refused() {
@@ -73,7 +73,7 @@ impl<'a> Jpeg<'a> {
         })
     }
 
-    /// Width and height in pixels, as the file stores them.
+    /// Width and height in pixels, as stored in the file.
     pub(super) fn dimensions(&self) -> (u32, u32) {
         (self.width.into(), self.height.into())
     }
@@ -83,7 +83,7 @@ impl<'a> Jpeg<'a> {
         (self.orientation() == Orientation::NoTransforms).then(|| self.dimensions())
     }
 
-    /// How the picture has to be turned, as the camera noted.
+    /// The rotation of the picture, as recorded by the camera.
     pub(super) fn orientation(&self) -> Orientation {
         let exif = match &self.decoder {
             Decoder::Zune(decoder) => decoder.exif().map(Vec::as_slice),
@@ -93,7 +93,7 @@ impl<'a> Jpeg<'a> {
             .unwrap_or(Orientation::NoTransforms)
     }
 
-    /// What the colours mean, as an ICC profile.
+    /// The ICC colour profile.
     pub(super) fn profile(&self) -> Option<Vec<u8>> {
         match &self.decoder {
             Decoder::Zune(decoder) => decoder.icc_profile(),
@@ -101,7 +101,7 @@ impl<'a> Jpeg<'a> {
         }
     }
 
-    /// Whether the file goes on to the mark of its end.
+    /// Whether the file has its end marker.
     pub(super) fn has_end(&self) -> bool {
         self.survey.has_end(self.bytes)
     }
@@ -129,7 +129,7 @@ impl<'a> Jpeg<'a> {
     }
 }
 
-/// The pixels of another format as 8-bit RGB.
+/// Converts pixels of another format to 8-bit RGB.
 fn rgb(decoded: &[u8], format: PixelFormat, pixels: &mut [u8]) {
     let pixels = pixels.as_chunks_mut::<3>().0.iter_mut();
     match format {
@@ -140,7 +140,7 @@ fn rgb(decoded: &[u8], format: PixelFormat, pixels: &mut [u8]) {
         }
         PixelFormat::CMYK32 => {
             for (pixel, &[cyan, magenta, yellow, black]) in pixels.zip(decoded.as_chunks::<4>().0) {
-                // As libjpeg's users do: ink takes away from white.
+                // As usual with libjpeg: ink reduces white.
                 let light = |ink: u8| {
                     let light = u16::from(255 - ink) * u16::from(255 - black);
                     u8::try_from((light + 127) / 255).unwrap_or(u8::MAX)

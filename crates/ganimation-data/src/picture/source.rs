@@ -1,4 +1,4 @@
-//! What a photo's file holds beyond 8-bit RGB, and how an edited photo keeps it.
+//! Data of a photo's file beyond 8-bit RGB, and how an edited photo keeps it.
 
 use std::fmt;
 use std::path::Path;
@@ -10,28 +10,28 @@ use super::on_white;
 use crate::error::Result;
 use crate::sheet::{picture_format, save_encoded};
 
-/// A photo, upright and in 8-bit RGB, with what its file holds beyond that.
+/// A photo, upright and in 8-bit RGB, with the file's other data.
 #[derive(Clone, Debug)]
 pub struct PhotoFile {
-    /// The photo; transparent ones are laid on white.
+    /// The photo. Transparent photos get a white background.
     pub pixels: RgbImage,
-    /// What the file holds beyond these pixels.
+    /// The file's data beyond these pixels.
     pub source: Source,
-    /// What a person should know of the file.
+    /// Remarks about the file for the user.
     pub remarks: Vec<Remark>,
 }
 
-/// What is worth saying of a photo that could be read.
+/// A remark about a readable photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// The file ends before the picture does.
+    /// The file ends before the end of the picture.
     CutOff,
-    /// The file has bytes that make no sense.
+    /// The file has invalid bytes.
     Damaged,
-    /// The file holds several pictures.
+    /// The file contains several pictures.
     Animation {
-        /// How many.
+        /// Number of pictures.
         pictures: u32,
     },
 }
@@ -39,22 +39,22 @@ pub enum Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CutOff => f.write_str("the file is cut off; what is missing is grey or coarse"),
+            Self::CutOff => f.write_str("the file is cut off; the missing part is grey or coarse"),
             Self::Damaged => f.write_str("the file is damaged; a part of the picture may be wrong"),
             Self::Animation { pictures } => {
-                write!(f, "an animation of {pictures} pictures; the first is taken")
+                write!(f, "an animation of {pictures} pictures; the first is used")
             }
         }
     }
 }
 
-/// Something of the photo's file that the edited photo has not.
+/// Data of the photo's file that the edited photo does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Loss {
     /// The format has no transparency.
     Transparency,
-    /// The format has 8 bits for a colour.
+    /// The format has 8 bits per colour.
     Depth,
     /// The format has no colour profile, or the profile is not for RGB.
     Profile,
@@ -65,7 +65,7 @@ impl fmt::Display for Loss {
         f.write_str(match self {
             Self::Transparency => "transparent parts are laid on white",
             Self::Depth => "16 bits a colour become 8",
-            Self::Profile => "the colour profile is left out",
+            Self::Profile => "the colour profile is dropped",
         })
     }
 }
@@ -73,13 +73,13 @@ impl fmt::Display for Loss {
 /// The transparency, depth and colour profile of a photo.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
-    /// The photo with transparency or 16 bits, if it has either.
+    /// The photo with transparency or 16 bits per colour, if it has one of these.
     deep: Option<DynamicImage>,
     profile: Option<Vec<u8>>,
 }
 
 impl Source {
-    /// The 8-bit RGB of a picture, and what else it holds.
+    /// The 8-bit RGB of a picture, and its other data.
     pub(super) fn split(picture: DynamicImage, profile: Option<Vec<u8>>) -> (Self, RgbImage) {
         let (deep, pixels) = match (picture.color().has_alpha(), is_deep(&picture)) {
             (true, true) => {
@@ -100,8 +100,8 @@ impl Source {
         (Self { deep, profile }, pixels)
     }
 
-    /// What a film made from this photo does not keep: transparency, and a profile other than sRGB, which is what is shown
-    /// without one.
+    /// Data that a film from this photo does not keep: transparency, and a profile other than sRGB. Viewers assume sRGB
+    /// without a profile.
     pub fn lost_in_film(&self) -> Vec<Loss> {
         let clear = self.deep.as_ref().is_some_and(|deep| deep.color().has_alpha());
         let is_srgb = |profile: &Vec<u8>| profile.windows(4).any(|name| name == b"sRGB");
@@ -114,12 +114,13 @@ impl Source {
             .collect()
     }
 
-    /// Saves `edited` with the transparency, depth and profile that the format can hold, and tells what it cannot.
+    /// Saves `edited` with the transparency, depth and profile that the format supports, and returns what it does not
+    /// support.
     ///
-    /// `photo` is the photo before the edit: what did not change keeps the file's very values.
+    /// `photo` is the photo before the edit. Unchanged pixels keep the exact values of the file.
     ///
     /// # Errors
-    /// As [`save_image`](crate::save_image).
+    /// See [`save_image`](crate::save_image).
     ///
     /// # Panics
     /// Panics if the sizes of the two differ.
@@ -145,7 +146,7 @@ impl Source {
         Ok(losses)
     }
 
-    /// The edited photo in the richest form that the format holds.
+    /// The edited photo with all data that the format supports.
     fn merged(&self, format: ImageFormat, photo: &RgbImage, edited: &RgbImage) -> (DynamicImage, Vec<Loss>) {
         let flat = || DynamicImage::ImageRgb8(edited.clone());
         let Some(deep) = &self.deep else {
@@ -187,8 +188,8 @@ impl Source {
     }
 }
 
-/// Adds to each colour what the edit changed, `scale` levels for one of 8 bits; more where the pixel is half transparent,
-/// so that it looks the same on white.
+/// Adds the edit's change to each colour, `scale` levels for one 8-bit level. The change is larger for semi-transparent
+/// pixels, so that they look the same on white.
 fn merge<P: Pixel<Subpixel: Level>>(
     deep: &mut ImageBuffer<P, Vec<P::Subpixel>>,
     photo: &RgbImage,
@@ -204,7 +205,7 @@ fn merge<P: Pixel<Subpixel: Level>>(
             .get(3)
             .map_or(1.0, |alpha| alpha.level() / (255.0 * scale));
         if opacity == 0.0 {
-            continue; // nobody sees it
+            continue; // the pixel is invisible
         }
         for ((channel, before), after) in channels.iter_mut().zip(before.0).zip(after.0) {
             let change = (f32::from(after) - f32::from(before)) * scale / opacity;
@@ -216,7 +217,7 @@ fn merge<P: Pixel<Subpixel: Level>>(
 /// A colour of 8 or 16 bits.
 trait Level: Copy {
     fn level(self) -> f32;
-    /// Of a level within range.
+    /// Converts a level within range.
     fn rounded(level: f32) -> Self;
 }
 
@@ -354,7 +355,7 @@ mod tests {
                 .unwrap();
             assert_eq!(losses, [Loss::Depth]);
         }
-        // A smaller copy has its depth, too.
+        // A smaller copy also keeps its depth.
         let small = image::imageops::thumbnail(&file.pixels, 2, 1);
         file.source.save(&out, &small, &small).unwrap();
         assert_eq!(

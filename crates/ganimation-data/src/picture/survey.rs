@@ -1,6 +1,7 @@
-//! What kind of JPEG a file is, by its markers alone.
+//! The kind of a JPEG file, from its markers.
 //!
-//! `zune-jpeg` decodes some legal kinds to noise, without an error: they are recognised here and given to another decoder.
+//! `zune-jpeg` decodes some valid kinds to noise without an error. They are detected here and passed to another
+//! decoder.
 
 /// Markers, the byte after 0xff.
 mod marker {
@@ -23,18 +24,18 @@ mod marker {
 pub(super) struct Survey {
     /// The start-of-frame marker: 0xc0 for baseline.
     frame: u8,
-    /// Bits a sample.
+    /// Bits per sample.
     precision: u8,
     /// Horizontal and vertical sampling factors of each component.
     sampling: Vec<(u8, u8)>,
     /// Components in the first scan.
     scanned: usize,
-    /// Where the first scan's header begins.
+    /// The start of the first scan's header.
     scan: usize,
 }
 
 impl Survey {
-    /// Reads the headers; what is missing or damaged stays 0, for the decoder to refuse.
+    /// Reads the headers. Missing or damaged values stay 0, so that the decoder refuses the file.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut survey = Self::default();
         let mut at = 2;
@@ -62,7 +63,7 @@ impl Survey {
         survey
     }
 
-    /// What no decoder here reads, in words.
+    /// A description of the feature that no decoder here supports.
     pub(super) fn refused(&self) -> Option<&'static str> {
         match (self.frame, self.precision) {
             (0xc9..=0xcb | 0xcd..=0xcf, _) => Some("arithmetic coding"),
@@ -75,7 +76,7 @@ impl Survey {
         }
     }
 
-    /// Whether `zune-jpeg` decodes this kind wrongly or not at all: sequential components in separate scans, and sampling
+    /// Whether `zune-jpeg` cannot decode this kind correctly: sequential components in separate scans, or sampling
     /// in which the first component is not the finest or a factor is 3.
     pub(super) fn is_unusual(&self) -> bool {
         let sequential = (marker::SOF0..marker::SOF2).contains(&self.frame);
@@ -89,7 +90,7 @@ impl Survey {
         several && (sequential && self.scanned < self.sampling.len() || self.sampling.iter().any(odd))
     }
 
-    /// Whether the file has an end: one that is cut off has none.
+    /// Whether the file has an end marker. Truncated files do not.
     pub(super) fn has_end(&self, bytes: &[u8]) -> bool {
         let mut at = self.scan;
         while let Some((marker, _, next)) = segment(bytes, at) {
@@ -106,7 +107,7 @@ impl Survey {
     }
 }
 
-/// The marker at `at`, its segment's contents and where the next begins.
+/// The marker at `at`, its segment's contents and the start of the next marker.
 fn segment(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     let rest = bytes.get(at..)?;
     if rest.first() != Some(&0xff) {
@@ -126,7 +127,7 @@ fn segment(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     Some((marker, contents, start + length.max(2)))
 }
 
-/// The first marker in compressed data that does not belong to it.
+/// The first marker after compressed data.
 fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     let data = bytes.get(from..)?;
     let is_marker =
@@ -138,7 +139,7 @@ fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// The headers of a file with those sampling factors and so many components in its first scan.
+    /// The headers of a file with the given sampling factors and the given number of components in its first scan.
     fn headers(frame: u8, precision: u8, sampling: &[u8], scanned: u8) -> Vec<u8> {
         let mut bytes = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2];
         let count = u8::try_from(sampling.len()).unwrap();

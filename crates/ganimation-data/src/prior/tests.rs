@@ -1,4 +1,4 @@
-//! Tests of the prior on made-up faces and, where there are any, on real ones.
+//! Tests of the prior with invented faces and, if available, with real faces.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,7 @@ fn shape() -> Points {
     points
 }
 
-/// Displacements that are symmetric, one landmark and its mirror image a unit, within the unit's reach.
+/// Symmetric displacements: each unit moves one landmark and its mirror image, within the unit's reach.
 fn made_up() -> [Points; AU_COUNT] {
     let mut made_up = [[[0.0; 2]; LANDMARK_COUNT]; AU_COUNT];
     for (unit, displacement) in made_up.iter_mut().enumerate() {
@@ -37,7 +37,7 @@ fn made_up() -> [Points; AU_COUNT] {
     made_up
 }
 
-/// Faces that show units by chance, turned, scaled, moved and noisy; one of them badly measured.
+/// Faces with random units, rotated, scaled, shifted and with noise. One has bad landmarks.
 fn faces(count: usize, shown: impl Fn(usize) -> bool) -> Vec<(Landmarks, Intensities)> {
     let mut random = ChaCha8Rng::seed_from_u64(3);
     let mut draw = |low: f64, high: f64| low + (high - low) * random.random::<f64>();
@@ -89,7 +89,7 @@ fn made_up_displacements_are_found_again() {
             for (found, expected) in found.iter().zip(expected) {
                 let expected = if reached { expected * scale } else { 0.0 };
                 let difference = (f64::from(*found) - expected).abs();
-                // A stable point that moves takes its neighbours along, a little.
+                // A moving stable point also moves its neighbours a little.
                 assert!(
                     difference < 1.2e-3,
                     "unit {unit}, point {at}: {found} for {expected}"
@@ -154,8 +154,8 @@ fn an_aligned_copy_lies_on_the_original() {
     }
 }
 
-/// Set `GANIMATION_FACES` to a dataset folder with landmarks to run this. Expected are the numbers of the Python script with
-/// which the method was tried first, on 12,847 faces.
+/// To run this test, set `GANIMATION_FACES` to a dataset folder with landmarks. The expected numbers come from the
+/// Python prototype of the method, on 12,847 faces.
 #[test]
 fn real_faces_move_as_anatomy_says() {
     let Ok(dir) = std::env::var("GANIMATION_FACES") else {

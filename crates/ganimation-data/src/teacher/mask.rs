@@ -1,4 +1,4 @@
-//! Where motion uncovers what a picture does not show.
+//! Areas that motion uncovers and the picture does not show.
 
 use crate::landmarks::Landmarks;
 
@@ -6,13 +6,13 @@ use crate::landmarks::Landmarks;
 struct Opening {
     outline: std::ops::Range<usize>,
     pairs: &'static [(usize, usize)],
-    /// Shares of its new size by which it grows: up to the first, what it shows is stretched; from the second on, it is
-    /// wholly new. An iris can be stretched, a slit between lips cannot.
+    /// Growth as a fraction of the new size. Up to the first value, the visible content is stretched. From the second
+    /// value, the content is completely new. An iris can be stretched; the line between closed lips cannot.
     new: [f32; 2],
 }
 
 impl Opening {
-    /// Its mean height, in shares of the side.
+    /// Its mean height, as a fraction of the side.
     fn gap(&self, landmarks: &Landmarks) -> f32 {
         let heights = (self.pairs.iter())
             .map(|&(upper, lower)| landmarks.points()[lower][1] - landmarks.points()[upper][1]);
@@ -38,16 +38,16 @@ const OPENINGS: [Opening; 3] = [
     },
 ];
 
-/// Gaps that grow by less, in shares of the side, count as still.
+/// Gaps that grow by less than this fraction of the side count as unchanged.
 const STILL: f32 = 0.006;
 
-/// Gaps below this are measured as if they were it.
+/// Smallest gap; smaller gaps count as this value.
 const NARROW: f32 = 0.01;
 
 /// Lines sampled in each row of the mask.
 const LINES: usize = 4;
 
-/// The mask of the openings that grow: how much of each pixel they cover, times how much of the opening is new.
+/// The mask of growing openings: the covered fraction of each pixel, times the new fraction of the opening.
 ///
 /// # Shapes
 /// - returns `[side, side]`, 0 to 1
@@ -65,7 +65,7 @@ pub(super) fn uncovered(before: &Landmarks, after: &Landmarks, side: usize) -> V
     mask
 }
 
-/// Points of the inner lips, each with its neighbour of the outer lips.
+/// Points of the inner lips, each with its neighbour on the outer lips.
 const LIPS: [(usize, usize); 8] = [
     (60, 48),
     (61, 50),
@@ -77,10 +77,10 @@ const LIPS: [(usize, usize); 8] = [
     (67, 58),
 ];
 
-/// How far a seam reaches into the lips, as a share of their height.
+/// How far a seam extends into the lips, as a fraction of their height.
 const INTO_LIPS: f32 = 0.5;
 
-/// The mask of a mouth that closes, whose teeth the lips must cover: the inner halves of the lips and what is between.
+/// The mask of a closing mouth, where the lips must cover the teeth: the inner halves of the lips and the area between.
 ///
 /// # Shapes
 /// - returns `[side, side]`, 0 to 1
@@ -97,7 +97,8 @@ pub(super) fn covered(before: &Landmarks, after: &Landmarks, side: usize) -> Vec
     mask
 }
 
-/// Draws a polygon with points in shares of the side: of each row some lines, of which the part in each pixel is exact.
+/// Draws a polygon with points as fractions of the side. Each row has several sample lines, with exact coverage along
+/// each line.
 fn draw(polygon: &[[f32; 2]], value: f32, side: usize, mask: &mut [f32]) {
     let scale = side as f32;
     let mut crossings = Vec::with_capacity(polygon.len());
@@ -121,7 +122,7 @@ fn draw(polygon: &[[f32; 2]], value: f32, side: usize, mask: &mut [f32]) {
     }
 }
 
-/// Adds to each pixel the share of it that lies between `left` and `right`.
+/// Adds to each pixel the fraction of it between `left` and `right`.
 fn cover(pixels: &mut [f32], left: f32, right: f32, value: f32) {
     let (left, right) = (left.max(0.0), right.min(pixels.len() as f32));
     #[allow(clippy::cast_possible_truncation, reason = "between 0 and the mask's side")]

@@ -4,28 +4,28 @@ use nalgebra::{DMatrix, Dyn, OMatrix, U2};
 
 use super::{CONTROL_COUNT, FIELD_SIDE};
 
-/// Fixed points along each side of the picture, both corners among them.
+/// Fixed points along each side of the picture, including both corners.
 const SIDE_POINTS: usize = 9;
 
-/// Fixed points in all.
+/// Number of fixed points.
 const FRAME: usize = 4 * (SIDE_POINTS - 1);
 
-/// All points that the spline goes through.
+/// Number of points of the spline.
 const POINTS: usize = CONTROL_COUNT + FRAME;
 
 /// A constant and a slope for each axis.
 const PLANE: usize = 3;
 
-/// How far the spline may miss its points to be smoother.
+/// Smoothing: how far the spline can deviate from its points.
 const SMOOTHING: f64 = 2e-3;
 
-/// Keeps the logarithm finite where a place lies on a point.
+/// Keeps the logarithm finite where a position equals a point.
 const TINY: f32 = 1e-12;
 
-/// The cells of a field.
+/// Number of cells of a field.
 const CELLS: usize = FIELD_SIDE * FIELD_SIDE;
 
-/// What the splines of all faces have in common.
+/// Data shared by the splines of all faces.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Spline {
     /// `[FRAME]` fixed points on the border.
@@ -51,7 +51,7 @@ impl Spline {
         Self { frame, frame_kernel }
     }
 
-    /// The spline that takes `points` by `moves` and leaves the border where it is, at the centres of cells.
+    /// The spline that moves `points` by `moves` and keeps the border fixed, evaluated at the centres of cells.
     ///
     /// # Shapes
     /// - returns `[2, 32, 32]`, x then y
@@ -65,7 +65,7 @@ impl Spline {
             return field;
         }
         let Some(weights) = self.weights(points, moves) else {
-            return field; // points that are all in one place move nothing
+            return field; // if all points are equal, there is no motion
         };
         let weight = |at: usize| [weights[(at, 0)], weights[(at, 1)]].map(single);
         let [constant, across, down] = [0, 1, 2].map(|at| weight(POINTS + at));
@@ -132,7 +132,7 @@ impl Spline {
     }
 }
 
-/// The centre of a row or column of cells, in shares of the side.
+/// The centre of a row or column of cells, as a fraction of the side.
 fn centre(at: usize) -> f32 {
     (at as f32 + 0.5) / FIELD_SIDE as f32
 }
@@ -147,11 +147,11 @@ fn kernel(square: f32) -> f32 {
     square * ln(square + TINY)
 }
 
-/// The natural logarithm of a positive, normal number to some 1e-7 of it, in a form that the compiler makes vector code of;
-/// the standard library's is a call for each number, which takes three times as long here.
+/// The natural logarithm of a positive, normal number with a relative error of about 1e-7, in a form that the compiler
+/// can vectorise. The standard library needs a call for each number, which takes three times as long here.
 #[inline]
 fn ln(x: f32) -> f32 {
-    /// The bits of the square root of a half, so that mantissas are from there to the square root of two.
+    /// The bits of the square root of one half, so that mantissas lie between it and the square root of two.
     const HALF_ROOT: u32 = 0x3f35_04f3;
     let bits = x.to_bits().wrapping_sub(HALF_ROOT);
     #[allow(clippy::cast_possible_wrap, reason = "the sign of the exponent is wanted")]

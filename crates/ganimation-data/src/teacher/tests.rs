@@ -1,4 +1,4 @@
-//! Tests of lessons against those of the script in `tests/data/lessons.py`.
+//! Tests of lessons, compared with those of the script `tests/data/lessons.py`.
 
 use serde::Deserialize;
 
@@ -60,7 +60,7 @@ fn lessons_are_those_of_the_reference() {
         assert!(mask < 0.02, "{at}: masks differ by {mask} on average");
         let areas = [&lesson.mask, &expected.mask].map(|mask| mask.iter().sum::<f32>());
         eprintln!("{at}: moved {moved:.1e}, field {field:.1e}, mask {mask:.1e}, areas {areas:?}");
-        // Pillow draws outlines too, so its polygons are larger by half of their sub-pixels all round.
+        // Pillow also draws outlines, so its polygons are larger by half a sub-pixel on each side.
         assert!(
             areas[0] <= areas[1] + 1e-6 && areas[0] >= 0.5 * areas[1],
             "{at}: {areas:?}"
@@ -86,7 +86,7 @@ fn an_order_of_nothing_moves_and_paints_nothing() {
 fn a_mirrored_face_learns_the_mirrored_lesson() {
     let (teacher, reference) = reference();
     let lesson = &reference.lessons[0];
-    // Symmetric displacements are needed for this, and the mean of the reference is symmetric up to its rounding.
+    // This needs symmetric displacements. The mean of the reference is symmetric except for rounding.
     let landmarks = Landmarks::new(points(&lesson.landmarks));
     let order = lesson.order.as_slice().try_into().unwrap();
     let straight = teacher.lesson(&landmarks, &order, 32);
@@ -119,7 +119,7 @@ fn a_seam_is_where_a_mouth_closes_and_nowhere_else() {
     assert!(covered > 10.0 && covered < 400.0, "{covered} of 4,096");
 }
 
-/// Prints how long a lesson takes: `cargo test --release -- --ignored --nocapture lesson_takes`.
+/// Prints the time for a lesson: `cargo test --release -- --ignored --nocapture lesson_takes`.
 #[test]
 #[ignore = "a measurement"]
 fn what_a_lesson_takes() {

@@ -1,4 +1,4 @@
-//! The leaky ReLU and its slope, in place where no other handle looks on, in whatever layout.
+//! The leaky ReLU and its slope, in any layout. In place if there is no other handle.
 
 use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
@@ -24,7 +24,7 @@ pub(super) fn forward(x: FlexTensor, slope: f64) -> FlexTensor {
 
 /// `value` where `sign` is above 0, `slope value` elsewhere.
 ///
-/// With a slope above 0 an output has its input's sign, and the next convolution keeps the output anyway.
+/// With a slope above 0 an output has its input's sign, and the next convolution stores the output anyway.
 pub(super) fn scale_by_slope(sign: &FlexTensor, value: FlexTensor, slope: f64) -> FlexTensor {
     let same = value.layout().strides() == sign.layout().strides();
     let (sign, value) = if same {
@@ -47,7 +47,7 @@ pub(super) fn scale_by_slope(sign: &FlexTensor, value: FlexTensor, slope: f64) -
     value
 }
 
-/// The tensor itself if its storage holds each element once, in whatever order; else a copy in row-major order.
+/// The tensor itself if its storage contains each element once, in any order. Otherwise a copy in row-major order.
 fn dense(tensor: FlexTensor) -> FlexTensor {
     let layout = tensor.layout();
     let mut axes: Vec<(isize, usize)> = (0..layout.num_dims())

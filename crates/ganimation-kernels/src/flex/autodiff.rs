@@ -1,4 +1,4 @@
-//! The kernels' backward passes. Gradients that no parent asks for are not computed.
+//! The kernels' backward passes. Gradients that no parent needs are not computed.
 
 use burn::backend::{
     Autodiff, Flex,

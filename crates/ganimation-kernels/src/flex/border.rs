@@ -1,4 +1,4 @@
-//! Values that depend on how near a pixel is to the border.
+//! Values that depend on a pixel's distance to the border.
 
 use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
@@ -23,7 +23,7 @@ fn kind(pixel: usize, size: usize, kinds: usize) -> usize {
 /// `[batch, channels, height, width]` plus, at every pixel, the value of its kind in `[batch, channels, kinds, kinds]`.
 pub(super) fn add(x: FlexTensor, kinds: &FlexTensor) -> FlexTensor {
     let mut images = Images::new(&x);
-    drop(x); // usually the other handle, without which the sum is written in place
+    drop(x); // usually the last other handle; without it the sum is written in place
     let kinds = Images::new(kinds);
     let [_, channels, height, width] = images.shape();
     let row = width * channels;

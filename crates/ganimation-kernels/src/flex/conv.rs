@@ -1,4 +1,4 @@
-//! Convolution, its adjoint and its gradients: which algorithm does which.
+//! Convolution, its adjoint and its gradients: selection of the algorithm.
 //!
 //! Weights are `[filters, channels, kernel height, kernel width]` throughout: a convolution's `[out, in, ..]` and a
 //! transposed convolution's `[in, out, ..]`.
@@ -21,7 +21,7 @@ use super::{
     winograd::{self, Form},
 };
 
-/// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`, then bias and leaky ReLU if asked for.
+/// `[batch, channels, height, width]` to `[batch, filters, rows, columns]`, then bias and leaky ReLU if requested.
 pub(super) fn forward(
     geometry: &Geometry,
     x: &FlexTensor,
@@ -94,7 +94,7 @@ pub(super) fn adjoint(geometry: &Geometry, grid: &FlexTensor, weight: &FlexTenso
     out.into_tensor()
 }
 
-/// Transforms the weights of a convolution, or of its adjoint, once for all calls, if it is one of tiles.
+/// Transforms the weights of a convolution, or of its adjoint, once for all calls, if the tiled algorithm is used.
 pub(super) fn prepare(
     weight: &FlexTensor,
     stride: usize,

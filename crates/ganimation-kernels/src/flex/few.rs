@@ -1,7 +1,8 @@
-//! Convolutions of few positions with many weights, deep in the critic: as fast as the weights can be read.
+//! Convolutions with few positions and many weights, as in the critic's last layers. The speed is limited by reading
+//! the weights.
 //!
 //! Weights stay in PyTorch's order, `[filters, depth]` with the depth running over channels and kernel elements, and
-//! are read or written once. What is rearranged is what the kernels see, `[positions, depth]`, which is small here.
+//! are read or written once. Only the gathered windows, `[positions, depth]`, are rearranged; they are small here.
 
 use rayon::prelude::*;
 
@@ -20,7 +21,7 @@ const BLOCK: [usize; 2] = [128, 256];
 /// Floats between rows that would otherwise fall on the same sets of the cache.
 const GAP: usize = 16;
 
-/// Whether there are so few positions in `batch` images that the weights are most of the work.
+/// Whether `batch` images have so few positions that reading the weights is most of the work.
 pub(super) fn applies(geometry: &Geometry, batch: usize) -> bool {
     let positions = batch * geometry.grid[0] * geometry.grid[1];
     positions > 0 && 2 * positions <= geometry.filters
@@ -80,7 +81,7 @@ pub(super) fn adjoint(geometry: &Geometry, grid: &Images, weight: &[f32]) -> Ima
             }
         }
     }
-    // What every position gives to the image, transposed: `[depth, positions]`.
+    // The contribution of every position to the image, transposed: `[depth, positions]`.
     let mut spread = vec![0.0; depth * positions];
     spread
         .par_chunks_mut(block_depth * positions)

@@ -1,15 +1,15 @@
 //! Memory for results, zeroed by the threads that fill it.
 //!
-//! `vec![0.0; n]` zeroes on one thread while the others wait, and so early that nothing of it is still in a cache when it
-//! is written: 4 % of a pass of the generator over one face.
+//! `vec![0.0; n]` zeroes the memory on one thread while the others wait, and so early that the memory is no longer in a
+//! cache when it is written. This takes 4 % of a pass of the generator over one face.
 
 use std::mem::MaybeUninit;
 use std::slice;
 
 use rayon::prelude::*;
 
-/// A vector in consecutive pieces of these lengths; `body` gets each one's index and its floats, which are zeros, on all
-/// threads.
+/// A vector in consecutive pieces of these lengths; `body` gets each one's index and its floats, which are zeros, on
+/// all threads.
 pub(super) fn filled(lengths: &[usize], body: impl Fn(usize, &mut [f32]) + Sync + Send) -> Vec<f32> {
     let mut data = Box::<[f32]>::new_uninit_slice(lengths.iter().sum());
     let mut rest = &mut *data;
@@ -28,7 +28,8 @@ pub(super) fn filled(lengths: &[usize], body: impl Fn(usize, &mut [f32]) + Sync 
         unsafe_code,
         reason = "a safe vector would be zeroed before the threads get it"
     )]
-    // SAFETY: `data` is as long as its pieces together, and every piece has been zeroed: a panic in one does not get here.
+    // SAFETY: `data` is as long as its pieces together, and every piece has been zeroed: a panic in one does not get
+    // here.
     unsafe { data.assume_init() }.into_vec()
 }
 

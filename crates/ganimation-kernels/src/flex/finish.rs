@@ -1,4 +1,4 @@
-//! What is done to a convolution's output while it is in the cache: bias and leaky ReLU.
+//! Operations on a convolution's output while it is in the cache: bias and leaky ReLU.
 
 use pulp::{Simd, WithSimd};
 

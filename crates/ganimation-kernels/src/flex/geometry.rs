@@ -1,4 +1,4 @@
-//! The sizes of one convolution, seen from both its ends.
+//! The sizes of one convolution, for both its input and its output.
 
 /// A convolution takes an image of `channels` to a grid of `filters`; its adjoint takes the grid to the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Kernels for Burn's CPU backend, and the way to them from a tensor.
+//! Kernels for Burn's CPU backend, and the functions that call them with tensors.
 
 mod activation;
 mod adam;
@@ -39,10 +39,10 @@ use image::{Images, dims};
 
 use crate::adam::{AdamStep, Moments};
 
-/// Where a prepared weight is handed out.
+/// Receives a prepared weight.
 pub(crate) type Kept = Arc<Mutex<Option<Arc<Entry>>>>;
 
-/// The operations with kernels of their own.
+/// The operations with their own kernels.
 ///
 /// Shapes are those of the public functions that lead here, which have checked them.
 #[backend_extension(Flex, Autodiff)]
@@ -70,7 +70,7 @@ pub(crate) trait Kernels: Backend {
         padding: usize,
     ) -> FloatTensor<Self>;
 
-    /// Prepares a weight, which it returns, and puts what is to be kept into `kept`.
+    /// Prepares a weight and returns it. The data to keep is stored in `kept`.
     fn prepare(
         weight: FloatTensor<Self>,
         stride: usize,
@@ -215,7 +215,7 @@ fn of_grid(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: usize) -
     Geometry::of_grid([rows, columns], dims(weight), stride, padding)
 }
 
-/// Whether the kernels can take `x`: it lives on Flex, with or without autodiff, in `f32`.
+/// Whether the kernels support `x`: it must be on Flex, with or without autodiff, in `f32`.
 pub(crate) fn runs<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && x.device().inner() == Device::flex()
 }

@@ -11,7 +11,7 @@ use super::{
     simd::{load, store, vectorize},
 };
 
-/// Values that are summed at a time: they stay in a cache, and short sums round little.
+/// Number of values summed at a time. They stay in a cache, and short sums have small rounding errors.
 const CHUNK: usize = 1 << 14;
 
 /// Mean and inverse deviation of each channel of each image, `[batch, channels]` each.
@@ -28,11 +28,11 @@ pub(super) struct Gradients {
     pub(super) bias: FlexTensor,
 }
 
-/// What follows a normalisation.
+/// The operation after a normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
     Nothing,
-    /// Cuts off what is below 0.
+    /// ReLU: sets negative values to 0.
     Relu,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn forward(
     (Images::from_values(out, x.shape()).into_tensor(), statistics)
 }
 
-/// The gradients from `grad`, that of the output; a skip's is `grad` itself.
+/// The gradients, computed from `grad`, the gradient of the output. The gradient of a skip is `grad` itself.
 pub(super) fn backward(
     x: &FlexTensor,
     weight: &FlexTensor,
@@ -120,7 +120,7 @@ pub(super) fn backward(
             let index = image * channels + channel;
             let [total, along] = [0, 1].map(|kind| parts.iter().map(|part| part[kind][channel]).sum::<f32>());
             let (mean, inverse) = (statistics.mean[index], statistics.inverse[index]);
-            // The images share the parameters, or each has its own.
+            // The images share the parameters, or each image has its own parameters.
             let parameter = index % weight.len();
             gradients[0][parameter] += along * inverse;
             gradients[1][parameter] += total;
@@ -152,7 +152,7 @@ pub(super) fn backward(
     }
 }
 
-/// How images are cut: no chunk holds pixels of two.
+/// Division of images into chunks. A chunk never contains pixels of two images.
 struct Chunks {
     /// Floats in a chunk; all are of this length.
     length: usize,
@@ -301,7 +301,7 @@ impl WithSimd for Normalize<'_> {
     }
 }
 
-/// Cuts the gradient off where the ReLU was at 0; sums it, and its product with `x - mean`.
+/// Sets the gradient to 0 where the ReLU was 0. Sums it, and its product with `x - mean`.
 struct GradientSums<'a> {
     x: &'a [f32],
     grad: &'a mut [f32],

@@ -1,18 +1,18 @@
-//! Where a warp reads: the pixels around every place, and how near they are.
+//! Source positions of a warp: the pixels around every position, and their weights.
 
 use pulp::{Simd, WithSimd};
 
 use super::{conv::nearest, simd::vectorize};
 
-/// Along one axis, the two pixels that a place lies between.
+/// The two pixels around a position along one axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Between {
     pub(super) first: usize,
     /// The one after the first, or the first again at the border.
     pub(super) second: usize,
-    /// How far the place is from the first to the second, in `[0, 1)`; NaN where the field is.
+    /// The position between the first and the second, in `[0, 1)`; NaN if the field is NaN.
     pub(super) share: f32,
-    /// Pixels that the place moves for a field of 1: 0 beyond the border.
+    /// Derivative of the position, in pixels, with respect to the field; 0 beyond the border.
     pub(super) pace: f32,
 }
 
@@ -20,7 +20,7 @@ impl Between {
     /// The gradient of the field from that of the place.
     #[inline(always)]
     pub(super) fn field_slope(self, slope: f32) -> f32 {
-        // Not a product where the pace is 0: the slope may be NaN or infinite.
+        // No product if the pace is 0, because the slope can be NaN or infinite.
         if self.pace == 0.0 { 0.0 } else { self.pace * slope }
     }
 }
@@ -29,7 +29,7 @@ impl Between {
 #[derive(Debug)]
 struct Along {
     size: usize,
-    /// Where the pixels themselves are.
+    /// The positions of the pixels themselves.
     pixels: Vec<f32>,
     first: Vec<u32>,
     second: Vec<u32>,
@@ -38,7 +38,7 @@ struct Along {
 }
 
 impl Along {
-    /// An axis of `size` pixels, for rows of as many pixels as there are in `pixels`.
+    /// An axis of `size` pixels, for rows with the positions `pixels`.
     fn new(size: usize, pixels: Vec<f32>) -> Self {
         Self {
             size,
@@ -98,7 +98,7 @@ impl WithSimd for Locate<'_> {
         let pixels = pixels.iter().zip(self.motion);
         let pairs = first.iter_mut().zip(second);
         let shares = share.iter_mut().zip(pace);
-        // Plain loops, which the compiler turns into vectors of the instructions at hand.
+        // Plain loops, which the compiler can vectorise with the available instructions.
         for (((pixel, motion), (first, second)), (share, pace)) in pixels.zip(pairs).zip(shares) {
             let place = pixel + scale * motion;
             let inside = place.clamp(0.0, end); // NaN stays NaN
@@ -115,7 +115,7 @@ impl WithSimd for Locate<'_> {
     }
 }
 
-/// Where the pixels of a row of a picture are read, across and down.
+/// The source positions of a row's pixels, horizontal and vertical.
 #[derive(Debug)]
 pub(super) struct Places {
     across: Along,
@@ -147,7 +147,7 @@ impl Places {
         both.map(|(across, down)| [across, down])
     }
 
-    /// The first and the last row that are read; the first is beyond the last if there are no pixels.
+    /// The first and the last row that are read. If there are no pixels, the first is after the last.
     pub(super) fn rows(&self) -> [usize; 2] {
         let start = [self.down.size, 0];
         self.down.iter().fold(start, |[low, high], down| {

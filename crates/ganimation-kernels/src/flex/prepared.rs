@@ -1,7 +1,7 @@
-//! Transformed weights that are kept between calls, found again by the storage of the weights.
+//! Transformed weights that are stored between calls, and found by the address of the weights' storage.
 //!
-//! An entry holds a handle of the weights. So as long as it is there, their storage is neither changed (writing to a
-//! shared tensor copies it) nor freed: the same address means the same values.
+//! An entry has a handle of the weights. While it exists, their storage is neither changed (writing to a
+//! shared tensor copies it) nor freed. So the same address means the same values.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ type Key = (usize, bool);
 static ENTRIES: RwLock<Option<HashMap<Key, Weak<Entry>>>> = RwLock::new(None);
 
 impl Entry {
-    /// Keeps transformed weights until the last handle of the entry goes.
+    /// Stores transformed weights until the last handle of the entry is dropped.
     pub(super) fn keep(weight: FlexTensor, adjoint: bool, transformed: winograd::Prepared) -> Arc<Self> {
         let entry = Arc::new(Self {
             key: key(&weight, adjoint),
@@ -55,7 +55,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut entries = ENTRIES.write().unwrap_or_else(PoisonError::into_inner);
-        // A second entry of the same weights may have taken this one's place.
+        // A second entry for the same weights may have replaced this one.
         if let Some(entries) = entries.as_mut()
             && entries
                 .get(&self.key)

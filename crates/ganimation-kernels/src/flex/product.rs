@@ -1,4 +1,4 @@
-//! Matrix products with a packed right side, and the `unsafe` loop at the bottom of them.
+//! Matrix products with a packed right side, and their `unsafe` inner loop.
 
 use pulp::{Simd, WithSimd};
 
@@ -34,7 +34,7 @@ pub(super) fn panels_length(depth: usize, columns: usize) -> usize {
     columns.div_ceil(WIDTH) * depth * WIDTH
 }
 
-/// Where the elements of a left side lie.
+/// The layout of a left side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// Elements of a row are adjacent, rows `stride` apart.
@@ -198,7 +198,7 @@ impl Block {
         let zero = simd.splat_f32s(0.0);
         let mut sums = [[zero; 2]; ROWS];
         for k in 0..self.depth {
-            // SAFETY: `k < depth` and `row < ROWS`, for which the caller vouches.
+            // SAFETY: `k < depth` and `row < ROWS`; the caller guarantees that these are in bounds.
             unsafe {
                 let right = self.right.add(k * WIDTH);
                 let first = right.cast::<S::f32s>().read_unaligned();
@@ -222,7 +222,7 @@ impl Block {
                     continue;
                 }
                 let mut sum = sums[row][half];
-                // SAFETY: the row has `columns` more columns from here, for which the caller vouches.
+                // SAFETY: the caller guarantees that the row has `columns` more columns from here.
                 let row = unsafe {
                     let start = self.target.add(row * self.target_stride + half * lanes);
                     std::slice::from_raw_parts_mut(start, columns)

@@ -1,4 +1,4 @@
-//! How output images are cut into pieces for threads: consecutive rows, over the borders of images.
+//! Division of output images into pieces for threads: consecutive rows, across images.
 
 use std::ops::Range;
 
@@ -28,7 +28,7 @@ impl Rows {
         image * self.height + unit * self.unit
     }
 
-    /// Where a unit begins within a piece that begins with the unit `first`.
+    /// The start of a unit within a piece that starts with the unit `first`.
     pub(super) fn start(&self, unit: usize, first: usize) -> usize {
         (self.row(unit) - self.row(first)) * self.row_length
     }
@@ -48,7 +48,7 @@ impl Rows {
     }
 }
 
-/// Cuts `0..total` into ranges of about `length`, as many as make all threads equally busy.
+/// Divides `0..total` into ranges of about `length`, with equal work for all threads.
 pub(super) fn pieces_of(total: usize, length: usize) -> Vec<Range<usize>> {
     let threads = rayon::current_num_threads();
     let count = total.div_ceil(length.max(1)).next_multiple_of(threads);

@@ -1,13 +1,13 @@
-//! Scratch memory that lives as long as its thread: fresh pages cost as much as the arithmetic on them.
+//! Scratch memory for the lifetime of its thread, because new pages cost as much time as the arithmetic on them.
 
 use std::cell::RefCell;
 
 /// Bytes in a cache line; vectors that straddle two are slow.
 const LINE: usize = 64;
 
-/// Lends `body` the start of a cache line and `length` floats from there, whose values are whatever was there.
+/// Gives `body` a buffer of `length` floats with arbitrary values, aligned to a cache line.
 ///
-/// Loans may nest, also when a thread takes up other work in the middle of its own.
+/// Calls can be nested, also if a thread starts other work during its own.
 pub(super) fn with_scratch<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
     thread_local! {
         static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
@@ -15,7 +15,7 @@ pub(super) fn with_scratch<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R)
     let mut buffer = FREE.with_borrow_mut(|free| take(free, length));
     let needed = length + LINE / size_of::<f32>();
     if buffer.len() < needed {
-        buffer = vec![0.0; needed]; // not grown: what it held is of no use
+        buffer = vec![0.0; needed]; // not resized, because the old contents are not needed
     }
     let start = buffer.as_ptr().align_offset(LINE);
     let result = body(&mut buffer[start..start + length]);
@@ -23,7 +23,7 @@ pub(super) fn with_scratch<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R)
     result
 }
 
-/// The smallest buffer that is long enough, or else the longest.
+/// The smallest buffer that is long enough, otherwise the longest.
 fn take(free: &mut Vec<Vec<f32>>, length: usize) -> Vec<f32> {
     let best = (0..free.len()).min_by_key(|&index| {
         let found = free[index].len();

@@ -1,13 +1,13 @@
-//! Which vector instructions the kernels use: chosen once, when the first of them runs.
+//! The vector instructions of the kernels, selected once when the first kernel runs.
 
 use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-/// Names the widest instructions that may be used: `avx512`, `avx2` or `portable`.
+/// The variable with the widest allowed instructions: `avx512`, `avx2` or `portable`.
 const VARIABLE: &str = "GANIMATION_SIMD";
 
-/// A set of instructions that this processor has.
+/// A set of instructions supported by this processor.
 #[derive(Debug, Clone, Copy)]
 enum Level {
     #[cfg(all(target_arch = "x86_64", feature = "x86-v4"))]
@@ -49,7 +49,7 @@ impl Level {
     }
 }
 
-/// Runs `operation` with the widest instructions at hand.
+/// Runs `operation` with the widest available instructions.
 pub(super) fn vectorize<Operation: WithSimd>(operation: Operation) -> Operation::Output {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     let level = LEVEL.get_or_init(|| Level::detect(std::env::var(VARIABLE).ok().as_deref()));

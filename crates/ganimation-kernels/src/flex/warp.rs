@@ -1,4 +1,4 @@
-//! Pictures whose pixels move along a field, and the gradients.
+//! Warping of pictures along a field, and its gradients.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use super::{
 
 /// Pixels that a thread takes at a time, in whole rows.
 const CHUNK: usize = 1 << 12;
-/// The fewest rows in a band of the image's gradient: neighbouring bands both look at the rows that reach the two.
+/// The smallest number of rows in a band of the image's gradient. Rows that affect two bands are processed for both.
 const BAND: usize = 8;
 
 /// The size of every picture of a batch.
@@ -165,8 +165,8 @@ fn slope_row(
 
 /// The gradient of the image from `grad`, that of the output.
 ///
-/// A band of its rows is a thread's. What a pixel gets is summed in the order of the output's pixels, so the bits do not
-/// depend on the bands or on the number of threads.
+/// Each thread computes a band of rows. The contributions to a pixel are summed in the order of the output's pixels, so
+/// the bits do not depend on the bands or on the number of threads.
 pub(super) fn image_gradient(field: &FlexTensor, grad: &Images) -> Images {
     let picture = Picture::of(grad);
     let (batch, channels, height) = (grad.batch, grad.channels, grad.height);

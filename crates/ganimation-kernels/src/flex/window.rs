@@ -1,4 +1,4 @@
-//! What a kernel sees of the source at each position, for convolutions and their adjoints alike.
+//! The part of the source under the kernel at each position, for convolutions and their adjoints.
 //!
 //! A transposed convolution of stride `s` is `s * s` convolutions of stride 1 of the same source, one for every
 //! remainder of the target's coordinates by `s`, each with the kernel elements that reach it. So both are windows

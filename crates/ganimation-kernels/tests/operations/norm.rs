@@ -19,7 +19,7 @@ fn defined<const D: usize>(x: Tensor<4>, weight: Tensor<D>, bias: Tensor<D>) -> 
     centered / (variance + EPSILON).sqrt() * weight.reshape(shape) + bias.reshape(shape)
 }
 
-/// What follows a norm.
+/// The operation after a norm.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Nothing,

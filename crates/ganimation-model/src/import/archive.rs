@@ -1,7 +1,7 @@
-//! The newer container, since PyTorch 1.6: a zip archive whose entries are stored, never compressed.
+//! The newer container, since PyTorch 1.6: a zip archive with uncompressed entries.
 //!
-//! A pickle `NAME/data.pkl`, a storage `NAME/data/KEY` each, `NAME/byteorder`. A general reader of zips would bring
-//! decompression, and with it bombs.
+//! It contains a pickle `NAME/data.pkl`, one entry `NAME/data/KEY` for each storage, and `NAME/byteorder`. A general
+//! zip reader would also decompress entries, which allows decompression bombs.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,7 +10,7 @@ use ganimation_pickle::weights_from_bytes;
 
 use super::torch::{Contents, MAX_PICKLES, Span, TorchProblem, read_span};
 
-/// Opens the first entry.
+/// The signature at the start of the first entry.
 pub(super) const SIGNATURE: &[u8] = b"PK\x03\x04";
 
 const DIRECTORY_ENTRY: &[u8] = b"PK\x01\x02";
@@ -21,13 +21,13 @@ const LOCAL_SIZE: u64 = 30;
 const ENTRY_SIZE: usize = 46;
 const END_SIZE: usize = 22;
 
-/// The directory's end is in the last bytes of the file: before it may stand a comment.
+/// The end record is within this many bytes before the end of the file. A comment can follow it.
 const END_SEARCH: u64 = 1 << 16;
 
-/// The most bytes that a directory may have: an entry each tensor of a checkpoint has one of a hundred bytes.
+/// The largest directory in bytes. It has an entry of about a hundred bytes for each tensor of a checkpoint.
 const MAX_DIRECTORY: u64 = 1 << 22;
 
-/// What an archive holds.
+/// The contents of an archive.
 pub(super) fn contents(file: &mut File, size: u64) -> Result<Contents, TorchProblem> {
     let entries = directory(file, size)?;
     let (root, pickle) = entries
@@ -64,7 +64,9 @@ fn directory(file: &File, size: u64) -> Result<BTreeMap<String, Span>, TorchProb
     let end = tail
         .windows(END_SIZE)
         .rfind(|window| window.starts_with(DIRECTORY_END))
-        .ok_or(damaged("the archive has no end; is it cut short?"))?;
+        .ok_or(damaged(
+            "the archive has no end record; the file may be truncated",
+        ))?;
     let (length, start) = (u64::from(u32_at(end, 12)), u64::from(u32_at(end, 16)));
     if length > MAX_DIRECTORY {
         return Err(TorchProblem::Limit {
@@ -73,7 +75,7 @@ fn directory(file: &File, size: u64) -> Result<BTreeMap<String, Span>, TorchProb
         });
     }
     if start + length > size {
-        return Err(damaged("the archive's directory is outside of it"));
+        return Err(damaged("the archive's directory is outside the file"));
     }
     let directory = read_span(file, start, usize::try_from(length).unwrap_or_default())?;
     let mut entries = BTreeMap::new();
@@ -93,9 +95,9 @@ fn directory(file: &File, size: u64) -> Result<BTreeMap<String, Span>, TorchProb
         let (bytes, local) = (u64::from(u32_at(rest, 24)), u64::from(u32_at(rest, 42)));
         let start = data_start(file, local, size)?;
         if start + bytes > size {
-            return Err(damaged("an entry of the archive reaches beyond its end"));
+            return Err(damaged("an entry of the archive extends beyond its end"));
         }
-        // Zero stands for none: PyTorch can be told to compute no checksums.
+        // Zero means no checksum: PyTorch has an option to omit checksums.
         let crc = Some(u32_at(rest, 16)).filter(|&crc| crc != 0);
         let span = Span {
             start,
@@ -108,9 +110,9 @@ fn directory(file: &File, size: u64) -> Result<BTreeMap<String, Span>, TorchProb
     Ok(entries)
 }
 
-/// Where an entry's bytes start: behind its own header, of which the directory does not tell the length.
+/// The start of an entry's bytes, after its own header. The directory does not contain the header's length.
 fn data_start(file: &File, local: u64, size: u64) -> Result<u64, TorchProblem> {
-    let outside = TorchProblem::Damaged("an entry of the archive is not where the directory says");
+    let outside = TorchProblem::Damaged("an entry of the archive is not at its position in the directory");
     if local + LOCAL_SIZE > size {
         return Err(outside);
     }
@@ -134,7 +136,7 @@ fn read_entry(file: &File, span: Span, name: &str, limit: u64) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// The little-endian number at `at`; 0 beyond the end, where no record of a fixed size looks.
+/// The little-endian number at `at`; 0 beyond the end, which records of fixed size never access.
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     let number = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
     number.map_or(0, |bytes| u16::from_le_bytes(*bytes))

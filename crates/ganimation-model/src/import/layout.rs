@@ -1,4 +1,4 @@
-//! The layouts that the field has published, told apart by the names of their heads.
+//! The published layouts, distinguished by the names of their heads.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::fmt;
 use super::source::Entries;
 use crate::{Error, Result};
 
-/// Whose names a file uses.
+/// The naming scheme of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Layout {
-    /// The code that the paper's authors released; this project's own names.
+    /// The code released by the paper's authors. This project uses the same names.
     Released,
-    /// The replicate `ganimation_replicate`: norms without parameters, biases before them.
+    /// The replication `ganimation_replicate`: norms without parameters, and biases before them.
     Replicate,
-    /// vipermu's `ganimation`: other names of the heads, layers that are listed twice.
+    /// vipermu's `ganimation`: other names of the heads, and layers that are listed twice.
     Vipermu,
 }
 
@@ -28,25 +28,25 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Why a tensor of a file is not in the network.
+/// Why a tensor of a file is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Running statistics: an instance norm uses those of the image at hand.
+    /// Running statistics: an instance norm uses the statistics of the current image.
     RunningStatistics,
-    /// A bias in front of a norm, which takes it away again.
+    /// A bias before a norm, which cancels it.
     BiasBeforeNorm,
-    /// Another name of a tensor that is there already.
+    /// A second name of a tensor that is already used.
     Repeated,
-    /// Not under the network's key.
+    /// The tensor is not under the network's key.
     Elsewhere,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::RunningStatistics => "running statistics, which instance norms never use",
-            Self::BiasBeforeNorm => "biases in front of a norm, which cancels them",
+            Self::RunningStatistics => "running statistics, which instance norms do not use",
+            Self::BiasBeforeNorm => "biases before a norm, which cancels them",
             Self::Repeated => "second names of the same tensors",
             Self::Elsewhere => "outside the network's dictionary",
         })
@@ -68,23 +68,24 @@ impl Kind {
     }
 }
 
-/// What becomes of a tensor.
+/// How a tensor is used.
 pub(super) enum Fate {
-    /// It is the parameter of this released name.
+    /// It is the parameter with this released name.
     Taken(String),
     Dropped(Reason),
 }
 
-/// Where a network is in a file.
+/// The position of a network in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) kind: Kind,
     pub(super) layout: Layout,
-    /// Empty, or ends in a dot.
+    /// Empty, or ends with a dot.
     pub(super) prefix: String,
 }
 
-/// Names that only one layout has. The released critic's are common elsewhere and count only beside its trunk.
+/// Names that only one layout has. The released critic's names are common in other networks, so they count only
+/// together with its trunk.
 const HEADS: [(&str, Kind, Layout); 12] = [
     ("img_reg.0.weight", Kind::Generator, Layout::Released),
     ("attetion_reg.0.weight", Kind::Generator, Layout::Released),
@@ -100,7 +101,7 @@ const HEADS: [(&str, Kind, Layout); 12] = [
     ("conv2.weight", Kind::Discriminator, Layout::Released),
 ];
 
-/// Where the file's networks are, or those under a key.
+/// The positions of the file's networks, or of those under a key.
 pub(super) fn find(entries: &Entries, key: Option<&str>) -> Result<Vec<Place>> {
     let mut places = BTreeSet::new();
     for name in entries.names() {
@@ -160,14 +161,15 @@ pub(super) fn find(entries: &Entries, key: Option<&str>) -> Result<Vec<Place>> {
 }
 
 impl Place {
-    /// Whether the network is in the dictionary of a key, or of keys joined by dots.
+    /// Whether the network is in the dictionary of a key, or of several keys joined by dots.
     fn is_under(&self, key: &str) -> bool {
         let key = key.trim_matches('.');
-        // Keys are whole: `G` is not `G_ema`.
+        // Complete keys must match: `G` is not `G_ema`.
         format!(".{}", self.prefix).contains(&format!(".{key}."))
     }
 
-    /// What becomes of the tensor of that name. Strangers are taken too, for the network to refuse them by name.
+    /// The use of the tensor with this name. Unknown tensors are taken too, so that the network reports their names as
+    /// an error.
     pub(super) fn fate(&self, name: &str) -> Fate {
         const STATISTICS: [&str; 3] = [".running_mean", ".running_var", ".num_batches_tracked"];
         let Some(name) = name.strip_prefix(&self.prefix) else {
@@ -214,13 +216,13 @@ impl Place {
     }
 }
 
-/// `debug1.` to `debug4.`: parts of the trunk that vipermu's generator lists again.
+/// `debug1.` to `debug4.`: parts of the trunk that vipermu's generator lists a second time.
 fn is_repeated(name: &str) -> bool {
     let digit = name.strip_prefix("debug").and_then(|rest| rest.split('.').next());
     matches!(digit, Some("1" | "2" | "3" | "4"))
 }
 
-/// `name` with the first prefix that it has replaced.
+/// `name` with the first matching prefix replaced.
 fn renamed(name: &str, prefixes: &[(&str, &str)]) -> String {
     let replaced = prefixes
         .iter()

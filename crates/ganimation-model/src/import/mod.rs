@@ -1,9 +1,9 @@
-//! Weights that others trained: PyTorch's `.pth` files, in the layouts that the field has published.
+//! Import of weights from other projects: PyTorch's `.pth` files in the published layouts.
 //!
-//! A file is a dictionary from names to tensors, as `torch.save(network.state_dict())` writes it, or a checkpoint that
-//! holds such dictionaries under keys; zip archives and the older streams, f32, f16, bf16 and f64. Safetensors will do
-//! as well. Which layout it is follows from the names alone; whatever is not taken is listed with the reason, and what
-//! fits no layout is refused. No code in a pickle is run, and memory is bounded by the size of the file.
+//! A file is a dictionary from names to tensors, as `torch.save(network.state_dict())` writes it, or a checkpoint with
+//! such dictionaries under keys. Zip archives and the older stream format are supported, with f32, f16, bf16 and f64.
+//! Safetensors files are also supported. The names determine the layout. Unused tensors are listed with the reason, and
+//! files with an unknown layout are refused. No code in a pickle is run. The file's size limits the memory.
 
 mod archive;
 mod layout;
@@ -29,46 +29,46 @@ pub use torch::TorchProblem;
 /// A network found in a file.
 #[derive(Clone, Debug)]
 pub enum Network {
-    /// One that paints faces.
+    /// A generator.
     Generator(Generator),
-    /// One that judges them.
+    /// A discriminator.
     Discriminator(Box<Discriminator>),
 }
 
-/// A network with where it came from and what became of the file's tensors.
+/// A network with its source and the use of the file's tensors.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// The network, in f32.
     pub network: Network,
-    /// What its shapes say; the generator's image size is the published networks' 128.
+    /// Metadata derived from its shapes. The generator's image size is 128, as in the published networks.
     pub metadata: Metadata,
-    /// Whose names the file uses.
+    /// The naming scheme of the file.
     pub layout: Layout,
-    /// What stands before the names, `state_dict.module.` for example; mostly nothing.
+    /// The prefix of the names, for example `state_dict.module.`. Usually empty.
     pub prefix: String,
-    /// Tensors that were taken: the file's names and the released network's.
+    /// Used tensors: the file's names and the released network's names.
     pub taken: Vec<(String, String)>,
-    /// Tensors that were left, each with the reason.
+    /// Unused tensors, each with the reason.
     pub dropped: Vec<(String, Reason)>,
-    /// Parameters that the layout fixes and does not store (released names): norms at scale 1 and shift 0.
+    /// Parameters that the layout does not store (released names): norms with scale 1 and shift 0.
     pub filled: Vec<String>,
 }
 
 /// Reads every network in a file.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::UnknownFile`], [`Error::Torch`] or [`Error::Weights`] for a file that cannot be read or is
-/// damaged, [`Error::Inflated`] for one whose tensors stand for more than it holds, [`Error::NoTensors`] or
-/// [`Error::UnknownLayout`] with the names if it holds no known network, [`Error::SeveralNetworks`] if it holds two of a
-/// kind, [`Error::Import`] with the reason if a network in it is incomplete or misshapen.
+/// [`Error::Read`], [`Error::UnknownFile`], [`Error::Torch`] or [`Error::Weights`] if the file cannot be read or is
+/// damaged, [`Error::Inflated`] if its tensors have more elements than it stores, [`Error::NoTensors`] or
+/// [`Error::UnknownLayout`] with the names if it contains no known network, [`Error::SeveralNetworks`] if it contains
+/// two networks of the same kind, [`Error::Import`] with the reason if a network is incomplete or has wrong shapes.
 pub fn import(path: &Path, device: &Device) -> Result<Vec<Imported>> {
     import_under(path, None, device)
 }
 
-/// As [`import`], but only the networks under a key of the file's dictionaries, `G_ema` for example.
+/// Like [`import`], but only for networks under a key of the file's dictionaries, for example `G_ema`.
 ///
 /// # Errors
-/// As [`import`], and [`Error::NoKey`] with the keys that there are.
+/// See [`import`]; also [`Error::NoKey`] with the available keys.
 pub fn import_under(path: &Path, key: Option<&str>, device: &Device) -> Result<Vec<Imported>> {
     let entries = source::open(path)?;
     let places = layout::find(&entries, key)?;
@@ -90,7 +90,7 @@ pub fn import_under(path: &Path, key: Option<&str>, device: &Device) -> Result<V
         .collect()
 }
 
-/// The network at `place`; what lies under the `others`' prefixes is theirs.
+/// The network at `place`. Tensors under the prefixes of `others` belong to other networks.
 fn take(entries: &Entries, place: &Place, others: &[&str], device: &Device) -> Result<Imported> {
     let (mut taken, mut dropped) = (Vec::new(), Vec::new());
     let mut shapes = Shapes::new();
@@ -121,7 +121,7 @@ fn take(entries: &Entries, place: &Place, others: &[&str], device: &Device) -> R
         network,
         metadata: Metadata {
             training: format!("imported from the layout of {}", place.layout),
-            license: "as its authors allow".to_owned(),
+            license: "determined by its authors".to_owned(),
             ..metadata
         },
         layout: place.layout,

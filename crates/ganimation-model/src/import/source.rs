@@ -1,4 +1,4 @@
-//! The tensors of a file by name, read one at a time.
+//! The tensors of a file, by name. They are read one at a time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::files::{read_safetensors, unusable};
 use crate::tensors::{finite, floats};
 use crate::{Error, Result};
 
-/// What a file holds.
+/// The contents of a file.
 pub(super) struct Entries {
     path: PathBuf,
     torch: Option<TorchFile>,
@@ -19,10 +19,10 @@ pub(super) struct Entries {
 }
 
 enum Entry {
-    /// Still in the PyTorch file.
+    /// Not yet read from the PyTorch file.
     Stored(ganimation_pickle::Tensor),
     Loaded(TensorData),
-    /// Of an element type that no weight has; it may be one that is dropped.
+    /// A tensor with an element type that weights do not have. It is not an error if the tensor is not used.
     Other {
         shape: Vec<usize>,
         element: String,
@@ -69,7 +69,7 @@ fn safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Entry>> {
     Ok(file.iter().map(entry).collect())
 }
 
-/// A name as it may be shown: no honest one has control characters, which move a terminal's cursor.
+/// A name without control characters, which could affect a terminal. Valid names have none.
 fn printable(name: &str) -> String {
     name.replace(char::is_control, "?")
 }
@@ -88,7 +88,7 @@ impl Entries {
         self.entries.contains_key(name)
     }
 
-    /// The shape of a tensor, empty for one that is not there.
+    /// The shape of a tensor; empty if it does not exist.
     pub(super) fn shape(&self, name: &str) -> &[usize] {
         match self.entries.get(name) {
             Some(Entry::Stored(tensor)) => &tensor.shape,
@@ -98,7 +98,8 @@ impl Entries {
         }
     }
 
-    /// Refuses tensors that together have more bytes than the file: views that stand for more than is stored.
+    /// Refuses tensors whose total size is larger than the file, because they are views with more elements than are
+    /// stored.
     pub(super) fn check_sizes<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<()> {
         let Some(file) = &self.torch else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The older container, of PyTorch 0.1.10 to 1.5: pickles one after the other, then the storages.
+//! The older container, of PyTorch 0.1.10 to 1.5: several pickles, then the storages.
 //!
 //! ```text
 //! magic number, version, system, the object, names of the storages; then of each storage its length (i64) and its bytes
@@ -15,7 +15,7 @@ use super::torch::{Contents, MAX_PICKLES, Span, TorchProblem, read_span};
 pub(super) const SIGNATURE: &[u8] =
     b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
 
-/// What a stream holds; `front` is as much of its start as pickles may take.
+/// The contents of a stream. `front` is its start, up to the largest size of pickles.
 pub(super) fn contents(file: &mut File, front: &[u8], size: u64) -> Result<Contents, TorchProblem> {
     let cut = |error: PickleError| match error.problem {
         PickleProblem::Truncated if size > front.len() as u64 => TorchProblem::Limit {
@@ -47,7 +47,7 @@ pub(super) fn contents(file: &mut File, front: &[u8], size: u64) -> Result<Conte
         const LENGTH: u64 = 8;
         let element = *elements
             .get(key.as_str())
-            .ok_or(TorchProblem::Damaged("a storage that no tensor is in"))?;
+            .ok_or(TorchProblem::Damaged("no tensor uses one of its storages"))?;
         let ends = TorchProblem::Damaged("it ends before its last storage");
         if at + LENGTH > size {
             return Err(ends);
@@ -59,7 +59,7 @@ pub(super) fn contents(file: &mut File, front: &[u8], size: u64) -> Result<Conte
             .and_then(|length| length.checked_mul(element as u64));
         let span = Span {
             start: at + LENGTH,
-            size: bytes.ok_or(TorchProblem::Damaged("a storage of negative length"))?,
+            size: bytes.ok_or(TorchProblem::Damaged("a storage has a negative length"))?,
             crc: None,
         };
         at = match span.start.checked_add(span.size) {

@@ -1,4 +1,4 @@
-//! Files of `torch.save`: the tensors they name, and the numbers of each when asked for.
+//! Files of `torch.save`: their named tensors, and the elements of a tensor on request.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,67 +11,67 @@ use ganimation_pickle::{Element, PickleError, Tensor};
 use super::{archive, stream};
 use crate::{Error, Result, files};
 
-/// The most bytes that a file's pickles may have together; a checkpoint of both networks and their optimisers has some
-/// tens of kilobytes. What is built of a pickle takes up to some hundred bytes for one of its own.
+/// The largest total size of a file's pickles, in bytes. A checkpoint of both networks and their optimisers needs some
+/// tens of kilobytes. One byte of a pickle can need up to a few hundred bytes of memory.
 pub(super) const MAX_PICKLES: u64 = 1 << 19;
 
-/// Why a PyTorch file is not read.
+/// Why a PyTorch file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorchProblem {
     /// The file could not be read.
-    #[error("cannot read on")]
+    #[error("cannot read further")]
     Io(#[from] io::Error),
     /// A pickle in it is refused.
     #[error("{0}")]
     Pickle(#[from] PickleError),
-    /// Something is where it cannot be.
+    /// The structure of the file is invalid.
     #[error("damaged: {0}")]
     Damaged(&'static str),
-    /// It holds more than any honest file.
+    /// It contains more than any valid file.
     #[error("more than {limit} {what}")]
     Limit {
-        /// What is counted.
+        /// The counted items.
         what: &'static str,
-        /// How many there may be.
+        /// The largest allowed number.
         limit: u64,
     },
-    /// An entry of an archive is compressed, which PyTorch never does and bombs do.
-    #[error("entry {0} is compressed; PyTorch stores its files plain")]
+    /// An entry of an archive is compressed. PyTorch never compresses entries; decompression bombs do.
+    #[error("entry {0} is compressed; PyTorch stores uncompressed entries")]
     Compressed(String),
-    /// An entry of an archive is not what was written.
-    #[error("the checksum of {0} is wrong; the file was damaged on its way")]
+    /// An entry of an archive has changed since it was written.
+    #[error("the checksum of {0} is wrong; the file is damaged")]
     Checksum(String),
     /// It was written on a big-endian machine.
     #[error("its numbers are big-endian")]
     BigEndian,
-    /// It is a network with its code's classes, not a dictionary of tensors.
-    #[error("it holds a whole pickled network of the class {0}, not a dictionary of its weights")]
+    /// It is a network object with Python classes, not a dictionary of tensors.
+    #[error("it contains a whole pickled network of the class {0}, not a dictionary of its weights")]
     Module(String),
-    /// It is a program of TorchScript.
+    /// It is a TorchScript program.
     #[error("it is a TorchScript program, not a dictionary of weights")]
     Script,
-    /// A tensor reaches beyond its numbers.
-    #[error("tensor {0} reaches beyond its storage")]
+    /// A tensor extends beyond its storage.
+    #[error("tensor {0} extends beyond its storage")]
     Beyond(String),
-    /// A tensor's numbers are missing.
+    /// The storage of a tensor is missing.
     #[error("the storage `{0}` is not in the file")]
     MissingStorage(String),
 }
 
-/// Where numbers are in the file, in bytes.
+/// The position of a storage in the file, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) start: u64,
     pub(super) size: u64,
-    /// Checksum of the whole, where there is one.
+    /// Checksum of all bytes, if there is one.
     pub(super) crc: Option<u32>,
 }
 
-/// Tensors of a file by name, their numbers not yet read.
+/// Tensors of a file by name, without their elements.
 pub(super) type NamedViews = Vec<(String, Tensor)>;
 
-/// What a container holds.
+/// The contents of a container.
 pub(super) struct Contents {
     pub(super) tensors: NamedViews,
     pub(super) storages: BTreeMap<String, Span>,
@@ -88,7 +88,7 @@ pub(super) struct TorchFile {
     storages: BTreeMap<String, Span>,
 }
 
-/// Opens a file and lists its tensors; `None` if it is no PyTorch file.
+/// Opens a file and lists its tensors; `None` if it is not a PyTorch file.
 pub(super) fn open(path: &Path) -> Result<Option<(TorchFile, NamedViews)>> {
     let (mut file, size) = files::open(path)?;
     let mut front = Vec::new();
@@ -128,7 +128,7 @@ fn torch_error(path: &Path, source: TorchProblem) -> Error {
 }
 
 impl TorchFile {
-    /// The numbers of a tensor, in row-major order.
+    /// The elements of a tensor, in row-major order.
     pub(super) fn read(&self, name: &str, tensor: &Tensor) -> Result<TensorData> {
         let dtype = match tensor.storage.element {
             Element::F64 => DType::F64,
@@ -156,7 +156,7 @@ impl TorchFile {
         if tensor.shape.contains(&0) {
             return Ok(Vec::new());
         }
-        // From the first element that is needed to the last.
+        // From the first needed element to the last.
         let axes = || tensor.shape.iter().zip(&tensor.strides);
         let last = axes().try_fold(0, |last: usize, (length, stride)| {
             last.checked_add((length - 1).checked_mul(*stride)?)
@@ -180,7 +180,7 @@ impl TorchFile {
     }
 }
 
-/// Bytes from `start`; the caller knows that the file is as long.
+/// Bytes from `start`. The caller must check the file's length.
 pub(super) fn read_span(mut file: &File, start: u64, size: usize) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(start))?;
     let mut bytes = vec![0; size];
@@ -188,7 +188,7 @@ pub(super) fn read_span(mut file: &File, start: u64, size: usize) -> io::Result<
     Ok(bytes)
 }
 
-/// The elements of a view one after the other.
+/// The elements of a view, contiguous.
 fn gathered(bytes: Vec<u8>, element: usize, shape: &[usize], strides: &[usize]) -> Vec<u8> {
     let mut dense = 1;
     let is_dense = shape.iter().zip(strides).rev().all(|(&length, &stride)| {

@@ -28,14 +28,14 @@ fn au_errors_follow_their_formulas() {
     let device = Device::flex();
     let read = || Tensor::<2>::from_data([[0.0, 0.5, 1.0], [1.0, 0.0, 0.0]], &device);
     let asked = || Tensor::<2>::from_data([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], &device);
-    // Squared errors 0, 0.25, 1 and 1, 0, 1: they sum to 3.25.
+    // The squared errors 0, 0.25, 1 and 1, 0, 1 have the sum 3.25.
     close(AuTerm::Mean.measure(read(), asked(), &[]), 3.25 / 6.0);
     close(
         AuTerm::MeanDividedByBatch.measure(read(), asked(), &[]),
         3.25 / 12.0,
     );
     close(AuTerm::SquaredNorm.measure(read(), asked(), &[]), 3.25 / 2.0);
-    // Unit by unit they sum to 1, 0.25 and 2.
+    // The sums for each unit are 1, 0.25 and 2.
     close(
         AuTerm::Mean.measure(read(), asked(), &[2.0, 4.0, 0.5]),
         (2.0 + 1.0 + 1.0) / 6.0,
@@ -54,7 +54,7 @@ fn attention_sizes_follow_their_formulas() {
 
 #[test]
 fn smoothness_follows_its_formulas() {
-    // First image: down 0, 0.25, 0.5; across 0.5, 0.5 and 0.25, 0.25. The second is even.
+    // First image: vertical 0, 0.25, 0.5; horizontal 0.5, 0.5 and 0.25, 0.25. The second image is constant.
     close(
         SmoothnessTerm::Outline.measure(mask()),
         (0.75 / 3.0 + 1.5 / 2.0) / 2.0,
@@ -90,7 +90,7 @@ fn presets_differ_as_documented() {
     assert_eq!((paper.aus, paper.au_term), (4000.0, AuTerm::SquaredNorm));
     assert_eq!(paper.attention_term, AttentionTerm::Norm);
     assert!((paper.smoothness - 1e-5).abs() < 1e-18);
-    // 4000 / 25 = 160: the default's weight is the released one at its batch size.
+    // 4000 / 25 = 160: the default's weight is the released weight at its batch size.
     let default = LossWeights::default();
     assert_eq!((default.aus, default.au_term), (160.0, AuTerm::Mean));
 }

@@ -114,11 +114,11 @@ fn files_that_are_not_generators_are_refused_with_the_reason() {
     let whole = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
     let cases: [(&[u8], &str); 6] = [
         (&endless, "`blocks` is 18446744073709551615"),
-        (&empty, "`channels` is 0; expected 2, as the tensors have"),
+        (&empty, "`channels` is 0; expected 2, as in the tensors"),
         (b"GIF89a, say", "not a safetensors file"),
         (&whole[..whole.len() - 8], "not a safetensors file"),
         (&other, "`network` is discriminator; expected generator"),
-        (&lying, "`channels` is 4096; expected 2, as the tensors have"),
+        (&lying, "`channels` is 4096; expected 2, as in the tensors"),
     ];
     for (bytes, expected) in cases {
         let error = generator_from_bytes(bytes, &Device::flex()).unwrap_err();
@@ -145,7 +145,7 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
     tensors[0].1 = TensorData::new(vec![f32::NAN; 40 * 49], tensors[0].1.shape().to_vec());
     let name = tensors[0].0.clone();
     let bytes = tensors_to_bytes(tensors, FloatFormat::F32, None).unwrap();
-    let reason = format!("tensor {name} holds an infinity or a NaN");
+    let reason = format!("tensor {name} contains an infinity or a NaN");
     assert_eq!(refusal(&bytes), (told, reason));
 }
 
@@ -171,7 +171,7 @@ fn a_file_without_metadata_is_known_by_its_shapes() {
     let other = GeneratorConfig::new().with_channels(1).with_blocks(1).with_aus(5);
     let bytes = tensors_to_bytes(state_dict(&other.init(&Device::flex())), FloatFormat::F32, None).unwrap();
     let error = generator_from_bytes(&bytes, &Device::flex()).unwrap_err();
-    assert!(error.to_string().contains("for they are not 17"), "{error}");
+    assert!(error.to_string().contains("because they are not 17"), "{error}");
 }
 
 #[test]

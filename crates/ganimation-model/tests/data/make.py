@@ -2,7 +2,7 @@
 """Makes the PyTorch files beside it: tiny networks in every layout and container that is read, and what they compute.
 
 Needs torch, numpy, pillow and safetensors. Usage: python3 make.py, or python3 make.py FOLDER for networks of the paper's
-size, which a test compares when it is told the folder.
+size. A test compares them if it gets the folder.
 """
 import io
 import pickle

@@ -1,9 +1,9 @@
-//! Fréchet distance between two sets of feature vectors, each taken for a normal distribution.
+//! Fréchet distance between two sets of feature vectors. Each set is modelled as a normal distribution.
 //!
-//! With Inception's features this is the FID. Here the features are those of the action-unit reader, so that the
-//! numbers compare with each other and with no published FID.
+//! With Inception's features this is the FID. Here the features come from the AU regressor. The numbers can be compared
+//! with each other, but not with a published FID.
 
-/// `|m₁ - m₂|² + tr(S₁ + S₂ - 2 (S₁S₂)^½)` of the sets' means and covariances, NaN unless both hold two vectors.
+/// `|m₁ - m₂|² + tr(S₁ + S₂ - 2 (S₁S₂)^½)` of the sets' means and covariances. NaN if a set has fewer than two vectors.
 ///
 /// # Panics
 /// If the vectors differ in length.
@@ -19,7 +19,7 @@ pub(crate) fn frechet_distance(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
     let common = root.times(&covariance_b).times(&root);
     let (values, _) = common.eigen();
     let overlap: f64 = values.iter().map(|value| value.max(0.0).sqrt()).sum();
-    // Rounding may leave a little less than nothing.
+    // Rounding can make the result slightly negative.
     (apart + covariance_a.trace() + covariance_b.trace() - 2.0 * overlap).max(0.0)
 }
 
@@ -99,7 +99,7 @@ impl Square {
 
     /// Eigenvalues of a symmetric matrix and, row by row, their vectors, by Jacobi's rotations.
     fn eigen(&self) -> (Vec<f64>, Self) {
-        /// Convergence is quadratic; ten sweeps do for any matrix met so far.
+        /// Convergence is quadratic; ten sweeps were enough for all matrices so far.
         const SWEEPS: usize = 30;
         let (side, mut matrix, mut vectors) = (self.side, self.clone(), Self::zeros(self.side));
         for at in 0..side {
@@ -123,7 +123,7 @@ impl Square {
         (values, vectors)
     }
 
-    /// Turns axes `p` and `q` so that their common entry becomes 0, and `vectors` with them.
+    /// Rotates axes `p` and `q` so that their common entry becomes 0, and applies the rotation to `vectors`.
     fn rotate_away(&mut self, p: usize, q: usize, vectors: &mut Self) {
         let between = self.row(p)[q];
         if between == 0.0 {

@@ -1,4 +1,4 @@
-//! One function a score: what is asked of which faces, and what is made of the answers.
+//! One function per score: the targets, the faces, and the evaluation of the results.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,16 @@ use super::subject::{Ask, Subject, values};
 use super::{Area, Region};
 use crate::expressions::SMILE;
 
-/// The intensity asked for where one is asked.
+/// The target intensity of single tests.
 const ASKED: f32 = 3.0;
 /// A face whose label is below this does not show the action unit.
 const ABSENT: f32 = 0.5;
-/// A rise of this much counts.
+/// An estimate that rises by this much counts as risen.
 const RISEN: f64 = 0.5;
-/// A mask whose `1 - A` stays below this paints nothing that one could see.
+/// A mask with `1 - A` below this paints nothing visible.
 const PAINTED: f64 = 0.1;
 
-/// What [`asks`] asks for, one line at a time.
+/// The action units of [`asks`], one row at a time.
 const ASKS: [&[ActionUnit]; 8] = [
     &[ActionUnit::LipCornerPuller],
     &[ActionUnit::LipsPart],
@@ -41,7 +41,7 @@ const ASKS: [&[ActionUnit]; 8] = [
 /// The intensities of a sweep.
 const SWEEP: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
 
-/// Agreement of `second` with `first`, action unit by action unit.
+/// Agreement of `second` with `first`, for each action unit.
 pub(super) fn agreement(first: &[Intensities], second: &[Intensities]) -> Agreement {
     let column = |faces: &[Intensities], unit| -> Vec<f64> {
         faces.iter().map(|face| f64::from(face.get(unit))).collect()
@@ -66,7 +66,7 @@ pub(super) fn agreement(first: &[Intensities], second: &[Intensities]) -> Agreem
     }
 }
 
-/// How many edits [`asks`] makes.
+/// Number of edits that [`asks`] makes.
 pub(super) fn ask_count(labels: &[Intensities]) -> usize {
     ASKS.iter().map(|units| absent(labels, units).count()).sum()
 }
@@ -105,7 +105,7 @@ pub(super) fn asks(subject: &mut Subject<'_>) -> Vec<AskScore> {
         .collect()
 }
 
-/// `face` with those units at that intensity.
+/// `face` with `units` set to `intensity`.
 pub(super) fn with(mut face: Intensities, units: &[ActionUnit], intensity: f32) -> Intensities {
     for &unit in units {
         face.set(unit, intensity);
@@ -113,13 +113,13 @@ pub(super) fn with(mut face: Intensities, units: &[ActionUnit], intensity: f32) 
     face
 }
 
-/// Mean absolute change of the action units that were not asked for.
+/// Mean absolute change of the action units outside `asked`.
 fn leakage(before: &Intensities, after: &Intensities, asked: &[ActionUnit]) -> f64 {
     let others = ActionUnit::ALL.into_iter().filter(|unit| !asked.contains(unit));
     mean(others.map(|unit| f64::from((after.get(unit) - before.get(unit)).abs())))
 }
 
-/// How many edits [`sweep`] makes of `faces` faces.
+/// Number of edits that [`sweep`] makes for `faces` faces.
 pub(super) fn sweep_count(faces: usize) -> usize {
     faces * ActionUnit::ALL.len() * SWEEP.len()
 }
@@ -170,7 +170,7 @@ fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, faces: &[usize]) -> Uni
     }
 }
 
-/// Rounding in the arithmetic is no response: what differs by less than a thousandth is equal.
+/// Rounds to a thousandth, so that rounding errors do not count as a response.
 pub(super) fn rounded(intensity: f32) -> f64 {
     (f64::from(intensity) * 1e3).round() / 1e3
 }
@@ -195,7 +195,7 @@ pub(super) fn self_edit(subject: &mut Subject<'_>) -> SelfEditScore {
     }
 }
 
-/// What comes of edits to targets of other faces.
+/// Results of edits with other faces' action units as targets.
 pub(super) struct Targets {
     pub(super) agreement: Agreement,
     pub(super) cycle_error: f64,
@@ -206,7 +206,7 @@ pub(super) struct Targets {
     pub(super) reader_distance_stranger: f64,
 }
 
-/// `others[face]` is the face whose label is asked of `face`.
+/// `others[face]` is the face whose label is the target of `face`.
 pub(super) fn targets(subject: &mut Subject<'_>, others: &[usize]) -> Targets {
     let size = subject.trial.image_size;
     let moving = [Region::MOUTH, Region::BROWS];
@@ -254,7 +254,7 @@ pub(super) fn targets(subject: &mut Subject<'_>, others: &[usize]) -> Targets {
     }
 }
 
-/// 0 for vectors of one direction, 1 for those at a right angle.
+/// 0 for parallel vectors, 1 for orthogonal vectors.
 fn cosine_distance(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
@@ -262,7 +262,7 @@ fn cosine_distance(a: &[f32], b: &[f32]) -> f64 {
     };
     match (dot(a, a) * dot(b, b)).sqrt() {
         0.0 => f64::from(u8::from(a != b)),
-        // Rounding may leave a little more than 1.
+        // Rounding can make the cosine slightly larger than 1.
         lengths => (1.0 - dot(a, b) / lengths).max(0.0),
     }
 }
@@ -272,7 +272,7 @@ fn halves(vectors: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     (half(0), half(1))
 }
 
-/// The mask's part and what it leaves alone, when a smile is asked of every face.
+/// The mask coverage, and the pixel change outside mouth and brows, with a smile as every face's target.
 pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
     let size = subject.trial.image_size;
     let mouth = Area::inside(&[Region::MOUTH], size, subject.trial.device);
@@ -308,7 +308,7 @@ pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
     (attention, mean(changed))
 }
 
-/// Absolute difference as a share of the range of 2, mean over the colours: `[batch, 1, size, size]`.
+/// Absolute difference as a fraction of the value range of 2, mean over the colours: `[batch, 1, size, size]`.
 pub(super) fn pixel_change(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     (a - b).abs().mean_dim(1) / 2.0
 }

@@ -1,4 +1,4 @@
-//! Scorecards: what a generator does to held-out faces, judged by a network that it was not trained against.
+//! Scorecards: a generator's edits of held-out faces, evaluated by a network that was not part of its training.
 
 mod frechet;
 mod measures;
@@ -34,12 +34,13 @@ pub(crate) use statistics::pearson;
 use crate::{Error, Result};
 use subject::Subject;
 
-/// Who reads action units from faces for a scorecard: a network that no generator has learnt to please.
+/// Estimates action units for a scorecard: a network that was not used to train any generator.
 pub trait Judge {
     /// The action units of `images`, `[batch, 3, size, size]` in [-1, 1]: `[batch, 17]`, OpenFace intensity / 5.
     fn read(&self, images: Tensor<4>) -> Tensor<2>;
 
-    /// A description of each face, `[batch, features]`, for distances between sets of faces; not every judge has one.
+    /// Features of each face, `[batch, features]`, for distances between sets of faces. `None` if the judge has no
+    /// features.
     fn features(&self, images: Tensor<4>) -> Option<Tensor<2>>;
 }
 
@@ -53,13 +54,14 @@ impl Judge for AuReader {
     }
 }
 
-/// What a scorecard judges: faces and wishes in, edited faces out.
+/// The subject of a scorecard. It edits faces towards targets.
 pub trait Editor {
     /// Edits `images`, `[batch, 3, size, size]` in [-1, 1], which show `current`, towards `target`: `[batch, 17]` each,
     /// OpenFace intensity / 5.
     fn edit(&self, images: Tensor<4>, current: Tensor<2>, target: Tensor<2>) -> Edit;
 
-    /// Whether what an expression does not name is asked to stay (relative) or to be absent (absolute).
+    /// Whether action units that an expression does not name keep their values (relative) or have a target of 0
+    /// (absolute).
     fn orders(&self) -> Orders {
         Orders::Absolute
     }
@@ -75,10 +77,10 @@ impl Editor for Generator {
     }
 }
 
-/// An editor that returns its input: what every score is worth when nothing is done.
+/// An editor that returns its input. Its scores are the baseline.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DoNothing {
-    /// Those of the editor that it stands beside.
+    /// The orders of the editor that it is compared with.
     pub orders: Orders,
 }
 
@@ -99,33 +101,33 @@ impl Editor for DoNothing {
     }
 }
 
-/// What is judged, by whom, and where.
+/// The editor, the judge and the device.
 #[derive(Clone, Copy)]
 pub struct Trial<'a> {
-    /// What edits.
+    /// The editor.
     pub editor: &'a dyn Editor,
     /// Side of the faces that it edits, in pixels.
     pub image_size: usize,
-    /// Who reads.
+    /// The AU regressor that judges.
     pub judge: &'a dyn Judge,
-    /// Where tensors are made.
+    /// The device of the tensors.
     pub device: &'a Device,
 }
 
-/// How much is looked at.
+/// The size of an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// Faces to look at, spread evenly over those given; all when absent.
+    /// Faces to evaluate, spread evenly over the given faces; all if `None`.
     pub faces: Option<usize>,
-    /// Faces of which every action unit is swept: each costs 102 edits.
+    /// Faces for sweeps of all action units: 102 edits per face.
     pub sweep_faces: usize,
-    /// Faces of which eight expressions are made for their detail and colour.
+    /// Faces for detail and colour of eight expressions.
     pub expression_faces: usize,
-    /// Faces of which response curves are drawn: each costs 126 edits.
+    /// Faces for response curves: 126 edits per face.
     pub curve_faces: usize,
     /// Faces edited at once.
     pub batch_size: usize,
-    /// Picks whose action units are asked of whom.
+    /// Seed of the random choice of target faces.
     pub seed: u64,
 }
 
@@ -142,7 +144,7 @@ impl Default for Extent {
     }
 }
 
-/// What an evaluation finds: numbers and pictures.
+/// The result of an evaluation: numbers and pictures.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// The numbers.
@@ -151,10 +153,10 @@ pub struct Evaluation {
     pub pictures: Pictures,
 }
 
-/// Judges an editor on `faces`; `progress` hears how many faces have been looked at, and of how many.
+/// Evaluates an editor on `faces`. `progress` is called with the number of processed faces and the total.
 ///
 /// # Errors
-/// [`Error::Setting`] if there is nothing to look at, [`Error::Data`] if a picture cannot be read.
+/// [`Error::Setting`] if there are too few faces, [`Error::Data`] if a picture cannot be read.
 pub fn evaluate(
     trial: Trial<'_>,
     faces: &[Face],
@@ -191,7 +193,7 @@ pub fn evaluate(
     subject.look();
     subject.expect(2 * visible::removal_count(&subject));
     let scores = plan.score(&mut subject);
-    // The look at the faces as they are was no edit, but the way back of each target is one, too.
+    // The pass over unedited faces is not an edit. The way back of each cycle is an edit.
     let edits = subject.looks();
     let pictures = Pictures::draw(&mut subject);
     subject.keep_still(&nothing);
@@ -210,18 +212,18 @@ pub fn evaluate(
     Ok(Evaluation { scorecard, pictures })
 }
 
-/// Which of the faces are asked for what.
+/// Which faces are used for which test.
 struct Plan {
     swept: Vec<usize>,
     expressive: Vec<usize>,
     curved: Vec<usize>,
-    /// For each face the one whose label is asked of it.
+    /// For each face, the face whose label is its target.
     others: Vec<usize>,
 }
 
 impl Plan {
-    /// Looks at edits that [`Self::score`] takes, without those of removals: who is asked for them is not known before the
-    /// judge has looked.
+    /// Number of judged edits of [`Self::score`], without removals. The number of removals depends on the judge's
+    /// estimates.
     fn count(&self, subject: &Subject<'_>) -> usize {
         3 * self.others.len()
             + measures::ask_count(subject.labels())
@@ -258,13 +260,13 @@ impl Plan {
     }
 }
 
-/// At most `count` of `all` places, evenly spread.
+/// At most `count` of `all` indices, evenly spread.
 pub(crate) fn spread(all: usize, count: usize) -> Vec<usize> {
     let count = count.min(all);
     (0..count).map(|at| (2 * at + 1) * all / (2 * count)).collect()
 }
 
-/// For each face another one, drawn from `seed`: the next one round a random circle.
+/// For each face another face, drawn from `seed`: the next one in a random cyclic order.
 pub(crate) fn others(count: usize, seed: u64) -> Vec<usize> {
     let mut circle: Vec<usize> = (0..count).collect();
     circle.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));

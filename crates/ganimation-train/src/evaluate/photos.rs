@@ -1,4 +1,4 @@
-//! Whole photos at their own resolution. Who edits them stands above this crate and hands the results in.
+//! Whole photos at full resolution. A crate above this one edits them and passes the results.
 
 use std::convert::Infallible;
 
@@ -11,25 +11,25 @@ use super::statistics::mean;
 use super::visible::colorful;
 use crate::expressions::{Expression, SMILE, SURPRISE};
 
-/// What is asked of the faces in a photo.
+/// The targets for the faces in a photo.
 const EXPRESSIONS: [Expression; 2] = [SMILE.named("smile with teeth"), SURPRISE];
 
-/// What edits do to photos, on average and photo by photo.
+/// Scores of edited photos: their means, and each photo.
 #[derive(Clone, Debug, Serialize)]
 pub struct PhotosScore {
-    /// Means over the photos; of `largest_level` the largest.
+    /// Means over the photos; for `largest_level`, the maximum.
     #[serde(flatten)]
     pub scores: PhotoScores,
     /// The same numbers of an editor that does nothing.
     pub nothing: PhotoScores,
-    /// Photo by photo.
+    /// Each photo.
     pub photos: Vec<PhotoScore>,
 }
 
-/// What edits do to one photo.
+/// The scores of one photo.
 #[derive(Clone, Debug, Serialize)]
 pub struct PhotoScore {
-    /// Its file's name.
+    /// The file name.
     pub file: String,
     /// In pixels.
     pub width: u32,
@@ -45,26 +45,27 @@ pub struct PhotoScore {
 /// The numbers of a photo, or their means.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PhotoScores {
-    /// The largest change of any colour of any pixel when nothing is asked, in levels of 255.
+    /// The largest change of any colour of any pixel when no change is requested, in levels of 255.
     pub largest_level: u8,
-    /// By expression.
+    /// Scores by expression.
     pub expressions: Vec<PhotoExpressionScore>,
 }
 
-/// What an expression costs a photo.
+/// The scores of one expression in a photo.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PhotoExpressionScore {
     /// The expression.
     pub name: &'static str,
-    /// Kept detail where the edit reaches: [`kept_detail`] of the whole photo.
+    /// Kept detail in the affected area: [`kept_detail`] of the whole photo.
     pub detail: f64,
-    /// Chroma part of the change divided by its luminance part, in the faces' boxes outside mouth and eyes.
+    /// Chroma part of the change divided by the luminance part, in the faces' boxes outside mouth and eyes.
     pub color: f64,
 }
 
 impl PhotoScore {
-    /// Measures edits of `photo`, whose faces are at `faces`. `edit` returns the photo with the named action units of all
-    /// faces at those intensities, 0 to 5, the others as they are; it is also asked for none.
+    /// Measures edits of `photo` with faces at `faces`. `edit` returns the photo with the named action units of all
+    /// faces set to the given intensities, 0 to 5; the others keep their values. `edit` is also called without action
+    /// units.
     ///
     /// # Errors
     /// Those of `edit`.
@@ -116,7 +117,7 @@ fn color_of(photo: &RgbImage, edited: &RgbImage, faces: &[FaceBox]) -> f64 {
 }
 
 impl PhotosScore {
-    /// Sums photos up.
+    /// Computes the means over photos.
     pub fn new(photos: Vec<PhotoScore>) -> Self {
         let mean_of = |at: usize, of: fn(&PhotoExpressionScore) -> f64| {
             mean(photos.iter().map(|photo| of(&photo.scores.expressions[at])))
@@ -134,7 +135,7 @@ impl PhotosScore {
             size: 1,
             score: 0.0,
         };
-        // A photo that stays as it is has the same numbers whatever it shows.
+        // An unchanged photo has the same numbers for all expressions.
         let Ok(nothing) = PhotoScore::measure("", &still, &[face], |_| Ok::<_, Infallible>(still.clone()));
         Self {
             scores: PhotoScores {

@@ -1,4 +1,4 @@
-//! The pages of pictures beside the numbers.
+//! The picture sheets of a scorecard.
 
 use ganimation_data::Sheet;
 use ganimation_data::pixels::images_from_tensor;
@@ -11,11 +11,11 @@ use crate::expressions::{
     ANGER, BLINK, CLOSED_SMILE, DISGUST, Expression, SADNESS, SMILE, SMILE_REMOVED, SURPRISE,
 };
 
-/// How many faces are shown.
+/// Number of faces in a sheet.
 const FACES: usize = 16;
-/// Smallest side of a tile, in pixels: people look at these.
+/// Smallest side of a tile, in pixels, so that people can see details.
 const TILE: u32 = 192;
-/// What is asked, column by column.
+/// The target of each column.
 pub(super) const EXPRESSIONS: [Expression; 8] = [
     CLOSED_SMILE,
     SMILE.named("smile with teeth"),
@@ -27,16 +27,16 @@ pub(super) const EXPRESSIONS: [Expression; 8] = [
     SMILE_REMOVED,
 ];
 
-/// Faces as they are and as eight expressions.
+/// Faces before the edit and with eight expressions.
 #[derive(Clone, Debug)]
 pub struct Pictures {
-    /// A row a face: the face, then its edits.
+    /// One row per face: the face, then its edits.
     pub edits: RgbImage,
-    /// The same rows and columns: where each edit was painted, `1 - A`, white for all.
+    /// The same rows and columns: the mask coverage `1 - A` of each edit. White pixels are fully painted.
     pub painted: RgbImage,
 }
 
-/// How many edits the pictures of `faces` faces take.
+/// Number of edits for the pictures of `faces` faces.
 pub(super) fn count(faces: usize) -> usize {
     faces.min(FACES) * EXPRESSIONS.len()
 }
@@ -74,7 +74,7 @@ impl Pictures {
     }
 }
 
-/// The picture itself, or, if it is smaller than `side` pixels, enlarged bicubically.
+/// The picture. If it is smaller than `side` pixels, it is enlarged with bicubic interpolation.
 fn enlarged(picture: &RgbImage, side: u32) -> RgbImage {
     match picture.width() < side {
         true => imageops::resize(picture, side, side, FilterType::CatmullRom),

@@ -1,20 +1,21 @@
-//! What an edit does to pixels, measured on two pictures of any size: the photo and the result.
+//! Pixel changes of an edit, measured on two pictures of any size: the photo and the result.
 
 use image::{Rgb, RgbImage};
 
 use super::Region;
 
-/// An edit reaches a pixel if a colour of it changes by more levels, of 255.
+/// An edit affects a pixel if one of its colours changes by more than this many levels of 255.
 const UNCHANGED: u8 = 2;
-/// The reached area is made wider by so many pixels on every side: detail is lost beside changed pixels too.
+/// The affected area is extended by this many pixels on every side, because detail is also lost near changed pixels.
 const MARGIN: usize = 2;
 
-/// The share of fine detail that an edit keeps: the mean absolute Laplacian of the luminance in `after`, divided by that in
-/// `before`, over the pixels that the edit reaches.
+/// The fraction of fine detail that an edit keeps: the mean absolute Laplacian of the luminance in `after` divided by
+/// that in `before`, over the pixels that the edit affects.
 ///
-/// The Laplacian is the sum of the four neighbours minus four times the pixel; the picture's border is repeated. An edit
-/// reaches the pixels of which a colour changes by more than 2 levels, and those within 2 pixels of them. The result is 1
-/// if it reaches none, under 1 where it blurs, above 1 where it adds edges, and infinite if all of `before` is flat there.
+/// The Laplacian is the sum of the four neighbours minus four times the pixel; the picture's border is repeated. An
+/// edit affects the pixels where a colour changes by more than 2 levels, and the pixels within 2 pixels of them. The
+/// result is 1 if no pixel is affected, below 1 if the edit blurs, above 1 if it adds edges, and infinite if `before`
+/// is flat there.
 ///
 /// # Panics
 /// If the pictures differ in size.
@@ -32,7 +33,7 @@ pub fn kept_detail(before: &RgbImage, after: &RgbImage) -> f64 {
     }
 }
 
-/// How much of a change is colour.
+/// The luminance and colour parts of a change.
 ///
 /// YCbCr as in JPEG (BT.601, all 255 levels).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,10 +54,10 @@ impl ColorChange {
     }
 }
 
-/// How much changes from `before` to `after` outside the rectangles `except`, in luminance and in chroma. Where skin moves,
-/// luminance changes most; a bruise changes chroma.
+/// Measures the change from `before` to `after` outside the rectangles `except`, in luminance and in chroma. Moving
+/// skin mainly changes luminance; wrong skin colours change chroma.
 ///
-/// Pixels of which no colour changes by more than 2 levels count as unchanged: rounding alone changes chroma as much as
+/// Pixels where no colour changes by more than 2 levels count as unchanged, because rounding changes chroma as much as
 /// luminance.
 ///
 /// # Panics
@@ -72,7 +73,7 @@ pub fn color_change(before: &RgbImage, after: &RgbImage, except: &[Region]) -> C
         }
         pixels += 1.0;
         if changed(before, after) {
-            // The conversion is linear: the difference may be converted.
+            // The conversion is linear, so it can be applied to the difference.
             let [red, _, blue] = [0, 1, 2].map(|at| f64::from(after[at]) - f64::from(before[at]));
             let luminance = luminance(after) - luminance(before);
             let (cb, cr) = ((blue - luminance) / 1.772, (red - luminance) / 1.402);
@@ -132,13 +133,13 @@ fn laplacian(picture: &RgbImage) -> Vec<f32> {
     detail
 }
 
-/// Whether a colour changes by more than rounding and noise do.
+/// Whether a colour changes by more than rounding and noise.
 fn changed(before: &Rgb<u8>, after: &Rgb<u8>) -> bool {
     let mut levels = before.0.iter().zip(&after.0);
     levels.any(|(before, after)| before.abs_diff(*after) > UNCHANGED)
 }
 
-/// Which pixels the edit reaches, row by row.
+/// Which pixels the edit affects, row by row.
 fn reached(before: &RgbImage, after: &RgbImage) -> Vec<bool> {
     let [width, height] = sides(before);
     let pixels = before.pixels().zip(after.pixels());
@@ -159,7 +160,7 @@ fn reached(before: &RgbImage, after: &RgbImage) -> Vec<bool> {
     reached
 }
 
-/// Marks what is within the margin of a marked place.
+/// Also marks all places within the margin of a marked place.
 fn widen(line: &mut [bool]) {
     let marked: Vec<usize> = (0..line.len()).filter(|&at| line[at]).collect();
     for at in marked {
@@ -199,12 +200,12 @@ mod tests {
                 after.put_pixel(x, y, Rgb([140; 3]));
             }
         }
-        // Ten flat rows; the margin adds two on each side, of which the inner ones see the flat rows' edge.
+        // Ten flat rows. The margin adds two rows on each side; the inner ones touch the edge of the flat rows.
         let found = kept_detail(&before, &after);
         assert!((0.25..0.6).contains(&found), "{found}");
         let mut barely = before.clone();
         barely.pixels_mut().for_each(|pixel| pixel.0[0] += 2);
-        assert_eq!(kept_detail(&before, &barely), 1.0, "two levels are no edit");
+        assert_eq!(kept_detail(&before, &barely), 1.0, "two levels are not an edit");
     }
 
     #[test]

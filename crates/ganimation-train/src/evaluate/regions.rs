@@ -1,9 +1,9 @@
-//! Fixed parts of a face crop. Faces are cut alike, so that a rectangle finds the mouth well enough.
+//! Fixed regions of a face crop. All faces are cropped in the same way, so a fixed rectangle contains the mouth.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
-/// A rectangle in shares of the crop's side, from the top left.
+/// A rectangle as fractions of the crop's side, from the top left.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Region {
     /// Left edge.
@@ -17,11 +17,11 @@ pub struct Region {
 }
 
 impl Region {
-    /// From under the nose to the chin, wider than a smile.
+    /// From below the nose to the chin, wider than a smile.
     pub const MOUTH: Self = Self::new(0.22, 0.60, 0.78, 0.96);
     /// Brows and eyes.
     pub const BROWS: Self = Self::new(0.12, 0.18, 0.88, 0.46);
-    /// The eyes alone, without what is under and between them.
+    /// The eyes, without the regions below and between them.
     pub const EYES: [Self; 2] = [
         Self::new(0.14, 0.23, 0.44, 0.39),
         Self::new(0.54, 0.23, 0.84, 0.39),
@@ -43,7 +43,7 @@ impl Region {
         }
     }
 
-    /// Whether a pixel's middle, in shares of the side, lies inside.
+    /// Whether the centre of a pixel, as a fraction of the side, lies inside.
     pub(super) fn holds(self, x: f64, y: f64) -> bool {
         (self.left..self.right).contains(&x) && (self.top..self.bottom).contains(&y)
     }
@@ -52,7 +52,7 @@ impl Region {
 /// The pixels over which a mean is taken.
 #[derive(Clone, Debug)]
 pub(crate) struct Area {
-    /// `[1, 1, size, size]`, a weight a pixel; they sum to 1.
+    /// `[1, 1, size, size]`, one weight per pixel; the sum is 1.
     weights: Tensor<4>,
 }
 

@@ -1,4 +1,4 @@
-//! A scorecard for people: as a web page with pictures, and as Markdown for a model card.
+//! A scorecard as a web page with pictures, and as Markdown for a model card.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,8 +13,8 @@ use super::{Evaluation, Scorecard};
 use crate::{Error, Result};
 
 impl Evaluation {
-    /// Writes `scorecard.json`, `scorecard.md`, `index.html`, `edits.png` and `painted.png` into `folder`, which is made
-    /// if it is not there. `about` is told on the page: what was judged, by whom, on what.
+    /// Writes `scorecard.json`, `scorecard.md`, `index.html`, `edits.png` and `painted.png` into `folder`, and creates
+    /// the folder if necessary. The page shows `about`: the editor, the judge and the data.
     ///
     /// # Errors
     /// [`Error::File`] or [`Error::Data`] if they cannot be written.
@@ -107,13 +107,13 @@ fn page(tables: &[Table], about: &[(&str, String)]) -> String {
             "Edits",
             "edits.png",
             "edited faces",
-            "Every expression of sixteen faces, pixel for pixel.",
+            "All expressions of sixteen faces, at full resolution.",
         ),
         (
-            "Where it was painted",
+            "Mask coverage",
             "painted.png",
             "masks",
-            "1 - A of the same edits: white is painted, black is kept.",
+            "1 - A of the same edits: white pixels are painted, black pixels are kept.",
         ),
     ] {
         let _ = write!(

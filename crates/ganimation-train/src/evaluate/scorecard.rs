@@ -1,4 +1,4 @@
-//! The numbers that say whether a generator is good. A mean of nothing is NaN here and `null` in JSON.
+//! The numbers that describe a generator's quality. The mean of an empty set is NaN here and `null` in JSON.
 
 use std::collections::BTreeMap;
 
@@ -7,67 +7,67 @@ use serde::Serialize;
 use super::photos::PhotosScore;
 use super::regions::Region;
 
-/// Version of `scorecard.json`. Version 2 asks two more action units, asks relative networks for a smile on top of what a
-/// face shows, and adds fields; those of version 1 have kept their names.
+/// Version of `scorecard.json`. Version 2 tests two more action units, gives relative networks a smile relative to the
+/// face's expression, and adds fields. The fields of version 1 keep their names.
 pub const SCORECARD_VERSION: u32 = 2;
 
-/// What [`Scorecard::identity_note`] says.
-pub(super) const IDENTITY_NOTE: &str = "Whether a face is still the same person is not measured: no face space with     suitable terms is bundled. reader_distance stands in for it: a cosine distance of the action-unit reader's features,     which change with the expression too; beside it stands the distance from one person to another.";
+/// The text of [`Scorecard::identity_note`].
+pub(super) const IDENTITY_NOTE: &str = "Identity is not measured, because no face recognition network with a suitable licence is bundled. reader_distance is a proxy: a cosine distance of the AU regressor's features, which also change with the expression. The distance between two people is given for comparison.";
 
-/// Everything that was measured, on held-out faces. Intensities are OpenFace's, 0 to 5, as the judge reads them.
+/// All measurements on held-out faces. Intensities are OpenFace's, 0 to 5, as estimated by the judge.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scorecard {
     /// [`SCORECARD_VERSION`].
     pub version: u32,
-    /// Held-out faces looked at.
+    /// Held-out faces evaluated.
     pub faces: usize,
     /// Side of the faces in pixels.
     pub image_size: usize,
-    /// Edits that the scores took.
+    /// Edits made for the scores.
     pub edits: usize,
-    /// How well the judge reads unedited faces, against their labels: what can be asked of the rest at best.
+    /// The judge's accuracy on unedited faces, compared with their labels. It limits all other scores.
     pub reading: Agreement,
-    /// What the editor does.
+    /// The editor's scores.
     #[serde(flatten)]
     pub scores: Scores,
     /// The same scores of an editor that does nothing.
     pub nothing: Scores,
-    /// What is known of identity, in words.
+    /// An explanation of the identity measurement.
     pub identity_note: &'static str,
     /// Edits of whole photos; `null` if none were given.
     pub photos: Option<PhotosScore>,
-    /// The rectangles behind the words mouth, brows, eyes and corners.
+    /// The rectangles of mouth, brows, eyes and corners.
     pub regions: Regions,
 }
 
-/// What an editor does to the faces.
+/// The scores of an editor.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scores {
-    /// One action unit or two asked at an intensity of 3 on faces that show less than 0.5; the others as they are.
+    /// One or two action units with a target of 3 on faces that show less than 0.5; the others keep their values.
     pub asks: Vec<AskScore>,
-    /// Each action unit asked from 0 to 5, the others as they are.
+    /// Each action unit with targets from 0 to 5; the others keep their values.
     pub sweep: SweepScore,
-    /// Targets taken from other faces: asked against read.
+    /// Targets from other faces, compared with the estimates after the edit.
     pub targets: Agreement,
-    /// A face's own action units asked of it: nothing should change.
+    /// A face's own action units as its target: nothing should change.
     pub self_edit: SelfEditScore,
-    /// Mean absolute pixel error, as a share of the range, of faces edited to a target of another face and back.
+    /// Mean absolute pixel error of faces edited to another face's action units and back, as a fraction of the range.
     pub cycle_error: f64,
-    /// Where a smile is painted.
+    /// Mask coverage of a smile.
     pub attention: AttentionScore,
-    /// What changes where nothing should.
+    /// Changes in regions where nothing should change.
     pub identity: IdentityScore,
-    /// How far edited faces are from real ones, all together.
+    /// Distance between the set of edited faces and the set of real faces.
     pub frechet: FrechetScore,
-    /// Detail and colour, expression by expression.
+    /// Detail and colour of each expression.
     pub expressions: Vec<ExpressionScore>,
-    /// One action unit asked at 0 on faces that are read above 1.5; the others as they are.
+    /// One action unit with a target of 0 on faces with an estimate above 1.5; the others keep their values.
     pub removal: Vec<RemovalScore>,
-    /// One action unit or two asked from 0 to 5 in small steps, the others as they are.
+    /// One or two action units with targets from 0 to 5 in small steps; the others keep their values.
     pub curve: CurveScore,
 }
 
-/// How two columns of intensities agree, by action unit and on average.
+/// Agreement of two columns of intensities, by action unit and on average.
 #[derive(Clone, Debug, Serialize)]
 pub struct Agreement {
     /// Mean of the correlations.
@@ -78,40 +78,40 @@ pub struct Agreement {
     pub units: BTreeMap<&'static str, UnitAgreement>,
 }
 
-/// How two columns of intensities of one action unit agree.
+/// Agreement of two columns of intensities of one action unit.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct UnitAgreement {
     /// Pearson's correlation.
     pub correlation: f64,
     /// Mean absolute difference, in intensities.
     pub error: f64,
-    /// Mean absolute deviation of the first column from its mean: the error of who always says the same.
+    /// Mean absolute deviation of the first column from its mean: the error of a constant prediction.
     pub deviation: f64,
 }
 
-/// What asking for something does.
+/// The effect of a target intensity.
 #[derive(Clone, Debug, Serialize)]
 pub struct AskScore {
-    /// The action units asked for.
+    /// The action units with this target.
     pub units: Vec<&'static str>,
-    /// The intensity asked for.
+    /// The target intensity.
     pub intensity: f32,
-    /// Faces that showed less than 0.5 of each by their labels.
+    /// Faces whose labels are below 0.5 for each of these units.
     pub faces: usize,
-    /// Mean of read after minus read before, over faces and the units asked for.
+    /// Estimate after the edit minus estimate before, mean over faces and these units.
     pub mean_rise: f64,
-    /// Share of faces on which that mean over the units is 0.5 or more.
+    /// Fraction of faces where the mean over these units is 0.5 or more.
     pub share_risen: f64,
-    /// Mean absolute change of the action units not asked for.
+    /// Mean absolute change of the other action units.
     pub leakage: f64,
 }
 
-/// How the reading follows an action unit that is asked from 0 to 5.
+/// The response of the estimates to targets from 0 to 5.
 #[derive(Clone, Debug, Serialize)]
 pub struct SweepScore {
-    /// Faces swept, spread evenly over those looked at.
+    /// Faces in the sweep, spread evenly over the evaluated faces.
     pub faces: usize,
-    /// The intensities asked for.
+    /// The target intensities.
     pub intensities: Vec<f32>,
     /// Mean of the units' pooled correlations.
     pub mean_pooled_correlation: f64,
@@ -121,41 +121,41 @@ pub struct SweepScore {
     pub units: BTreeMap<&'static str, UnitSweep>,
 }
 
-/// How the reading of one action unit follows what is asked.
+/// The response of the estimate of one action unit to its target.
 #[derive(Clone, Debug, Serialize)]
 pub struct UnitSweep {
-    /// Spearman's correlation of asked and read, all faces in one pool.
+    /// Spearman's correlation of target and estimate, pooled over all faces.
     pub pooled_correlation: f64,
-    /// Mean over faces of Spearman's correlation of asked and read on that face.
+    /// Spearman's correlation of target and estimate on each face, mean over faces.
     pub face_correlation: f64,
-    /// Mean reading at each intensity asked for.
+    /// Mean estimate at each target intensity.
     pub read: Vec<f64>,
     /// Mean absolute change of the other action units at an intensity of 3.
     pub leakage: f64,
 }
 
-/// What changes when nothing should.
+/// Changes when no change is requested.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct SelfEditScore {
-    /// Mean absolute pixel error, as a share of the range.
+    /// Mean absolute pixel error, as a fraction of the range.
     pub pixel_error: f64,
-    /// Mean absolute change of the readings, in intensities.
+    /// Mean absolute change of the estimates, in intensities.
     pub reading_change: f64,
     /// The largest change of any colour of any pixel of any face, in levels of 255.
     pub largest_level: u8,
-    /// Share of faces of which no pixel changes by more than 2 levels.
+    /// Fraction of faces where no pixel changes by more than 2 levels.
     pub share_within_two_levels: f64,
 }
 
-/// What people see of an expression. Intensities that it does not name are asked as the face shows them, or, of networks
-/// with absolute orders, at 0.
+/// Visible effects of an expression. Action units that the expression does not name keep their values. For networks
+/// with absolute orders, their target is 0.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExpressionScore {
     /// The expression.
     pub name: &'static str,
-    /// Faces edited, spread evenly over those looked at.
+    /// Faces edited, spread evenly over the evaluated faces.
     pub faces: usize,
-    /// Mean over faces of [`kept_detail`](super::pixels::kept_detail): 1 keeps all, less is blurred.
+    /// Mean over faces of [`kept_detail`](super::pixels::kept_detail): 1 keeps all detail, smaller values mean blur.
     pub detail: f64,
     /// Chroma divided by luminance.
     pub color: f64,
@@ -165,101 +165,102 @@ pub struct ExpressionScore {
     pub chroma: f64,
 }
 
-/// What becomes of an action unit that is asked away.
+/// The effect of a target of 0 on action units that are present.
 #[derive(Clone, Debug, Serialize)]
 pub struct RemovalScore {
-    /// The action units asked at 0.
+    /// The action units with a target of 0.
     pub units: Vec<&'static str>,
-    /// Faces on which each is read above 1.5.
+    /// Faces where the estimate of each is above 1.5.
     pub faces: usize,
-    /// Mean reading before.
+    /// Mean estimate before the edit.
     pub before: f64,
-    /// Mean of read before minus read after.
+    /// Mean of the estimate before minus the estimate after.
     pub mean_fall: f64,
-    /// Share of faces that end under 0.5.
+    /// Fraction of faces with an estimate below 0.5 after the edit.
     pub share_gone: f64,
 }
 
-/// How evenly edits follow an intensity that rises from 0 to 5.
+/// Smoothness of the response to an intensity that increases from 0 to 5.
 #[derive(Clone, Debug, Serialize)]
 pub struct CurveScore {
-    /// Faces, spread evenly over those looked at.
+    /// Faces, spread evenly over the evaluated faces.
     pub faces: usize,
-    /// The intensities asked for.
+    /// The target intensities.
     pub intensities: Vec<f32>,
     /// By action unit or pair.
     pub units: Vec<UnitCurve>,
 }
 
-/// How evenly one action unit or a pair follows. Steps are absolute changes from one intensity to the next.
+/// Response of one action unit or a pair. Steps are absolute changes from one intensity to the next.
 #[derive(Clone, Debug, Serialize)]
 pub struct UnitCurve {
-    /// The action units asked for.
+    /// The action units with the target.
     pub units: Vec<&'static str>,
-    /// Mean over faces of Pearson's correlation of asked and read; of a pair the mean reading.
+    /// Mean over faces of Pearson's correlation of target and estimate; a pair uses its mean estimate.
     pub correlation: f64,
     /// The largest step in pixels (mean absolute change) divided by the mean step; mean over the faces that change.
     pub largest_step_pixels: f64,
-    /// The same of the reading.
+    /// The same for the estimate.
     pub largest_step_reading: f64,
-    /// Mean reading at each intensity.
+    /// Mean estimate at each intensity.
     pub read: Vec<f64>,
-    /// Mean step in pixels, as a share of the range, to the second intensity, the third, and so on.
+    /// Mean step in pixel values, as a fraction of the range, to the second intensity, the third, and so on.
     pub pixel_steps: Vec<f64>,
 }
 
-/// Where `1 - A` is when a smile is asked of every face.
+/// Mask coverage `1 - A` when every face gets a smile as its target.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct AttentionScore {
     /// Mean of `1 - A`.
     pub mean: f64,
-    /// Its mean in the mouth's rectangle.
+    /// Its mean in the rectangle of the mouth.
     pub mouth: f64,
     /// Its mean in the corners of the crop, where nothing should be painted.
     pub corners: f64,
-    /// Share of pixels with `1 - A` above 0.1.
+    /// Fraction of pixels with `1 - A` above 0.1.
     pub coverage: f64,
-    /// Share of faces whose largest `1 - A` stays under 0.1: the mask is dead there.
+    /// Fraction of faces whose largest `1 - A` is below 0.1: their mask is dead.
     pub dead: f64,
 }
 
-/// Mean absolute pixel change, as a share of the range, outside the rectangles of mouth and brows.
+/// Mean absolute pixel change outside the rectangles of mouth and brows, as a fraction of the range.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct IdentityScore {
-    /// When a target of another face is asked.
+    /// With the action units of another face as the target.
     pub outside: f64,
     /// The same inside the rectangles, for comparison.
     pub inside: f64,
-    /// Outside them, when a smile is asked.
+    /// Outside the rectangles, with a smile as the target.
     pub outside_smile: f64,
-    /// No face space, but a stand-in: mean cosine distance of the judge's features of a face before and after, when a
-    /// target of another face is asked; `null` for a judge without features.
+    /// A proxy for identity: mean cosine distance of the judge's features of a face before and after the edit, with the
+    /// action units of another face as the target. `null` for a judge without features.
     pub reader_distance: f64,
-    /// The same distance from a face to another person's, both unedited.
+    /// The same distance between unedited faces of two people.
     pub reader_distance_stranger: f64,
 }
 
 /// Fréchet distance on the judge's features between real faces and the same faces edited to other faces' targets.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct FrechetScore {
-    /// The distance; `null` for a judge without features. No FID: the features are those of an action-unit reader.
+    /// The distance; `null` for a judge without features. It is not the FID, because the features are those of an AU
+    /// regressor.
     pub distance: f64,
-    /// The distance between the two halves of the real faces, with half as many faces in each: the scale of noise.
+    /// The distance between two halves of the real faces. It shows the noise level.
     pub real_halves: f64,
-    /// Features a face.
+    /// Features per face.
     pub features: usize,
 }
 
-/// Fixed rectangles of the crop, in shares of its side.
+/// Fixed rectangles of the crop, as fractions of its side.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Regions {
-    /// The mouth's.
+    /// The mouth.
     pub mouth: Region,
-    /// That of brows and eyes.
+    /// Brows and eyes.
     pub brows: Region,
-    /// Those of the eyes alone.
+    /// Each eye.
     pub eyes: [Region; 2],
-    /// Four of them.
+    /// The four corners.
     pub corners: [Region; 4],
 }
 

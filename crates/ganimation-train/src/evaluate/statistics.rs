@@ -1,6 +1,6 @@
 //! Means and correlations.
 
-/// Arithmetic mean; NaN of nothing, which JSON writes as `null`.
+/// Arithmetic mean. NaN for an empty list, which JSON writes as `null`.
 pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (sum, count) = values
         .into_iter()
@@ -8,7 +8,7 @@ pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     sum / count
 }
 
-/// Pearson's correlation; 0 where one side does not vary, and of nothing.
+/// Pearson's correlation; 0 if one side is constant or the lists are empty.
 ///
 /// # Panics
 /// If the lengths differ.

@@ -1,4 +1,4 @@
-//! Faces before an editor and a judge, batch by batch.
+//! Passes faces through an editor and a judge, batch by batch.
 
 use burn::tensor::Tensor;
 use ganimation_data::au::MAX_INTENSITY;
@@ -11,27 +11,27 @@ use super::{DoNothing, Trial};
 use crate::Result;
 use crate::expressions::Expression;
 
-/// A face and what is asked of it.
+/// A face and its target.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
-    /// Its place among the faces.
+    /// Its index among the faces.
     pub(super) face: usize,
     /// All 17 action units.
     pub(super) target: Intensities,
 }
 
-/// What the judge makes of the faces as they are.
+/// The judge's results for the unedited faces.
 #[derive(Default)]
 pub(super) struct Before {
     pub(super) read: Vec<Intensities>,
     pub(super) features: Vec<Vec<f32>>,
 }
 
-/// Faces of one size, and what is tried with them.
+/// Faces of one size, with the editor and the judge.
 pub(super) struct Subject<'a> {
     pub(super) trial: Trial<'a>,
     pub(super) before: Before,
-    /// Whether edits are the faces themselves.
+    /// Whether edits return the faces unchanged.
     still: bool,
     batch_size: usize,
     labels: Vec<Intensities>,
@@ -54,7 +54,7 @@ impl<'a> Subject<'a> {
             .iter()
             .map(|face| Ok(picture::read_face(&face.path, size)?.0))
             .collect::<Result<_>>()?;
-        // Labels of other tools may stray beyond the scale; nobody may ask for that.
+        // Labels of other tools can lie outside the scale, but targets must not.
         let within = |face: &&Face| {
             face.intensities
                 .as_array()
@@ -73,17 +73,17 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Says that so many more looks at faces are to come.
+    /// Announces `more` further passes over faces, for the progress.
     pub(super) fn expect(&mut self, more: usize) {
         self.total += more;
     }
 
-    /// How many looks at faces were taken.
+    /// Number of faces passed to the judge so far.
     pub(super) fn looks(&self) -> usize {
         self.done
     }
 
-    /// Has the judge look at the faces as they are.
+    /// Passes the unedited faces to the judge.
     pub(super) fn look(&mut self) {
         let mut before = Before::default();
         let mut start = 0;
@@ -100,13 +100,13 @@ impl<'a> Subject<'a> {
         self.before = before;
     }
 
-    /// From now on nothing is done to the faces. The judge need not read the same pictures again and again.
+    /// From now on, faces are not edited. The judge's results for the unedited faces are reused.
     pub(super) fn keep_still(&mut self, nothing: &'a DoNothing) {
         self.trial.editor = nothing;
         self.still = true;
     }
 
-    /// What the faces show by their labels, within 0 to 5.
+    /// The faces' labels, clamped to 0 to 5.
     pub(super) fn labels(&self) -> &[Intensities] {
         &self.labels
     }
@@ -115,7 +115,7 @@ impl<'a> Subject<'a> {
         &self.pictures[face]
     }
 
-    /// Every face with what `target` makes of its place and label.
+    /// Every face with the target that `target` computes from its index and label.
     pub(super) fn ask_all(&self, target: impl Fn(usize, Intensities) -> Intensities) -> Vec<Ask> {
         let ask = |(face, label)| Ask {
             face,
@@ -129,7 +129,7 @@ impl<'a> Subject<'a> {
         expression.target_of(self.labels[face], self.trial.editor.orders())
     }
 
-    /// Edits as asked and hands each batch to `look`: what was asked, the faces, their edits.
+    /// Edits the faces and passes each batch to `look`: the targets, the faces, their edits.
     pub(super) fn each_edit(&mut self, asks: &[Ask], mut look: impl FnMut(&Self, &[Ask], Tensor<4>, Edit)) {
         for asks in asks.chunks(self.batch_size) {
             let pictures: Vec<RgbImage> = asks.iter().map(|ask| self.pictures[ask.face].clone()).collect();
@@ -144,7 +144,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What the judge reads from the edits of `asks`, OpenFace intensities.
+    /// The action units that the judge estimates on the edits of `asks`, in OpenFace intensities.
     pub(super) fn read(&self, asks: &[Ask], edited: Tensor<4>) -> Vec<Intensities> {
         match self.still {
             true => asks.iter().map(|ask| self.before.read[ask.face]).collect(),
@@ -152,7 +152,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// How the judge describes the edits of `asks`; empty for a judge that does not.
+    /// The judge's features of the edits of `asks`; empty if the judge has no features.
     pub(super) fn features(&self, asks: &[Ask], edited: Tensor<4>) -> Vec<Vec<f32>> {
         let before = &self.before.features;
         match self.still {

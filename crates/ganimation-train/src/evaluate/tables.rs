@@ -1,4 +1,4 @@
-//! The numbers of a scorecard as tables, each beside that of an editor that does nothing.
+//! The numbers of a scorecard as tables. Each is compared with the number of an editor that does nothing.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ fn row_of_numbers(values: &[f64]) -> String {
 /// The heading of columns with the scores of an editor that does nothing.
 pub(super) const NOTHING: &str = "do nothing";
 
-/// A number of the editor, and the same of one that does nothing.
+/// A number of the editor, and the same number of an editor that does nothing.
 fn beside(show: fn(f64) -> String, values: [f64; 2]) -> [String; 2] {
     values.map(show)
 }
@@ -81,12 +81,12 @@ fn asks(card: &Scorecard) -> Table {
         row
     });
     Table {
-        title: "Asked at 3 where it was absent",
-        note: "On faces whose label is below 0.5; the other action units are asked to stay. Rise: read after minus read \
-               before on the same face. Leakage: mean absolute change of the action units not asked for."
+        title: "Adding an action unit: target 3 where it was absent",
+        note: "On faces whose label is below 0.5; the other action units keep their values. Rise: the estimate after the \
+        edit minus the estimate before, on the same face. Leakage: mean absolute change of the other action units."
             .to_owned(),
         header: vec![
-            "asked",
+            "target",
             "faces",
             "mean rise",
             NOTHING,
@@ -111,14 +111,14 @@ fn removal(card: &Scorecard) -> Table {
         row
     });
     Table {
-        title: "Asked at 0 where it was present",
-        note: "On faces on which the reader sees more than 1.5; the other action units are asked to stay. Fall: read before \
-               minus read after on the same face."
+        title: "Removing an action unit: target 0 where it was present",
+        note: "On faces where the AU regressor estimates more than 1.5; the other action units keep their values. Fall: \
+        the estimate before the edit minus the estimate after, on the same face."
             .to_owned(),
         header: vec![
-            "asked",
+            "target",
             "faces",
-            "read before",
+            "estimate before",
             "mean fall",
             NOTHING,
             "faces ending under 0.5",
@@ -141,10 +141,10 @@ fn expressions(card: &Scorecard) -> Table {
     Table {
         title: "What people see: detail and colour",
         note: format!(
-            "Kept detail: mean absolute Laplacian of the luminance after the edit, divided by that before, where the edit \
-             changes a colour by more than 2 levels, and 2 pixels around; mean over faces. Colour of the change: outside \
-             the rectangles of mouth and eyes (eyes {left} and {right}), in YCbCr, mean length of the change of (Cb, Cr) \
-             divided by the mean absolute change of Y; both also in levels of 255."
+            "Kept detail: mean absolute Laplacian of the luminance after the edit divided by that before the edit, over \
+            pixels where a colour changes by more than 2 levels and pixels within 2 pixels of them; mean over faces. Colour \
+            of the change: mean length of the change of (Cb, Cr) divided by the mean absolute change of Y, in YCbCr, outside \
+            the rectangles of mouth and eyes (eyes {left} and {right}); both are also given in levels of 255."
         ),
         header: vec![
             "expression",
@@ -175,20 +175,20 @@ fn curves(card: &Scorecard) -> Table {
     Table {
         title: "Response curve",
         note: format!(
-            "Asked from 0 to 5 in steps of 0.25 on {} faces, the others to stay. Correlation: Pearson of asked and read on a \
-             face, mean over faces. Largest step: the largest absolute change from one intensity to the next, divided by \
-             the mean change; mean over faces. 1 is even, 20 is a single jump.",
+            "Targets from 0 to 5 in steps of 0.25 on {} faces; the other action units keep their values. Correlation: \
+            Pearson's correlation of target and estimate on each face, mean over faces. Largest step: the largest absolute \
+            change from one intensity to the next, divided by the mean change; mean over faces. 1 is even, 20 is one jump.",
             card.scores.curve.faces
         ),
         header: vec![
-            "asked",
+            "target",
             "r within a face",
             NOTHING,
             "largest step, pixels",
             NOTHING,
-            "largest step, reading",
+            "largest step, estimate",
             NOTHING,
-            "read at 0 1 2 3 4 5",
+            "estimate at 0 1 2 3 4 5",
             NOTHING,
         ],
         rows: rows.collect(),
@@ -216,9 +216,9 @@ fn photos(card: &Scorecard) -> Option<Table> {
     });
     Some(Table {
         title: "Whole photos",
-        note: "Edited as the program edits photos and measured at the photo's own resolution: the expression's action units \
-               asked of all faces, the others as the reader sees them. Detail and colour as above, colour in the faces' \
-               boxes. Asked nothing: the largest change of any colour of any pixel, in levels of 255."
+        note: "Photos are edited as the program edits them and measured at their full resolution. All faces get the \
+        expression's action units; the other action units keep their estimates. Detail and colour as above, colour in \
+        the faces' boxes. No change requested: the largest change of any colour of any pixel, in levels of 255."
             .to_owned(),
         header: vec![
             "photo",
@@ -232,7 +232,7 @@ fn photos(card: &Scorecard) -> Option<Table> {
             NOTHING,
             "surprise: colour",
             NOTHING,
-            "asked nothing: largest change",
+            "no change requested: largest change",
             NOTHING,
         ],
         rows: rows.collect(),
@@ -264,16 +264,17 @@ fn units(card: &Scorecard) -> Table {
     Table {
         title: "By action unit",
         note: format!(
-            "Reader: its reading of unedited faces against their labels (Pearson; mean absolute error; mean absolute \
-             deviation of the labels, which is the error of always saying the mean). Random targets: labels of other faces \
-             asked, against read. Sweep: asked from 0 to 5 on {} faces, Spearman of asked and read with all faces in one \
-             pool, and as the mean over faces; mean reading at 0 to 5; leakage at 3.",
+            "Regressor: the AU regressor's estimates on unedited faces compared with their labels (Pearson's correlation; \
+            mean absolute error; mean absolute deviation of the labels, which is the error of predicting the mean). Random \
+            targets: labels of other faces as targets, compared with estimates. Sweep: targets from 0 to 5 on {} faces, \
+            Spearman's correlation of target and estimate pooled over all faces, and its mean over faces; mean estimate at \
+            0 to 5; leakage at 3.",
             card.scores.sweep.faces
         ),
         header: vec![
             "unit",
-            "reader r",
-            "reader error",
+            "regressor r",
+            "regressor error",
             "deviation",
             "targets r",
             NOTHING,
@@ -283,7 +284,7 @@ fn units(card: &Scorecard) -> Table {
             NOTHING,
             "sweep per face",
             NOTHING,
-            "read at 0 1 2 3 4 5",
+            "estimate at 0 1 2 3 4 5",
             NOTHING,
             "leakage",
             NOTHING,
@@ -292,37 +293,43 @@ fn units(card: &Scorecard) -> Table {
     }
 }
 
-/// A line of the summary: what it is called, how it is written, and where it stands.
+/// A line of the summary: its name, its format, and its value in the scores.
 type Line = (&'static str, fn(f64) -> String, fn(&Scores) -> f64);
 
 const LINES: [Line; 21] = [
-    ("random targets, asked and read: correlation", number, |s| {
+    ("random targets, target and estimate: correlation", number, |s| {
         s.targets.mean_correlation
     }),
-    ("random targets, asked and read: mean error, of 5", number, |s| {
-        s.targets.mean_error
-    }),
+    (
+        "random targets, target and estimate: mean error, of 5",
+        number,
+        |s| s.targets.mean_error,
+    ),
     ("sweep 0 to 5: rank correlation, pooled", number, |s| {
         s.sweep.mean_pooled_correlation
     }),
     ("sweep 0 to 5: rank correlation, mean per face", number, |s| {
         s.sweep.mean_face_correlation
     }),
-    ("asked nothing (self-edit): pixel error", percent, |s| {
+    ("no change requested (self-edit): pixel error", percent, |s| {
         s.self_edit.pixel_error
     }),
-    ("asked nothing: mean change of readings, of 5", number, |s| {
-        s.self_edit.reading_change
-    }),
-    ("asked nothing: largest change of any pixel, levels", level, |s| {
-        s.self_edit.largest_level.into()
-    }),
     (
-        "asked nothing: faces of which no pixel changes by more than 2 levels",
+        "no change requested: mean change of estimates, of 5",
+        number,
+        |s| s.self_edit.reading_change,
+    ),
+    (
+        "no change requested: largest change of any pixel, levels",
+        level,
+        |s| s.self_edit.largest_level.into(),
+    ),
+    (
+        "no change requested: faces without a pixel change above 2 levels",
         share,
         |s| s.self_edit.share_within_two_levels,
     ),
-    ("there and back: pixel error", percent, |s| s.cycle_error),
+    ("cycle: pixel error", percent, |s| s.cycle_error),
     ("smile: mean 1 - A at the mouth", percent, |s| s.attention.mouth),
     ("smile: mean 1 - A in the corners", percent, |s| {
         s.attention.corners
@@ -344,12 +351,12 @@ const LINES: [Line; 21] = [
         s.identity.outside_smile
     }),
     (
-        "reader's features, face to itself edited (stand-in for identity): cosine distance",
+        "regressor's features, unedited to edited face (proxy for identity): cosine distance",
         number,
         |s| s.identity.reader_distance,
     ),
     (
-        "reader's features, face to another person's: cosine distance",
+        "regressor's features, one face to another person's: cosine distance",
         number,
         |s| s.identity.reader_distance_stranger,
     ),
@@ -376,11 +383,11 @@ fn summary(card: &Scorecard) -> Table {
     };
     let mut rows = vec![
         reader(
-            "reader on unedited faces: correlation",
+            "AU regressor on unedited faces: correlation",
             card.reading.mean_correlation,
         ),
         reader(
-            "reader on unedited faces: mean error, of 5",
+            "AU regressor on unedited faces: mean error, of 5",
             card.reading.mean_error,
         ),
     ];
@@ -389,11 +396,12 @@ fn summary(card: &Scorecard) -> Table {
         vec![what.to_owned(), value, nothing]
     }));
     Table {
-        title: "In short",
+        title: "Summary",
         note: format!(
-            "{} held-out faces of {} pixels, {} edits. Pixel errors are shares of the range. Rectangles, in shares of the \
-             crop: mouth {}, brows and eyes {}, corners an eighth of the side. The Fréchet distance is on features of the \
-             action-unit reader ({} a face): no FID, comparable only with others of the same reader and faces. {}",
+            "{} held-out faces of {} pixels, {} edits. Pixel errors are fractions of the value range. Rectangles, as \
+            fractions of the crop: mouth {}, brows and eyes {}, corners one eighth of the side. The Fréchet distance uses \
+            features of the AU regressor ({} per face). It is not the FID, and can only be compared with distances for the \
+            same regressor and faces. {}",
             card.faces,
             card.image_size,
             card.edits,

@@ -1,4 +1,4 @@
-//! What people see of an edit: detail, colour, what goes away, and how evenly it follows.
+//! Visible effects of an edit: detail, colour, removal of expressions, and smooth response to intensity.
 
 use burn::tensor::Tensor;
 use ganimation_data::au::ACTIVE;
@@ -12,12 +12,12 @@ use super::statistics::{mean, pearson};
 use super::subject::{Ask, Subject};
 use super::{Region, pictures};
 
-/// What is removed, one line at a time.
+/// The action units to remove, one row at a time.
 const REMOVED: [&[ActionUnit]; 2] = [&[ActionUnit::LipCornerPuller], &[ActionUnit::LipsPart]];
-/// A unit that reads below this is gone.
+/// A unit with an estimate below this counts as removed.
 const GONE: f32 = 0.5;
 
-/// What curves are drawn of, one line at a time.
+/// The action units of the response curves, one row at a time.
 const CURVES: [&[ActionUnit]; 6] = [
     &[ActionUnit::LipCornerPuller],
     &[ActionUnit::LipsPart],
@@ -26,20 +26,20 @@ const CURVES: [&[ActionUnit]; 6] = [
     &[ActionUnit::Blink],
     &[ActionUnit::InnerBrowRaiser, ActionUnit::OuterBrowRaiser],
 ];
-/// From one intensity of a curve to the next.
+/// Step from one intensity of a curve to the next.
 const STEP: f32 = 0.25;
-/// Mean steps that arithmetic alone makes, in pixels as a share of the range: a four-thousandth of a level.
+/// Mean step caused by rounding alone, in pixel values as a fraction of the range: a four-thousandth of a level.
 const ROUNDING: f64 = 1e-6;
 /// Intensities of a curve, 0 to 5.
 const POINTS: u8 = 21;
 
-/// The rectangles in which teeth and eyes may bring colours.
+/// The rectangles where teeth and eyes can add colours.
 pub(super) fn colorful() -> [Region; 3] {
     let [left, right] = Region::EYES;
     [Region::MOUTH, left, right]
 }
 
-/// How many edits [`expressions`] makes of `faces` faces.
+/// Number of edits that [`expressions`] makes for `faces` faces.
 pub(super) fn expression_count(faces: usize) -> usize {
     faces * pictures::EXPRESSIONS.len()
 }
@@ -80,13 +80,13 @@ fn showing(read: &[Intensities], units: &[ActionUnit]) -> impl Iterator<Item = u
     (0..read.len()).filter(|&face| units.iter().all(|&unit| read[face].get(unit) > ACTIVE))
 }
 
-/// How many edits [`removal`] makes.
+/// Number of edits that [`removal`] makes.
 pub(super) fn removal_count(subject: &Subject<'_>) -> usize {
     let count = |units: &&[ActionUnit]| showing(&subject.before.read, units).count();
     REMOVED.iter().map(count).sum()
 }
 
-/// What becomes of action units that are read above 1.5 when they are asked at 0.
+/// The effect of a target of 0 on action units with an estimate above 1.5.
 pub(super) fn removal(subject: &mut Subject<'_>) -> Vec<RemovalScore> {
     let score = |units: &[ActionUnit]| {
         let asks: Vec<Ask> = showing(&subject.before.read, units)
@@ -116,12 +116,12 @@ pub(super) fn removal(subject: &mut Subject<'_>) -> Vec<RemovalScore> {
     REMOVED.map(score).into()
 }
 
-/// How many edits [`curve`] makes of `faces` faces.
+/// Number of edits that [`curve`] makes for `faces` faces.
 pub(super) fn curve_count(faces: usize) -> usize {
     faces * CURVES.len() * usize::from(POINTS)
 }
 
-/// How readings and pixels follow an intensity that rises in small steps.
+/// The response of estimates and pixels to a target that increases in small steps.
 pub(super) fn curve(subject: &mut Subject<'_>, faces: &[usize]) -> CurveScore {
     let intensities: Vec<f32> = (0..POINTS).map(|point| STEP * f32::from(point)).collect();
     CurveScore {
@@ -147,7 +147,7 @@ fn curve_of(
             target: with(subject.labels()[face], units, intensity),
         })
         .collect();
-    // The change of every edit from the one before it; those between two faces are not looked at.
+    // The change of every edit from the previous one; changes between two faces are skipped.
     let (mut read, mut changes) = (Vec::new(), Vec::new());
     let mut last: Option<Tensor<4>> = None;
     subject.each_edit(&asks, |subject, asks, _, edit| {
@@ -183,7 +183,7 @@ fn curve_of(
     }
 }
 
-/// The largest step as a multiple of the mean step; nothing if there is no step, rounding aside.
+/// The largest step as a multiple of the mean step. `None` if all steps are within rounding.
 fn largest_step(steps: &[f64]) -> Option<f64> {
     let middle = mean(steps.iter().copied());
     let largest = steps.iter().copied().fold(0.0, f64::max);

@@ -1,4 +1,4 @@
-//! Small changes of training faces that leave their action units as they are.
+//! Augmentation of training faces that does not change their action units.
 
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
@@ -6,17 +6,17 @@ use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Largest shift, in pixels: detectors do not agree to the pixel.
+/// Largest shift, in pixels: face detectors differ by some pixels.
 const SHIFT: usize = 6;
 
-/// Largest change of contrast, as a share.
+/// Largest change of contrast, as a fraction.
 const CONTRAST: f32 = 0.2;
 
-/// Largest change of brightness, of a range of 2.
+/// Largest change of brightness, for a value range of 2.
 const BRIGHTNESS: f32 = 0.15;
 
-/// Changes contrast and brightness face by face; the batch is shifted, and in half of the draws blurred to half its
-/// resolution.
+/// Changes contrast and brightness of each face. The whole batch is shifted and, in half of the draws, blurred to half
+/// its resolution.
 ///
 /// # Shapes
 /// - `images`: `[batch, 3, height, width]`, in [-1, 1]; the result has the same shape and may leave the range
@@ -39,7 +39,8 @@ pub(super) fn jitter(images: Tensor<4>, random: &mut ChaCha8Rng) -> Tensor<4> {
     shift(shift(changed, 2, down), 3, across)
 }
 
-/// The window from `start` of the images with `SHIFT` more pixels at both ends of `axis`, copies of the outermost ones.
+/// Pads the images with `SHIFT` copies of the border pixels at both ends of `axis`, and returns the window from
+/// `start`.
 fn shift(images: Tensor<4>, axis: usize, start: usize) -> Tensor<4> {
     let length = images.dims()[axis];
     let first = images.clone().narrow(axis, 0, 1).repeat_dim(axis, SHIFT);

@@ -1,4 +1,4 @@
-//! How well action units are read, against labels.
+//! Accuracy of an AU regressor, compared with labels.
 
 use burn::tensor::Device;
 use ganimation_data::au::MAX_INTENSITY;
@@ -9,18 +9,18 @@ use ganimation_model::AuReader;
 use crate::Result;
 use crate::evaluate::pearson;
 
-/// Side of the faces that are judged, in pixels.
+/// Side of the evaluated faces, in pixels.
 const SIDE: u32 = 128;
 
-/// Faces judged at a time.
+/// Faces per batch.
 const JUDGED: usize = 50;
 
-/// How well a reader reads faces that it was not trained on.
+/// Accuracy of an AU regressor on faces that were not used for its training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderScore {
-    /// Faces judged.
+    /// Faces evaluated.
     pub faces: usize,
-    /// Pearson's correlation of intensity as read and as labelled, for each action unit; 0 where nothing varies.
+    /// Pearson's correlation of estimated and labelled intensity for each action unit; 0 without variance.
     pub correlation: [f64; AU_COUNT],
     /// Mean absolute error for each action unit, in OpenFace intensity (0 to 5).
     pub error: [f64; AU_COUNT],
@@ -33,7 +33,7 @@ impl ReaderScore {
     }
 }
 
-/// Compares what `reader` reads from `faces` with their labels.
+/// Compares the estimates of `reader` on `faces` with their labels.
 ///
 /// # Errors
 /// [`Error::Data`](crate::Error::Data) if a picture cannot be read.

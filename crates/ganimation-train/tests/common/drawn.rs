@@ -1,4 +1,4 @@
-//! Drawn faces whose landmarks move with their action units: what the motion network can be taught by.
+//! Drawn faces with landmarks that move with the action units, to train the motion network.
 
 #![allow(unreachable_pub, reason = "a module of tests")]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -11,7 +11,7 @@ use ganimation_data::{AU_COUNT, ActionUnit, pickle};
 use image::{Rgb, RgbImage};
 
 const SIDE: u32 = 64;
-/// Of which the last ten are held out. A prior takes a hundred.
+/// Number of faces. The last ten are held out. A prior needs at least a hundred.
 const FACES: usize = 120;
 
 type Points = [[f64; 2]; LANDMARK_COUNT];
@@ -28,7 +28,7 @@ fn arc(points: &mut [[f64; 2]], center: [f64; 2], radii: [f64; 2], [from, to]: [
     }
 }
 
-/// A face at rest in shares of the side.
+/// A neutral face, as fractions of the side.
 fn shape() -> Points {
     let mut points = [[0.5; 2]; LANDMARK_COUNT];
     arc(&mut points[0..17], [0.5, 0.4], [0.38, 0.52], [2.0, 0.0]);
@@ -60,7 +60,7 @@ fn shape() -> Points {
     points
 }
 
-/// What action units, intensities in 0 to 5, do to a face.
+/// Moves a face's landmarks according to action units, with intensities from 0 to 5.
 fn moved(mut points: Points, shown: &[f64; AU_COUNT]) -> Points {
     let of = |unit: ActionUnit| shown[unit.index()];
     for (corner, aside) in [(48, -1.0), (60, -1.0), (54, 1.0), (64, 1.0)] {
@@ -79,7 +79,7 @@ fn moved(mut points: Points, shown: &[f64; AU_COUNT]) -> Points {
     points
 }
 
-/// A whole number from two, the same on every machine: 0 to 999.
+/// A hash of two integers, the same on every machine: 0 to 999.
 fn noise(face: usize, what: usize) -> f64 {
     let mixed = (face as u64 * 7919 + what as u64 * 104_729 + 17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((mixed >> 33) % 1000) as f64
@@ -122,7 +122,7 @@ fn picture(points: &Points, face: usize) -> RgbImage {
     })
 }
 
-/// 110 training faces and ten held-out ones of 64 pixels with labels and, if wanted, landmarks.
+/// 110 training faces and ten held-out faces of 64 pixels, with labels and, if requested, landmarks.
 pub fn drawn_dataset(folder: &Path, landmarks: bool) -> PathBuf {
     let data = folder.join("drawn");
     fs::create_dir_all(data.join("imgs")).unwrap();

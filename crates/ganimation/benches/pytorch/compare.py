@@ -91,7 +91,7 @@ def chosen(patterns, known):
 
 
 def compare(case, programs, options, scratch):
-    """Finds PyTorch's fastest variant, then lets both sides take turns."""
+    """Finds PyTorch's fastest variant, then runs both sides alternately."""
     ours_command, theirs_command, variants, kind = sides(case, programs, options, scratch)
     env = environment(options.threads)
     ours = kind(ours_command, env)
@@ -133,7 +133,7 @@ def compare(case, programs, options, scratch):
 
 
 def sides(case, programs, options, scratch):
-    """Both commands of a case, PyTorch's variants, and what a turn of it is."""
+    """Both commands of a case, PyTorch's variants, and the work of one round."""
     bench, device = programs["ours"], ["--device", options.device, "--threads", options.threads]
     our_device = "flex" if options.device == "cpu" else options.device
     if case == "photo":

@@ -201,7 +201,7 @@ class Motion:
         self.discriminator.requires_grad_(False)
         with self.precision():
             of_edited = self.discriminator.features(view(edited))
-            # Motion and shading alone learn from what is read.
+            # Only motion and shading get gradients from the estimated action units.
             moved = composed(self.faces, attention.detach(), color.detach(), motion, shading)
             read = self.discriminator.read(view(moved))
             with torch.no_grad():

@@ -1,4 +1,4 @@
-"""A photo in, an edited PNG out, in PyTorch: what `ganimation edit` does, but told where the face is.
+"""A photo in, an edited PNG out, in PyTorch: the same as `ganimation edit`, but with a given face position.
 
     python3 photo.py me.jpg smiling.png --weights generator.safetensors --box 173 103 184 --au 12=3
 """

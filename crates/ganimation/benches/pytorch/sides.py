@@ -18,7 +18,7 @@ class Skipped(Exception):
 
 
 class Resident:
-    """A process that prepares a case once and then takes a turn when it is told to."""
+    """A process that prepares a case once and then runs one round per request."""
 
     def __init__(self, command, environment):
         self.process = subprocess.Popen(
@@ -41,7 +41,7 @@ class Resident:
         return float(self._read())
 
     def close(self):
-        """Ends the process; returns its peak memory in MiB, if the system tells."""
+        """Ends the process. Returns its peak memory in MiB, if the system reports it."""
         peak = peak_memory(self.process.pid)
         self.process.stdin.close()
         self.process.wait()
@@ -78,7 +78,7 @@ class Repeated:
 
 
 def peak_memory(pid):
-    """Largest resident size that a running process has had, in MiB (VmHWM); None where there is no /proc."""
+    """Peak resident size of a running process, in MiB (VmHWM). None without /proc."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -107,7 +107,7 @@ def environment(threads):
 
 
 def face_box(ours, photo):
-    """Where our detector finds the face: PyTorch's side is told."""
+    """The face position from our detector, which is passed to PyTorch's side."""
     found = subprocess.run([ours, "face", photo], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return found.stdout.split()
 

@@ -16,7 +16,7 @@ import torch
 
 from networks import AUS, Generator, initialise
 
-# A turn lasts at least this long, so that what is quick is measured more than once.
+# Minimum time of a round, so that fast cases are measured more than once.
 TURN = 0.4
 SIZE = 128
 # The loader's turn: this many batches after as many that fill the queue.
@@ -34,7 +34,7 @@ def main():
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    # What Burn does on CUDA as well, without being asked.
+    # Burn also does this on CUDA, by default.
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
@@ -43,7 +43,7 @@ def main():
     try:
         turn = prepare(options)
         turn()  # compiles, tunes and allocates
-    except Exception as error:  # noqa: BLE001: whatever it is, the comparison goes on and tells why
+    except Exception as error:  # noqa: BLE001: for any error, the comparison continues and prints the reason
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return print("skip", reason[0][:200], flush=True)
     print("ready", flush=True)
@@ -52,7 +52,7 @@ def main():
 
 
 def prepare(options):
-    """What one turn of the case is: a function that returns seconds."""
+    """The work of one round of the case: a function that returns seconds."""
     kind, detail, *precision = options.case.split("-")
     if kind == "loader":
         return loader(options.faces, int(detail.removeprefix("w")), options.device)
@@ -80,7 +80,7 @@ def generator(batch, device, memory_format, compiled, bf16):
         network = torch.compile(network)
 
     def turn():
-        # What is frozen by the compiler knows no inference mode.
+        # Frozen networks of the compiler do not support the inference mode.
         with torch.no_grad() if compiled else torch.inference_mode():
             return repeated(lambda: network(faces, aus), device)
 

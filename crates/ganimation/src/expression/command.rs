@@ -1,4 +1,4 @@
-//! `--au 12=3` and `--emotion happy=0.8` as people type them.
+//! Parsing of `--au 12=3` and `--emotion happy=0.8`.
 
 use std::str::FromStr;
 
@@ -23,9 +23,9 @@ use crate::{Error, Result};
 pub struct AuCommand {
     /// The action unit.
     pub unit: ActionUnit,
-    /// Where a movement begins; what the photo shows if not said.
+    /// Start of a movement; the photo's intensity if `None`.
     pub from: Option<Change>,
-    /// What it shall do, or where the movement leads.
+    /// The target, or the end of the movement.
     pub to: Change,
 }
 
@@ -51,14 +51,14 @@ impl FromStr for AuCommand {
     }
 }
 
-/// One `--emotion`: `happy` in full, `happy=0.8` in part, `happy=0..1` growing.
+/// One `--emotion`: `happy` at full strength, `happy=0.8` at a part of it, `happy=0..1` increasing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EmotionCommand {
     /// The emotion.
     pub emotion: Emotion,
-    /// Strength at which a movement begins, 0 to 1; what the photo shows if not said.
+    /// Strength at the start of a movement, 0 to 1; the photo's expression if `None`.
     pub from: Option<f32>,
-    /// Strength, 0 to 1, or where the movement leads.
+    /// Strength, 0 to 1, or the strength at the end of the movement.
     pub to: f32,
 }
 
@@ -84,7 +84,7 @@ impl FromStr for EmotionCommand {
     }
 }
 
-/// The two sides of `0..4`, or the one value there is.
+/// The two sides of `0..4`, or the single value.
 fn ends(text: &str) -> (Option<&str>, &str) {
     match text.split_once("..") {
         Some((from, to)) => (Some(from), to),

@@ -22,25 +22,26 @@ const FULL: f32 = 4.0;
 /// | disgust | disgusted | 9 15 17 |
 /// | contempt | | 14 |
 ///
-/// The sets are those of EMFACS, the emotional reading of the Facial Action Coding System (Ekman and Friesen, *Facial
-/// Action Coding System*, 1978; Friesen and Ekman, *EMFACS-7*, 1983), of the variants the one that OpenFace's 17 units
-/// can say. The manual's set for disgust, 9 and 15, is given with 17, which mostly goes with them; contempt shows on one
-/// side of a face, and here on both. At strength 1 each unit has the intensity 4, and less in proportion.
+/// The sets are those of EMFACS, the emotional interpretation of the Facial Action Coding System (Ekman and Friesen,
+/// *Facial Action Coding System*, 1978; Friesen and Ekman, *EMFACS-7*, 1983). Of its variants, this table uses the one
+/// that OpenFace's 17 units can express. The manual's set for disgust is 9 and 15; 17 is added because it usually
+/// occurs with them. Contempt shows on one side of a face; here it shows on both sides. At strength 1 each unit has
+/// intensity 4. For smaller strengths, the intensity is proportional.
 ///
-/// A person who pulls such a face need not feel anything, and a person who feels need not show it.
+/// A facial expression does not prove an emotion, and an emotion does not always cause a facial expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Emotion {
     /// Cheeks and the corners of the mouth rise.
     Happiness,
-    /// The inner brows rise and draw together, the corners of the mouth sink.
+    /// The inner brows rise and draw together, the corners of the mouth go down.
     Sadness,
     /// Brows and upper lids rise, the jaw drops.
     Surprise,
     /// Brows rise and draw together, eyes widen, the mouth stretches.
     Fear,
-    /// Brows sink, lids and lips tighten.
+    /// Brows go down, lids and lips tighten.
     Anger,
-    /// The nose wrinkles, the corners of the mouth sink, the chin pushes up.
+    /// The nose wrinkles, the corners of the mouth go down, the chin pushes up.
     Disgust,
     /// The corners of the mouth tighten.
     Contempt,
@@ -132,7 +133,7 @@ impl fmt::Display for Emotion {
 impl FromStr for Emotion {
     type Err = Error;
 
-    /// Reads `happiness` and `happy`, in any case.
+    /// Parses `happiness` and `happy`, ignoring case.
     fn from_str(text: &str) -> Result<Self> {
         let wanted = text.trim().to_ascii_lowercase();
         Self::ALL

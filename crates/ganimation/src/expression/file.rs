@@ -1,4 +1,4 @@
-//! Expressions as TOML files that people write, keep and share.
+//! Expressions as TOML files.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,14 +11,14 @@ use serde::Deserialize;
 use super::{Change, Emotion, Expression};
 use crate::{Error, Result};
 
-/// Bytes that are read of a file, at most: an expression has a few hundred.
+/// Largest size of a file in bytes. An expression needs a few hundred bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What a file, or a key of a script, says of an expression.
+/// An expression in a file or in a key of a script.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpressionFile {
-    /// Whether action units that are not named are absent, in place of what the photo shows.
+    /// Whether action units that are not named are set to 0, instead of keeping the photo's intensities.
     #[serde(default)]
     absolute: bool,
     #[serde(default)]
@@ -36,7 +36,7 @@ enum Written {
 }
 
 impl ExpressionFile {
-    /// The expression, emotions first, so that action units have the last word.
+    /// The expression. Emotions are applied first, so that action units override them.
     pub(crate) fn expression(&self) -> Result<Expression> {
         let mut expression = if self.absolute {
             Expression::neutral()
@@ -78,8 +78,8 @@ impl Expression {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Data`] if the file cannot be read, [`Error::Toml`] if it is no TOML or holds something else,
-    /// [`Error::InFile`] around what is wrong with an action unit or an emotion.
+    /// [`Error::Data`] if the file cannot be read, [`Error::Toml`] if it is not valid TOML or has other content,
+    /// [`Error::InFile`] with the error of an action unit or an emotion.
     pub fn load(path: &Path) -> Result<Self> {
         let file: ExpressionFile = read_toml(path)?;
         file.expression().map_err(|error| error.in_file(path))
@@ -93,7 +93,7 @@ impl Expression {
         Ok(write_whole(path, self.to_toml().as_bytes())?)
     }
 
-    /// The text of a file; between two expressions, only the nearest intensities can be said.
+    /// The text of a file. An interpolated expression is written with the nearest intensities.
     fn to_toml(self) -> String {
         let mut text = String::from(
             "# An expression for `ganimation edit --from`: intensities are 0 to 5, \"+1\" is one more than the photo shows.\n\
@@ -105,7 +105,7 @@ impl Expression {
                 Some(Change::To(intensity)) => format!("{intensity}"),
                 Some(by) => format!("\"{by}\""),
             };
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{unit} = {line} # {}", unit.name());
         }
         text

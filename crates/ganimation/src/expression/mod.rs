@@ -1,4 +1,4 @@
-//! What a face is asked to do: action units, each to an intensity or by a difference.
+//! Target expressions: action units, each with an intensity or a difference.
 
 mod command;
 mod emotion;
@@ -16,14 +16,14 @@ pub use command::{AuCommand, EmotionCommand};
 pub use emotion::Emotion;
 pub(crate) use file::{ExpressionFile, read_toml};
 
-/// What one action unit shall do.
+/// The target of one action unit.
 ///
-/// People write the first as `3`, the second as `+1` or `-0.5`.
+/// Text form: `3` for the first, `+1` or `-0.5` for the second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Change {
-    /// Have this intensity, 0 to 5, whatever the photo shows.
+    /// Set this intensity, 0 to 5, independent of the photo.
     To(f32),
-    /// Have so much more than the photo shows, -5 to 5; the result stays within 0 to 5.
+    /// Add this to the photo's intensity, -5 to 5. The result is limited to 0 to 5.
     By(f32),
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Change {
 impl FromStr for Change {
     type Err = std::num::ParseFloatError;
 
-    /// Reads `3` and `+1`; a sign makes it a difference.
+    /// Parses `3` and `+1`. With a sign, it is a difference.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let number = text.parse()?;
@@ -71,7 +71,7 @@ impl FromStr for Change {
     }
 }
 
-/// Some action units and what they shall do; the others keep what the photo shows.
+/// Targets of some action units. The others keep the photo's intensities.
 ///
 /// ```
 /// use ganimation::{ActionUnit, Change, Expression, Intensities};
@@ -91,13 +91,14 @@ impl FromStr for Change {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expression {
-    // A target is `keep * shown + add`. Between two expressions it is so again, which no list of changes would be.
+    // A target is `keep * shown + add`. Interpolations between two expressions also have this form; a list of changes
+    // would not allow them.
     keep: [f32; AU_COUNT],
     add: [f32; AU_COUNT],
 }
 
 impl Expression {
-    /// The expression that the photo shows.
+    /// The photo's own expression.
     pub const fn new() -> Self {
         Self {
             keep: [1.0; AU_COUNT],
@@ -105,7 +106,7 @@ impl Expression {
         }
     }
 
-    /// A face at rest: every action unit absent, whatever the photo shows.
+    /// A neutral face: every action unit is 0, independent of the photo.
     pub const fn neutral() -> Self {
         Self {
             keep: [0.0; AU_COUNT],
@@ -113,10 +114,10 @@ impl Expression {
         }
     }
 
-    /// Says what `unit` shall do, replacing what was said of it before.
+    /// Sets the target of `unit`, replacing an earlier target.
     ///
     /// # Errors
-    /// [`Error::Intensity`] unless an intensity lies in 0 to 5 and a difference in -5 to 5 (a NaN does not).
+    /// [`Error::Intensity`] unless an intensity is from 0 to 5 and a difference from -5 to 5. NaN is an error.
     pub fn with(mut self, unit: ActionUnit, change: impl Into<Change>) -> Result<Self> {
         let (keep, add) = match change.into().checked(unit)? {
             Change::To(intensity) => (0.0, intensity),
@@ -127,10 +128,11 @@ impl Expression {
         Ok(self)
     }
 
-    /// Adds an emotion of some strength, 0 to 1; where two emotions share an action unit, the stronger one counts.
+    /// Adds an emotion with a strength from 0 to 1. If two emotions have the same action unit, the larger intensity is
+    /// used.
     ///
     /// # Errors
-    /// [`Error::Strength`] unless `strength` lies in 0 to 1.
+    /// [`Error::Strength`] unless `strength` is from 0 to 1.
     pub fn with_emotion(self, emotion: Emotion, strength: f32) -> Result<Self> {
         let units = emotion.at(strength)?;
         units.into_iter().try_fold(self, |expression, (unit, intensity)| {
@@ -142,7 +144,7 @@ impl Expression {
         })
     }
 
-    /// What `unit` was told to do; nothing if it keeps what the photo shows.
+    /// The target of `unit`; `None` if it keeps the photo's intensity.
     pub fn change(&self, unit: ActionUnit) -> Option<Change> {
         match (self.keep[unit.index()], self.add[unit.index()]) {
             (1.0, 0.0) => None,
@@ -151,19 +153,19 @@ impl Expression {
         }
     }
 
-    /// The intensities to ask for where a face shows `shown`; within 0 to 5.
+    /// The target intensities for a face that shows `shown`, limited to 0 to 5.
     pub fn over(&self, shown: &Intensities) -> Intensities {
         let asked = self.asked(shown);
         Intensities::new(asked.as_array().map(|value| value.clamp(0.0, MAX_INTENSITY)))
     }
 
-    /// As [`Expression::over`], but also beyond 0 to 5, as differences may lead there.
+    /// Like [`Expression::over`], but without the limit to 0 to 5, which differences can exceed.
     pub fn asked(&self, shown: &Intensities) -> Intensities {
         let target = |unit: ActionUnit| self.keep[unit.index()] * shown.get(unit) + self.add[unit.index()];
         Intensities::new(ActionUnit::ALL.map(target))
     }
 
-    /// The expression at `share` of the way to `other`: 0 is this one, 1 the other.
+    /// Interpolates between this expression (`share` 0) and `other` (`share` 1).
     #[must_use]
     pub fn towards(&self, other: &Self, share: f32) -> Self {
         let between = |a: &[f32; AU_COUNT], b: &[f32; AU_COUNT]| {
@@ -182,7 +184,7 @@ impl Default for Expression {
     }
 }
 
-/// The very intensities, whatever the photo shows.
+/// Exactly these intensities, independent of the photo.
 impl From<Intensities> for Expression {
     fn from(intensities: Intensities) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! How a movement gathers and loses speed.
+//! Easing curves of movements.
 
 use std::f32::consts::{FRAC_PI_2, PI};
 use std::fmt;
@@ -12,21 +12,21 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ease {
-    /// The same speed all the way.
+    /// Constant speed.
     Linear,
-    /// Slow at first.
+    /// Slow at the start.
     In,
     /// Slow at the end.
     Out,
-    /// Slow at both ends, as a face moves.
+    /// Slow at both ends, like natural facial movements.
     #[default]
     InOut,
-    /// At once, at the end.
+    /// A jump at the end.
     Hold,
 }
 
 impl Ease {
-    /// Every curve.
+    /// All curves.
     pub const ALL: [Self; 5] = [Self::Linear, Self::In, Self::Out, Self::InOut, Self::Hold];
 
     /// Its name: `linear`, `in`, `out`, `in-out` or `hold`.
@@ -40,7 +40,7 @@ impl Ease {
         }
     }
 
-    /// How much of the movement is done at `share` of its time; both 0 to 1.
+    /// The completed fraction of the movement at the fraction `share` of its time; both 0 to 1.
     pub fn at(self, share: f32) -> f32 {
         let share = share.clamp(0.0, 1.0);
         match self {
@@ -52,7 +52,7 @@ impl Ease {
         }
     }
 
-    /// The curve of the way back, if the film is to run backwards there.
+    /// The curve for the way back, if the film runs backwards there.
     #[must_use]
     pub const fn reversed(self) -> Self {
         match self {

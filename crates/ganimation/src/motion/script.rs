@@ -1,4 +1,4 @@
-//! Films written down: keys with times, expressions and curves in a TOML file.
+//! Scripts of films: keys with times, expressions and curves in a TOML file.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ struct Written {
     time: f32,
     #[serde(default)]
     ease: Ease,
-    /// As in a file of an expression; without it, what the photo shows.
+    /// Same form as in a file of an expression. Without it, the photo's expression.
     #[serde(default)]
     expression: ExpressionFile,
 }
@@ -42,7 +42,7 @@ impl Timeline {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Expression::load`](crate::Expression::load), and those of [`Timeline::new`] with the file.
+    /// The errors of [`Expression::load`](crate::Expression::load), and those of [`Timeline::new`] with the file.
     pub fn load(path: &Path) -> Result<Self> {
         let script: Script = read_toml(path)?;
         let keys: Result<Vec<Key>> = script.key.iter().map(key).collect();

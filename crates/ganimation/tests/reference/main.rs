@@ -1,7 +1,7 @@
-//! This is GANimation: networks, losses, gradients and training steps give the numbers of a PyTorch implementation,
-//! stored in `assets/reference/` by the scripts beside them.
+//! Checks that networks, losses, gradients and training steps agree with a PyTorch implementation. Its results are
+//! stored in `assets/reference/`, with the scripts that wrote them.
 //!
-//! In f64 on the CPU up to 1e-9, in f32 on every device that is compiled in and present. Build with the backends to be
+//! The limits are 1e-9 in f64 on the CPU, and larger in f32 on every available device. Build with the backends to be
 //! checked, for example `cargo test --release -p ganimation --features wgpu,ndarray --test reference`.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
@@ -25,12 +25,12 @@ const PRESETS: [(&str, Preset); 3] = [
     ("paper", Preset::Paper),
 ];
 
-/// How far numbers may be from the reference, as a share of their tensor's norm.
+/// Largest distance from the reference, relative to the tensor's norm.
 #[derive(Clone, Copy)]
 struct Tolerance {
     outputs: f64,
     gradients: f64,
-    /// Of what Adam's steps change; they amplify what the smallest gradients lack.
+    /// Limit for changes by Adam's steps, which amplify errors of the smallest gradients.
     steps: f64,
 }
 
@@ -238,7 +238,7 @@ fn ten_alternating_steps_lead_to_the_reference_weights() {
     }
 }
 
-/// What the generator makes of the faces, as the critic's step sees it.
+/// The generator's edits in the critic's step.
 fn edited(inputs: &Inputs) -> Tensor<4> {
     let faces = inputs.faces();
     inputs

@@ -1,4 +1,4 @@
-//! The motion network and its discriminator, against `motion.py`.
+//! The motion network and its discriminator, compared with `motion.py`.
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
@@ -9,7 +9,7 @@ use ganimation_model::{
 use crate::numbers::{Numbers, agree, filled, stored, under};
 use crate::{gradients, named, on_devices, only, taken};
 
-/// What everything is computed from, on one device in one float type.
+/// The inputs, on one device in one float type.
 struct Inputs {
     stored: Numbers,
     device: Device,
@@ -39,7 +39,7 @@ impl Inputs {
             .with_blocks(1)
             .with_edge_kernel(edge)
             .with_enlarging(match edge {
-                7 => Enlarging::Transposed, // as in the pilot
+                7 => Enlarging::Transposed, // as in the prototype
                 _ => Enlarging::Repeated,
             });
         let fresh = config.init(&self.device.clone().autodiff());
@@ -47,7 +47,7 @@ impl Inputs {
         filled(fresh, weights, self.dtype)
     }
 
-    /// It judges two faces of 64 pixels.
+    /// The discriminator for two faces of 64 pixels.
     fn discriminator(&self) -> ProjectionDiscriminator {
         let config = ProjectionDiscriminatorConfig::new(64)
             .with_channels(2)

@@ -1,4 +1,4 @@
-//! The stored reference numbers, and how far others may be from them.
+//! The stored reference numbers, and comparisons with them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/referenc
 /// Tensors by name.
 pub(crate) type Numbers = BTreeMap<String, TensorData>;
 
-/// Reads one of the files that the scripts beside them wrote; all numbers become f64.
+/// Reads one of the files written by the scripts. All numbers are converted to f64.
 pub(crate) fn stored(name: &str) -> Numbers {
     let bytes = fs::read(format!("{FOLDER}/{name}.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -43,7 +43,7 @@ pub(crate) fn under(numbers: &Numbers, prefix: &str) -> Numbers {
         .collect()
 }
 
-/// What everything is computed from, on one device in one float type.
+/// The inputs, on one device in one float type.
 pub(crate) struct Inputs {
     stored: Numbers,
     device: Device,
@@ -63,7 +63,7 @@ impl Inputs {
         Tensor::from_data(self.stored[name].clone(), (&self.device, self.dtype))
     }
 
-    /// Three faces of 128 x 192 pixels with what they show and what they are asked for.
+    /// Three faces of 128 x 192 pixels with their action units and targets.
     pub(crate) fn faces(&self) -> FaceBatch {
         FaceBatch {
             images: self.tensor::<4>("pixels") / 127.5 - 1.0,
@@ -72,7 +72,7 @@ impl Inputs {
         }
     }
 
-    /// The penalty's points of critic step `step`.
+    /// The gradient penalty's points in critic step `step`.
     pub(crate) fn alpha(&self, step: usize) -> Tensor<1> {
         self.tensor::<2>("alphas").narrow(0, step, 1).flatten(0, 1)
     }
@@ -122,7 +122,7 @@ pub(crate) fn filled<M: Module>(fresh: M, weights: Numbers, dtype: DType) -> M {
     load_state_dict(fresh.map(&mut Cast(dtype)), weights).unwrap()
 }
 
-/// Checks that `found` is the reference up to `tolerance` times the reference tensor's norm, every tensor of it.
+/// Checks that every tensor of `found` differs from the reference by at most `tolerance` times the reference's norm.
 #[track_caller]
 pub(crate) fn agree(what: &str, expected: &Numbers, found: Numbers, tolerance: f64) {
     let names = |numbers: &Numbers| numbers.keys().cloned().collect::<Vec<_>>();
@@ -133,7 +133,7 @@ pub(crate) fn agree(what: &str, expected: &Numbers, found: Numbers, tolerance: f
         assert_eq!(expected.len(), found.len(), "{what}: {name}");
         let distance = norm(expected.iter().zip(&found).map(|(e, f)| e - f));
         let share = distance / norm(expected.iter().copied());
-        // A NaN must fail too.
+        // NaN must also fail.
         assert!(
             share <= tolerance,
             "{what}: {name} is off by {share:.1e} of its norm, {tolerance:.0e} is allowed"
@@ -146,10 +146,10 @@ pub(crate) fn agree(what: &str, expected: &Numbers, found: Numbers, tolerance: f
     );
 }
 
-/// `after - before` of every tensor, so that steps are compared and not what they started from.
+/// `after - before` of every tensor, to compare the steps and not the initial values.
 ///
-/// The middle taps of the first layer over the action units' planes are left out. What they add is the same at every
-/// pixel, which the norm behind cancels: their true gradient is zero, and Adam makes steps of its rounding errors.
+/// The middle taps of the first layer for the action units' planes are skipped. They add the same value to every
+/// pixel, and the next norm cancels it. So their true gradient is zero, and Adam's steps consist of rounding errors.
 pub(crate) fn moved(before: &Numbers, after: &Numbers) -> Numbers {
     const FIRST: &str = "main.0.weight";
     let cancelled = |name: &str, shape: &[usize], index: usize| {

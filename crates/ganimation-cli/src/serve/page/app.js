@@ -1,4 +1,4 @@
-// The page: a photo, an expression, and what the network makes of both.
+// The page: a photo, an expression, and the edited photo.
 
 import { Expression, commandLine, stem } from "./expression.js";
 import { Panel } from "./panel.js";
@@ -61,7 +61,7 @@ function refresh() {
       $("#stage").dataset.milliseconds = time;
       say(`${photo.title} · ${time} ms`);
     } catch (error) {
-      if (error.status !== 409) complain(error); // 409: a newer position is on its way
+      if (error.status !== 409) complain(error); // 409: a newer slider position was sent
     }
   });
 }
@@ -213,14 +213,14 @@ $("#copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(text);
     say("Copied the command.");
   } catch {
-    getSelection().selectAllChildren($("#command")); // no leave to write: one more key does it
+    getSelection().selectAllChildren($("#command")); // no permission to copy: the user presses one more key
     say("Selected the command; press Ctrl+C.");
   }
 });
 
 $("#file").addEventListener("change", (event) => {
   openFile(event.target.files[0]);
-  event.target.value = ""; // the same file again is a change too
+  event.target.value = ""; // choosing the same file again must also be a change
 });
 addEventListener("paste", (event) => openFile([...event.clipboardData.files][0]));
 

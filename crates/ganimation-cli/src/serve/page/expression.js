@@ -1,4 +1,4 @@
-// What the face is asked to do: some units to an intensity, the others as the photo shows them.
+// The target expression: intensities of some action units. The others keep the photo's intensities.
 
 export class Expression {
   #named = new Map();

@@ -1,4 +1,4 @@
-// Seventeen sliders by region of the face, and the emotions.
+// 17 sliders, sorted by region of the face, and the emotions.
 
 const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
@@ -11,7 +11,7 @@ export class Panel {
   #rows = new Map();
   #moods = new Map();
 
-  /** `changed` is called with the expression after every move of a person's. */
+  /** `changed` is called with the expression after every change by the user. */
   constructor(facts, expression, changed) {
     this.facts = facts;
     this.expression = expression;
@@ -61,7 +61,7 @@ export class Panel {
     input.addEventListener("dblclick", undo);
     reset.addEventListener("click", () => {
       undo();
-      input.focus(); // the button is gone now
+      input.focus(); // the button is hidden now
     });
     this.#rows.set(number, { row, input, output });
     return row;
@@ -82,7 +82,7 @@ export class Panel {
       const felt = () => again() ? this.expression.clear() : this.expression.feel(emotion, Number(this.strength.value));
       this.#moods.set(emotion.name, button(emotion.label, felt));
     }
-    button("At rest", () => this.expression.rest());
+    button("Neutral", () => this.expression.rest());
   }
 
   #moved() {

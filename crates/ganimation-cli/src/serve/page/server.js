@@ -1,4 +1,4 @@
-// Everything that goes to the server and comes back.
+// All requests to the server, and their answers.
 
 /** A refusal in the server's words: what went wrong, and what helps. */
 export class Refusal extends Error {
@@ -10,7 +10,7 @@ export class Refusal extends Error {
 }
 
 async function ask(path, options) {
-  // The header makes other sites' pages ask for leave first, which the server never gives.
+  // Because of this header, pages of other sites need the server's permission, which it never gives.
   const headers = { "X-Ganimation": "page", ...options.headers };
   let response;
   try {
@@ -59,10 +59,10 @@ export async function edit(wanted, signal) {
 /** The whole photo, edited in full resolution. */
 export const save = async (wanted) => (await postJson("api/save", wanted)).blob();
 
-/** A GIF from what the photo shows to what is wanted, and back. */
+/** A GIF from the photo's expression to the target expression, and back. */
 export const film = async (wanted) => (await postJson("api/film", wanted)).blob();
 
-/** Milliseconds after which an answer is no longer waited for if a newer request is there. */
+/** Milliseconds to wait for an answer if there is a newer request. */
 const PATIENCE = 500;
 
 /**

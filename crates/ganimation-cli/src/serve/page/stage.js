@@ -1,4 +1,4 @@
-// The photo before and after, on two canvases.
+// The original and the edited photo, on two canvases.
 
 /** How much wider than the face's box the closer view is. */
 const SURROUNDINGS = 1.7;

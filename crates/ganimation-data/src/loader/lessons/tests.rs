@@ -13,7 +13,7 @@ const SIZE: usize = 16;
 const FIELD: usize = 2 * 32 * 32;
 const MASK: usize = (SIZE / 2) * (SIZE / 2);
 
-/// A symmetric face whose mouth and eyes are open a little.
+/// A symmetric face with slightly open mouth and eyes.
 fn landmarks() -> Landmarks {
     let mut points = [[0.5; 2]; LANDMARK_COUNT];
     for (at, &other) in MIRROR.iter().enumerate() {
@@ -40,7 +40,7 @@ fn landmarks() -> Landmarks {
     Landmarks::new(points)
 }
 
-/// Every unit opens the mouth, and AU25 most.
+/// Every unit opens the mouth. AU25 opens it most.
 fn teacher() -> Arc<Teacher> {
     let mut displacement = [[[0.0; 2]; LANDMARK_COUNT]; AU_COUNT];
     for (unit, displacement) in displacement.iter_mut().enumerate() {
@@ -58,8 +58,9 @@ fn teacher() -> Arc<Teacher> {
     Arc::new(Teacher::new(MotionPrior::new(displacement, landmarks()), GAINS))
 }
 
-/// Faces whose pixels tell who they are: the left half is `3 * i`, the right half `3 * i + 1`. Face 1 has no landmarks,
-/// the others have theirs moved by a hundredth times i to the right; every third parts its lips and smiles.
+/// Faces with pixels that identify them: the left half is `3 * i`, the right half `3 * i + 1`. Face 1 has no landmarks.
+/// The landmarks of the others are moved to the right by a hundredth times i. Every third face opens its lips and
+/// smiles.
 fn faces(dir: &std::path::Path, count: u8) -> Vec<Face> {
     let face = |i: u8| {
         let path = dir.join(format!("{i}.png"));
@@ -221,7 +222,7 @@ fn plan(count: usize, intensities: impl Fn(usize) -> [f32; AU_COUNT]) -> LessonP
 
 #[test]
 fn targets_come_in_the_shares_asked_for() {
-    // Every face has its own intensity, so that a target tells where it is from; edits are above or at zero.
+    // Every face has its own intensity, so that a target identifies its source. Edits are zero or above.
     let plan = plan(50, |at| [0.01 + 0.02 * at as f32; AU_COUNT]);
     let (mut same, mut edited, mut mixed, mut others, mut off) = (0, 0, 0, 0, 0);
     let total = 8_000;
@@ -245,7 +246,7 @@ fn targets_come_in_the_shares_asked_for() {
         }
     }
     let share = |count: usize| count as f64 / total as f64;
-    // One other face of fifty is the same, and half of one face may be nearly none or all of it.
+    // One of fifty other faces can be the same, and half of one face can be almost nothing or everything.
     for (what, count, expected) in [
         ("same", same, 0.1 + 0.4 * 0.02),
         ("edited", edited, 0.5),

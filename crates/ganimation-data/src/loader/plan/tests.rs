@@ -1,4 +1,4 @@
-//! Tests of what batches consist of; no file is read.
+//! Tests of the contents of batches, without reading files.
 
 use super::*;
 use crate::au::Intensities;

@@ -84,7 +84,7 @@ pub(super) const fn transposed<const N: usize, const M: usize>(matrix: &[[f32; N
     result
 }
 
-/// `matrix tile matrix^T`. The zeros and ones of the matrix cost nothing: they are known to the compiler.
+/// `matrix tile matrix^T`. The zeros and ones of the matrix cost no time, because the compiler knows them.
 ///
 /// Plain loops here and around: closures would not be compiled for the wide instructions.
 #[inline(always)]
@@ -112,8 +112,8 @@ pub(super) fn sandwich<S: Simd, const N: usize, const M: usize>(
     result
 }
 
-/// Runs a block for each index below a size of at most 6, every copy with a constant index: left to itself the compiler
-/// keeps these loops, and with them the matrices and vectors in memory.
+/// Runs a block for each index below a size of at most 6, unrolled with constant indices. Otherwise the compiler keeps
+/// the loops, and stores the matrices and vectors in memory.
 macro_rules! unrolled {
     ($index:ident < $size:expr, $body:block) => {
         unrolled!(@ $index, $size, $body, 0 1 2 3 4 5)

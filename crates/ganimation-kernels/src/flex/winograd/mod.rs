@@ -37,7 +37,7 @@ struct Lattice {
     step: usize,
 }
 
-/// Where a branch takes inputs from.
+/// The source of a branch's inputs.
 #[derive(Debug, Clone)]
 struct Source {
     lattice: Lattice,

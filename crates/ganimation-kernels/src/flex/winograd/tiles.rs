@@ -16,7 +16,7 @@ use crate::flex::{
     simd::{load, store},
 };
 
-/// Where a tile lies: the image of the batch, and its row and column among the tiles.
+/// The position of a tile: the image of the batch, and its row and column among the tiles.
 pub(super) type Place = [usize; 3];
 
 /// Offsets of a tile's `N` x `N` pixels from the start of the batch; `None` beyond the image.
@@ -104,7 +104,7 @@ impl<W> Inputs<'_, W> {
     }
 }
 
-/// `A y A^T` of some tiles of the gradients of outputs: what [`Outputs`] does, turned round.
+/// `A y A^T` of some tiles of the gradients of outputs: the adjoint of [`Outputs`].
 pub(super) struct OutputGradients<'a, W> {
     pub(super) algorithm: PhantomData<W>,
     pub(super) images: &'a Images,
@@ -204,7 +204,7 @@ impl<W> Outputs<'_, W> {
     }
 }
 
-/// Makes a vector operation of a struct with a `run`, for both algorithms.
+/// Implements the vector operation for a struct with a `run` method, for both algorithms.
 macro_rules! with_simd {
     ($($name:ident),+) => {$(
         impl WithSimd for $name<'_, super::algorithm::Three> {
