@@ -243,8 +243,7 @@ impl Generator {
     /// - `images`: `[batch, 3, height, width]`, in [-1, 1], height and width multiples of
     ///   [`GeneratorConfig::size_step`]
     /// - `orders`: `[batch, aus]`, OpenFace intensity / 5: the target, or, with [`Orders::Relative`], the target minus
-    ///   the
-    ///   current intensities
+    ///   the current intensities
     ///
     /// # Panics
     /// If the batch sizes differ, or height or width is not a multiple of the step.
