@@ -122,7 +122,7 @@ pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
 }
 
 /// What helps with pictures of kinds that are not read.
-const PASSED_OVER: &str = "make jpg or png of them first: magick mogrify -format png *.tif, heif-convert PHOTO.heic photo.png, \
+const PASSED_OVER: &str = "make jpg or png of them first: heif-convert PHOTO.heic photo.png, \
      ffmpeg -i FILM frames/%06d.png";
 
 fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
@@ -131,7 +131,7 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
     match error {
         Data::UnknownActionUnit { .. } => Some("for example 12=3, AU12=3 or lip-corner-puller=3"),
         Data::Picture { source, .. } if is_short(source) => Some("the file is cut off; copy it again"),
-        Data::Picture { .. } => Some("jpg, png, webp, bmp, gif and qoi pictures can be read"),
+        Data::Picture { .. } => Some("jpg, png, webp, bmp, gif, qoi and tif pictures can be read"),
         Data::ForeignPicture { kind, .. } if kind.contains("HEIC") => Some(
             "save it as jpg or png first; an iPhone takes jpg with Settings > Camera > Formats > Most Compatible",
         ),

@@ -79,7 +79,7 @@ impl Networks {
 /// The photo, and which faces of it count.
 #[derive(Debug, Args)]
 pub(super) struct Photo {
-    /// Photo with faces (jpg, png, webp, bmp, gif, qoi)
+    /// Photo with faces (jpg, png, webp, bmp, gif, qoi, tif)
     photo: PathBuf,
 
     #[command(flatten)]

@@ -45,13 +45,13 @@ name in several PHOTOS get the names of the folders above them too. Their tables
 in --csv, and as 0001.csv if no other photo has that name.
 
 Other kinds of pictures are counted and passed over; make png of them first:
-    magick mogrify -format png *.tif        heif-convert PHOTO.heic photo.png";
+    heif-convert PHOTO.heic photo.png";
 
 /// Make a dataset folder from photos and OpenFace's tables
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Prepare {
-    /// Folders of photos, searched with their subfolders, or photos (jpg, jpeg, png, webp, bmp, gif, qoi)
+    /// Folders of photos, searched with their subfolders, or photos (jpg, jpeg, png, webp, bmp, gif, qoi, tif)
     #[arg(required = true, value_name = "PHOTOS")]
     photos: Vec<PathBuf>,
 

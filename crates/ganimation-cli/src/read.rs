@@ -36,7 +36,7 @@ Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesse
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Read {
-    /// Photos with faces (jpg, png, webp, bmp, gif, qoi), or one film (mp4, mov, mkv, webm, avi, …)
+    /// Photos with faces (jpg, png, webp, bmp, gif, qoi, tif), or one film (mp4, mov, mkv, webm, avi, …)
     #[arg(required = true)]
     photos: Vec<PathBuf>,
 

@@ -76,7 +76,7 @@ pub fn photo_from_bytes(path: &Path, bytes: &[u8], megapixels: u64) -> Result<Rg
 /// # Errors
 /// [`Error::Read`] if the file does not exist, [`Error::PictureTooLarge`] above [`MAX_MEGAPIXELS`] (checked before
 /// memory is allocated, against decompression bombs), [`Error::ForeignPicture`] for HEIC photos and other known but
-/// unsupported files, [`Error::Picture`] if the contents are not a bmp, gif, jpg, png, qoi or webp picture.
+/// unsupported files, [`Error::Picture`] if the contents are not a bmp, gif, jpg, png, qoi, tif or webp picture.
 pub fn read_photo(path: impl AsRef<Path>) -> Result<PhotoFile> {
     let path = path.as_ref();
     let bytes = read_bounded(path, MAX_FILE_BYTES)?;
@@ -195,7 +195,7 @@ fn decoded(path: &Path, bytes: &[u8], rules: Rules) -> Result<Decoded> {
     if Jpeg::is(bytes) {
         return decoded_jpeg(path, bytes, rules);
     }
-    if let Some(kind) = foreign::kind(bytes) {
+    if let Some(kind) = foreign::kind(bytes).or_else(|| foreign::raw(path, bytes)) {
         return Err(Error::ForeignPicture {
             path: path.to_owned(),
             kind,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub const PICTURE_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
 /// Extensions of photos that are read.
-pub const PHOTO_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "qoi"];
+pub const PHOTO_EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "qoi", "tif", "tiff"];
 
 /// Where the pictures of a dataset folder are.
 pub const PICTURES_DIR: &str = "imgs";

@@ -1,5 +1,7 @@
 //! Files that users may take for photos but that no decoder here supports, identified by their first bytes.
 
+use std::path::Path;
+
 /// A description of the file's kind, if it is one of these.
 pub(super) fn kind(bytes: &[u8]) -> Option<&'static str> {
     let starts = |signature: &[u8]| bytes.starts_with(signature);
@@ -32,6 +34,15 @@ pub(super) fn kind(bytes: &[u8]) -> Option<&'static str> {
 
 const RAW: &str = "a camera's raw file";
 
+/// Whether it is one of the raw files that are TIFF files with another extension; the picture that a TIFF decoder finds in
+/// them is a thumbnail.
+pub(super) fn raw(path: &Path, bytes: &[u8]) -> Option<&'static str> {
+    const RAW_EXTENSIONS: [&str; 8] = ["arw", "dng", "nef", "nrw", "orf", "pef", "rw2", "srw"];
+    let extension = path.extension()?.to_string_lossy().to_ascii_lowercase();
+    let is_tiff = bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*");
+    (is_tiff && RAW_EXTENSIONS.contains(&extension.as_str())).then_some(RAW)
+}
+
 /// The kind of an ISO media file, from its brands.
 fn media(bytes: &[u8]) -> Option<&'static str> {
     const HEIC: [&[u8]; 8] = [
@@ -51,6 +62,14 @@ fn media(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_raw_file_is_no_tiff_picture() {
+        let bytes = b"II*\0\x08\0\0\0";
+        assert_eq!(raw(Path::new("a.NEF"), bytes), Some(RAW));
+        assert_eq!(raw(Path::new("a.tif"), bytes), None);
+        assert_eq!(raw(Path::new("a.dng"), b"\x89PNG"), None);
+    }
 
     #[test]
     fn what_people_take_for_photos_is_named() {

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 
 /// Extensions of pictures and films that are not read here; a person may take them for photos.
 const PASSED_OVER: &[&str] = &[
-    "heic", "heif", "avif", "tif", "tiff", "jxl", "jp2", "psd", "svg", "pdf", "dng", "cr2", "cr3", "nef",
-    "arw", "raf", "orf", "rw2", "mov", "mp4", "m4v", "avi", "mkv", "webm",
+    "heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "pdf", "dng", "cr2", "cr3", "nef", "arw", "raf",
+    "orf", "rw2", "mov", "mp4", "m4v", "avi", "mkv", "webm",
 ];
 
 /// Folders in which one another may stand, at most: a link may lead round in a circle.

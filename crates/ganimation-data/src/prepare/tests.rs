@@ -347,13 +347,18 @@ fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
         fs::copy(&a, path.with_extension("jpg")).unwrap();
         fs::write(path.with_extension("csv"), &table).unwrap();
     }
-    for (from, to) in [("a", "small.bmp"), ("b", "small_gif.gif"), ("c", "small_qoi.qoi")] {
+    for (from, to) in [
+        ("a", "small.bmp"),
+        ("b", "small_gif.gif"),
+        ("c", "small_qoi.qoi"),
+        ("a", "small_tif.tif"),
+    ] {
         let photo = decode_photo(photos.join(format!("{from}.jpg"))).unwrap();
         photo.save(photos.join(to)).unwrap();
         fs::write(photos.join(to).with_extension("csv"), &table).unwrap();
     }
     // What is not read, what a Mac leaves, what OpenFace draws, and what is hidden.
-    for name in ["1.heic", "2.HEIC", "s1/3.tif", "film.mov", "notes.txt"] {
+    for name in ["1.heic", "2.HEIC", "s1/3.dng", "film.mov", "notes.txt"] {
         fs::write(photos.join(name), "x").unwrap();
     }
     for name in [
@@ -374,11 +379,11 @@ fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
         let report = finished(run(&config, Source::Tables(None)));
         assert_eq!(
             (report.photos, report.train + report.test),
-            (9, 9),
+            (10, 10),
             "{:?}",
             report.dropped_photos
         );
-        let kinds = [("heic", 2), ("mov", 1), ("tif", 1)].map(|(kind, count)| (kind.to_owned(), count));
+        let kinds = [("heic", 2), ("mov", 1), ("dng", 1)].map(|(kind, count)| (kind.to_owned(), count));
         assert_eq!(report.passed_over, kinds.into());
     }
     let ids = |config: &PrepareConfig| {
@@ -400,6 +405,7 @@ fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
         "small",
         "small_gif",
         "small_qoi",
+        "small_tif",
     ];
     assert_eq!(ids(&config), expected);
 
