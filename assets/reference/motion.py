@@ -186,9 +186,9 @@ def penalty(critic, images, aus):
 # The default weights of both stages.
 TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
               shading=6.0)
-MATCHED = dict(adversarial=0.5, patches=0.7, mismatched=0.5, aus=20.0, r1=0.05, r1_every=8, cycle=10.0, cycle_inside=8.0,
-               cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, paint_variation=1.0, motion=160.0,
-               shading=3.0, shading_variation=1.0, identity=10.0, pixels=10.0, pixels_inside=4.0)
+MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, r1=0.05, r1_every=8, cycle=10.0, cycle_inside=8.0,
+               cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, paint_variation=1.0, motion=120.0,
+               shading=5.0, shading_variation=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0)
 
 
 def full(mask):

@@ -141,9 +141,9 @@ impl Default for MatchedConfig {
             },
             discriminator_rate: 1.5,
             adversarial: 0.5,
-            patches: 0.7,
+            patches: 1.2,
             mismatched: 0.5,
-            aus: 20.0,
+            aus: 30.0,
             r1: 0.05,
             r1_every: 8,
             cycle: 10.0,
@@ -154,9 +154,9 @@ impl Default for MatchedConfig {
             mask: 6.0,
             mask_inside: 4.0,
             paint_variation: 1.0,
-            motion: 160.0,
-            shading: 3.0,
-            shading_variation: 1.0,
+            motion: 120.0,
+            shading: 5.0,
+            shading_variation: 4.0,
             identity: 10.0,
             pixels: 10.0,
             pixels_inside: 4.0,
@@ -180,7 +180,7 @@ impl Default for ViewConfig {
     fn default() -> Self {
         Self {
             brightness: 0.2,
-            saturation: 0.7,
+            saturation: 0.3,
             contrast: 0.2,
         }
     }
