@@ -43,6 +43,7 @@ const INTERRUPTED: u8 = 130;
 /// Animate a face from one photo by naming its muscles.
 #[derive(Debug, Parser)]
 #[command(
+    name = "ganimation",
     version,
     propagate_version = true,
     after_help = "Action units are those of OpenFace, from 0 (absent) to 5 (maximal): \

@@ -346,7 +346,7 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
 #[test]
 fn exported_halves_are_half_the_size_and_still_edit() {
     let desk = Desk::new();
-    let bundled = format!("{ASSETS}/weights/generator.safetensors");
+    let bundled = format!("{ASSETS}/../crates/ganimation-weights/generator.safetensors");
     let exact = desk.path("exact.safetensors");
     let told = desk.run(&[
         "export",

@@ -120,7 +120,7 @@
 //! let dataset = Dataset::open("faces")?;
 //! let config = TrainConfig::motion("faces").with_mean_aus(dataset.split(Split::Train));
 //! let mut run = Run::start("runs/mine", config, &device)?; // later: Run::resume("runs/mine", &device)
-//! run.train(&dataset, 1000.into(), &mut (), &AtomicBool::new(false))?;
+//! run.train(&dataset, 1000_u64, &mut (), &AtomicBool::new(false))?;
 //! println!("step {}: runs/mine/generator.safetensors", run.step());
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

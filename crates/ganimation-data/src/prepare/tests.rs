@@ -323,7 +323,7 @@ fn what_cannot_be_prepared_is_told() {
         photos: vec![photos.join("..").join("faces")],
         ..config(&desk)
     };
-    assert!(message(&empty).starts_with("no photos (jpg, jpeg, png, webp, bmp, gif, qoi) in"));
+    assert!(message(&empty).starts_with("no photos (jpg, jpeg, png, webp, bmp, gif, qoi, tif, tiff) in"));
     let gone = PrepareConfig {
         photos: vec!["/nowhere".into()],
         ..config(&desk)

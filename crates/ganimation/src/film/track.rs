@@ -27,13 +27,14 @@ const CUT: f64 = 40.0;
 /// Sides of the copies that are compared for that.
 const THUMBNAIL: (u32, u32) = (32, 18);
 
-/// Finds the faces of a film, frame by frame; [`FaceTracker::finish`] tells who was where.
+/// Finds the faces of a film, frame by frame; [`FaceTracker::finish`] returns all of them.
 ///
 /// ```no_run
-/// use ganimation::{Animator, Expression, FaceTracker, PhotoOptions, device};
+/// # #[cfg(feature = "bundled")] {
+/// use ganimation::{Animator, Expression, FaceTracker, PhotoOptions};
 /// use ganimation_data::film::{FilmReader, FilmSource};
 ///
-/// let animator = Animator::bundled(&device::resolve("auto".parse()?)?)?;
+/// let animator = Animator::bundled()?;
 /// let film = FilmSource::open("film.mp4".as_ref())?;
 /// let mut tracker = FaceTracker::new(&animator, &PhotoOptions::new(), film.rate())?;
 /// for frame in FilmReader::open(&film, None)? {
@@ -41,6 +42,7 @@ const THUMBNAIL: (u32, u32) = (32, 18);
 /// }
 /// let faces = tracker.finish();
 /// println!("{} faces in {} frames", faces.count(), faces.frames());
+/// # }
 /// # Ok::<(), ganimation::Error>(())
 /// ```
 pub struct FaceTracker<'a> {
