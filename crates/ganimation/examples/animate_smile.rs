@@ -34,11 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
 
-    // A genuine smile raises the cheeks (AU06) and pulls the mouth's corners (AU12). Intensities are OpenFace's, 0 to
-    // 5.
+    // A genuine smile raises the cheeks (AU06), pulls the mouth's corners (AU12) and parts the lips (AU25). Intensities are
+    // OpenFace's, 0 to 5.
     let smile = Expression::new()
         .with(ActionUnit::CheekRaiser, 2.0)?
-        .with(ActionUnit::LipCornerPuller, 3.5)?;
+        .with(ActionUnit::LipCornerPuller, 3.5)?
+        .with(ActionUnit::LipsPart, 2.5)?;
     let film = Timeline::there_and_back(Expression::new(), smile, SECONDS, Ease::InOut);
     let expressions = film.frames(FRAMES as f32 / SECONDS);
     let frames: Vec<_> = animator.frames(&photo, &expressions).collect();
