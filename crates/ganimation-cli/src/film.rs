@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ganimation::{Animator, Expression, FaceTracker, FilmFaces, PhotoOptions};
 use ganimation_data::film::{FilmReader, FilmSource};
-use ganimation_data::{FilmFormat, FilmOptions, FilmWriter};
+use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, extension};
 
 use super::output::note;
 use super::progress;
@@ -20,9 +20,7 @@ const FILMS: &[&str] = &[
 
 /// Whether a path is that of a film.
 pub(super) fn is_film(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default();
-    let extension = extension.to_string_lossy().to_ascii_lowercase();
-    FILMS.contains(&extension.as_str())
+    FILMS.contains(&extension(path).as_str())
 }
 
 /// A film whose faces are known.
@@ -120,18 +118,20 @@ impl Film {
                 }
             };
             let edited = animator.edit_frame(frame, &self.faces.at(number), expression)?;
-            match film.push(edited) {
-                Err(_) if self.stop.load(Ordering::Relaxed) => return Err(Error::Stopped),
-                pushed => pushed?,
-            }
+            self.unless_stopped(film.push(edited))?;
             bar.inc(1);
         }
-        match film.finish() {
-            Err(_) if self.stop.load(Ordering::Relaxed) => return Err(Error::Stopped),
-            finished => finished?,
-        }
+        self.unless_stopped(film.finish())?;
         bar.finish_and_clear();
         Ok(())
+    }
+
+    /// A failure after Ctrl-C, which ends ffmpeg too, is a stop.
+    fn unless_stopped(&self, written: ganimation_data::Result<()>) -> Result<()> {
+        match written {
+            Err(_) if self.stop.load(Ordering::Relaxed) => Err(Error::Stopped),
+            written => Ok(written?),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use ganimation::device::{self, DeviceChoice};
 use ganimation::{Animator, CropMode, FaceChoice, FacePhoto, PhotoOptions};
 use ganimation_data::dataset::{PHOTO_EXTENSIONS, is_side_file};
 use ganimation_data::picture::Source;
-use ganimation_data::{PhotoFile, Turn, read_photo};
+use ganimation_data::{PhotoFile, Turn, extension, read_photo};
 
 use super::film::is_film;
 use super::output::note;
@@ -208,12 +208,7 @@ pub(super) fn check_outputs<'a>(input: &Path, outputs: impl IntoIterator<Item = 
 }
 
 fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
-    let extension = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    if !accepted.contains(&extension.as_str()) {
+    if !accepted.contains(&extension(path).as_str()) {
         return Err(Error::OutputFormat {
             path: path.to_owned(),
             accepted,
@@ -273,12 +268,7 @@ pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut photos = Vec::new();
     for entry in fs::read_dir(folder).map_err(failure)? {
         let path = entry.map_err(failure)?.path();
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_ascii_lowercase();
-        if PHOTO_EXTENSIONS.contains(&extension.as_str()) && !is_side_file(&path) {
+        if PHOTO_EXTENSIONS.contains(&extension(&path).as_str()) && !is_side_file(&path) {
             photos.push(path);
         }
     }

@@ -13,6 +13,12 @@ use crate::error::{Error, Result};
 /// The largest file of labels or ids, in bytes: an hour of video with all columns of OpenFace.
 pub(crate) const MAX_FILE_BYTES: u64 = 1 << 30;
 
+/// The extension of `path` in lower case; empty if it has none.
+pub fn extension(path: &Path) -> String {
+    let extension = path.extension().unwrap_or_default();
+    extension.to_string_lossy().to_ascii_lowercase()
+}
+
 /// Reads a file of at most `limit` bytes. For an endless file, such as a device, reading stops at the limit.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -44,7 +44,7 @@ pub use au::{AU_COUNT, ActionUnit, Intensities};
 pub use dataset::{Dataset, Face, OpenOptions, Split};
 pub use error::{Error, Result};
 pub use face::{FaceBox, FaceDetector, crop};
-pub use files::{lock_folder, remove_scratch, write_whole};
+pub use files::{extension, lock_folder, remove_scratch, write_whole};
 pub use film::{FilmFormat, FilmOptions, FilmWriter, FrameRate, gif_bytes, write_gif};
 pub use landmarks::Landmarks;
 pub use loader::{Batch, LessonConfig, Lessons, Loader, LoaderConfig, Pairs};

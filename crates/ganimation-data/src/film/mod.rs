@@ -15,6 +15,7 @@ use std::time::Duration;
 use image::RgbImage;
 
 use crate::error::{Error, Result};
+use crate::files::extension;
 use crate::sheet::save_image;
 
 pub use gif::{gif_bytes, write_gif};
@@ -44,10 +45,10 @@ impl FilmFormat {
 
     /// The format that a path stands for, if any.
     pub fn of(path: &Path) -> Option<Self> {
-        let Some(extension) = path.extension() else {
+        if path.extension().is_none() {
             return Some(Self::Folder);
-        };
-        match extension.to_string_lossy().to_ascii_lowercase().as_str() {
+        }
+        match extension(path).as_str() {
             "gif" => Some(Self::Gif),
             "png" | "apng" => Some(Self::Apng),
             "mp4" | "mov" | "mkv" | "webm" => Some(Self::Video),

@@ -10,6 +10,7 @@ use image::RgbImage;
 use super::probe::plain;
 use super::{FilmOptions, FilmSource};
 use crate::error::{Error, Result};
+use crate::files::extension;
 
 /// The program, as it is found on the path.
 pub(super) const FFMPEG: &str = "ffmpeg";
@@ -118,12 +119,6 @@ impl Video {
             source,
         })
     }
-}
-
-/// The extension in small letters.
-fn extension(path: &Path) -> String {
-    let extension = path.extension().unwrap_or_default();
-    extension.to_string_lossy().to_ascii_lowercase()
 }
 
 /// Sound is copied as it is where the container holds its kind, else made anew.

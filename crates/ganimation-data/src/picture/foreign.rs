@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::files::extension;
+
 /// A description of the file's kind, if it is one of these.
 pub(super) fn kind(bytes: &[u8]) -> Option<&'static str> {
     let starts = |signature: &[u8]| bytes.starts_with(signature);
@@ -38,9 +40,8 @@ const RAW: &str = "a camera's raw file";
 /// them is a thumbnail.
 pub(super) fn raw(path: &Path, bytes: &[u8]) -> Option<&'static str> {
     const RAW_EXTENSIONS: [&str; 8] = ["arw", "dng", "nef", "nrw", "orf", "pef", "rw2", "srw"];
-    let extension = path.extension()?.to_string_lossy().to_ascii_lowercase();
     let is_tiff = bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*");
-    (is_tiff && RAW_EXTENSIONS.contains(&extension.as_str())).then_some(RAW)
+    (is_tiff && RAW_EXTENSIONS.contains(&extension(path).as_str())).then_some(RAW)
 }
 
 /// The kind of an ISO media file, from its brands.

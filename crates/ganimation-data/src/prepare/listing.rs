@@ -8,6 +8,7 @@ use super::PrepareConfig;
 use super::sources::PROCESSED;
 use crate::dataset::{PHOTO_EXTENSIONS, is_side_file, stem};
 use crate::error::{Error, Result};
+use crate::files::extension;
 
 /// Extensions of pictures and films that are not read here; a person may take them for photos.
 const PASSED_OVER: &[&str] = &[
@@ -196,12 +197,6 @@ fn id(inner: &Path) -> String {
 
 fn file_stem(path: &Path) -> PathBuf {
     path.file_stem().unwrap_or_default().into()
-}
-
-/// The extension in small letters.
-fn extension(path: &Path) -> String {
-    let extension = path.extension().unwrap_or_default();
-    extension.to_string_lossy().to_ascii_lowercase()
 }
 
 fn read_error(path: &Path) -> impl Fn(std::io::Error) -> Error {
