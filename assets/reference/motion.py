@@ -84,11 +84,11 @@ def smooth(x):
 
 
 class Generator(nn.Module):
-    """With an edge kernel of 7 it enlarges by transposed convolutions and leaves sub-pixels alone, as the pilot does."""
+    """With an edge kernel of 7 it enlarges by transposed convolutions, leaves sub-pixels alone and shades coarsely."""
 
     def __init__(self, edge, c=CHANNELS):
         super().__init__()
-        self.fine = smooth if edge == 3 else lambda x: x
+        self.edge, self.fine = edge, smooth if edge == 3 else lambda x: x
         conv = lambda i, o, k, s, p: [nn.Conv2d(i, o, k, s, p, bias=False), Norm(o), nn.ReLU()]
         twice = lambda i, o: nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False) if edge == 7 else Enlarging(i, o)
         up = lambda i, o: [twice(i, o), Norm(o), nn.ReLU()]
@@ -107,7 +107,8 @@ class Generator(nn.Module):
         color = torch.tanh(self.fine(F.pixel_shuffle(self.img_reg(h), 2)))
         attention = 1 - whole * (1 - torch.sigmoid(self.fine(F.pixel_shuffle(self.attetion_reg(h), 2))))
         motion = whole * MAX_MOTION * torch.tanh(F.avg_pool2d(self.motion_reg(h), 2))
-        shading = whole * MAX_SHADING * torch.tanh(F.avg_pool2d(self.shading_reg(h), 2))
+        shading = self.shading_reg(h) if self.edge == 3 else F.avg_pool2d(self.shading_reg(h), 2)
+        shading = whole * MAX_SHADING * torch.tanh(shading)
         image = composed(x, attention, color, motion, shading)
         return dict(image=image, attention=attention, color=color, motion=motion, shading=shading)
 
@@ -146,6 +147,14 @@ class Discriminator(nn.Module):
         self.mouth, self.eyes = Part(local), Part(local)
         self.register_buffer("mean_aus", torch.zeros(AUS))
 
+    def at_mouth(self, x):
+        """The activations of the mouth's layers."""
+        found, x = [], x[:, :, MOUTH[0] * SIZE // 8:MOUTH[1] * SIZE // 8, MOUTH[2] * SIZE // 8:MOUTH[3] * SIZE // 8]
+        for layer in self.mouth.main:
+            x = layer(x)
+            found += [x] if isinstance(layer, nn.LeakyReLU) else []
+        return found
+
     def forward(self, x, aus):
         """Score `[batch]`, patches, action units."""
         cut = lambda part: x[:, :, part[0] * SIZE // 8:part[1] * SIZE // 8, part[2] * SIZE // 8:part[3] * SIZE // 8]
@@ -176,19 +185,19 @@ def drawn(network, seed):
 
 
 def penalty(critic, images, aus):
-    """R1: the squared gradient of score and mean patch at real faces."""
+    """R1: the squared gradient, at real faces, of the score and of the patches' sum over the root of their number."""
     images = images.detach().requires_grad_()
     score, patches, _ = critic(images, aus)
-    gradient, = torch.autograd.grad(score.sum() + patches.mean(1).sum(), images, create_graph=True)
+    gradient, = torch.autograd.grad(score.sum() + patches.sum() / patches.shape[1] ** 0.5, images, create_graph=True)
     return gradient.pow(2).flatten(1).sum(1).mean()
 
 
 # The default weights of both stages.
 TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
               shading=6.0)
-MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, r1=0.05, r1_every=8, cycle=10.0, cycle_inside=8.0,
+MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, r1=0.5, r1_every=8, cycle=10.0, cycle_inside=8.0,
                cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, paint_variation=1.0, motion=120.0,
-               shading=5.0, shading_variation=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0)
+               shading=5.0, stains=100.0, shading_variation=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
 def full(mask):
@@ -204,9 +213,9 @@ def variation(x):
     return (x[:, :, 1:] - x[:, :, :-1]).abs().mean() + (x[..., 1:] - x[..., :-1]).abs().mean()
 
 
-def cross_entropy(attention, mask, seam, w):
+def cross_entropy(attention, mask, w):
     painted = F.avg_pool2d(1 - attention, 2).clamp(1e-4, 1 - 1e-4)
-    return -(w["mask_inside"] * mask * painted.log() + (1 - mask) * (1 - seam) * (1 - painted).log()).mean()
+    return -(w["mask_inside"] * mask * painted.log() + (1 - mask) * (1 - painted).log()).mean()
 
 
 def taught(generator, b, w=TAUGHT):
@@ -215,7 +224,7 @@ def taught(generator, b, w=TAUGHT):
     edit = generator(torch.cat([x, led(b)]), orders)
     share = torch.tensor([1.0] * len(x) + [w["motion_in_pairs"]] * len(b["pairs/aus"]))
     off = (edit["motion"] - both("field")).abs().mean((1, 2, 3)) * SIZE
-    of_mask = cross_entropy(edit["attention"], both("mask"), both("seam"), w)
+    of_mask = cross_entropy(edit["attention"], torch.maximum(both("mask"), both("seam")), w)
     difference = (edit["image"][len(x):] - b["pairs/images"]).abs()
     terms = dict(
         motion=(off * share).mean(), mask=of_mask, copy=(edit["color"][:len(x)] - x).abs().mean(),
@@ -242,7 +251,10 @@ def pleased(generator, critic, b, w=MATCHED):
     """The generator's loss with the cycle and the pairs."""
     x, aus, targets = b["images"], b["aus"], b["targets"]
     edit = generator(x, targets - aus)
-    score, patches, _ = critic(edit["image"], targets)
+    # The hues of paint learn from pairs alone.
+    brightness = edit["color"].mean(1, keepdim=True)
+    color = edit["color"].detach() + brightness - brightness.detach()
+    score, patches, _ = critic(composed(x, edit["attention"], color, edit["motion"], edit["shading"]), targets)
     # Only motion and shading get gradients from the estimated action units.
     moved = composed(x, edit["attention"].detach(), edit["color"].detach(), edit["motion"], edit["shading"])
     read = critic(moved, targets)[2]
@@ -257,16 +269,20 @@ def pleased(generator, critic, b, w=MATCHED):
     cycle = cycle + w["paint"] / w["cycle"] * ((1 - back["attention"]) * price).mean()
     again = generator(led(b), b["pairs/aus"] - b["pairs/led_aus"])
     difference = (again["image"] - b["pairs/images"]).abs()
+    found, real = (critic.at_mouth(images) for images in (again["image"], b["pairs/images"]))
+    features = sum((f - r).abs().mean() for f, r in zip(found, real)) / len(found)
     terms = dict(
         score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
         aus=0.5 * change + 0.5 * (read - targets).pow(2).mean(),
         motion=(edit["motion"] - b["field"]).abs().mean(), paint=((1 - edit["attention"]) * price).mean(),
-        mask=cross_entropy(edit["attention"], b["mask"], b["seam"], w),
+        mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
         paint_variation=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
+        stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),
         shading_variation=variation(edit["shading"]),
         identity=((edit["image"] - x).abs().mean((1, 2, 3)) * nothing).mean(), cycle=cycle,
-        pixels=(difference * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean())
-    factors = {**w, "score": w["adversarial"], "cycle": w["cycle"] * w["cycle_every"], "pixels": 2 * w["pixels"]}
+        pixels=(difference * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean(), features=features)
+    factors = {**w, "score": w["adversarial"], "cycle": w["cycle"] * w["cycle_every"], "pixels": 2 * w["pixels"],
+               "features": 2 * w["features"]}
     return sum(factors[name] * term for name, term in terms.items()), terms
 
 

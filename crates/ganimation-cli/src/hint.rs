@@ -286,7 +286,6 @@ fn setting_hint(name: &str) -> String {
         "discriminator_channels" => "critic-channels",
         "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
         | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every" => name,
-        "network" => return "name one --device".to_owned(),
         "precision" => return "leave --precision out".to_owned(),
         "loss" => return "leave `--preset released` out, or use one device".to_owned(),
         "checkpoint_keep" => "keep",

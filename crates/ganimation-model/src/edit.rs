@@ -9,6 +9,8 @@ use crate::resample::enlarge;
 pub struct Edit {
     /// The edited faces, `[batch, 3, height, width]`, in [-1, 1].
     pub image: Tensor<4>,
+    /// The moved and shaded input, `[batch, 3, height, width]`, in [-1, 1]: what is visible where the attention mask is 1.
+    pub kept: Tensor<4>,
     /// The attention mask, `[batch, 1, height, width]`, in [0, 1]: **1 keeps the input**, 0 uses the colour.
     pub attention: Tensor<4>,
     /// The painted colours, `[batch, 3, height, width]`, in [-1, 1].
@@ -51,7 +53,8 @@ impl Edit {
             None => moved,
         };
         Self {
-            image: blend(kept, attention.clone(), color.clone()),
+            image: blend(kept.clone(), attention.clone(), color.clone()),
+            kept,
             attention,
             color,
             motion,
@@ -64,6 +67,7 @@ impl Edit {
         let of = |tensor: &Tensor<4>| tensor.clone().narrow(0, first, count);
         Self {
             image: of(&self.image),
+            kept: of(&self.kept),
             attention: of(&self.attention),
             color: of(&self.color),
             motion: self.motion.as_ref().map(of),

@@ -99,6 +99,9 @@ pub struct GeneratorConfig {
     /// Whether the network changes the brightness of the moved pixels.
     #[config(default = false)]
     pub shading: bool,
+    /// Whether shading has the resolution of the features instead of half of it: enough for folds of the skin.
+    #[config(default = false)]
+    pub fine_shading: bool,
 }
 
 impl GeneratorConfig {
@@ -116,6 +119,7 @@ impl GeneratorConfig {
             .with_enlarging(Enlarging::Repeated)
             .with_motion(true)
             .with_shading(true)
+            .with_fine_shading(true)
     }
 
     /// Height and width of the input must be multiples of this.
@@ -176,6 +180,7 @@ impl GeneratorConfig {
                 .into_iter())
             .collect(),
             space_to_depth: self.space_to_depth,
+            fine_shading: self.fine_shading,
             smooth: self.enlarging == Enlarging::Repeated && self.space_to_depth > 1,
             planes: self.conditioning == Conditioning::Planes,
             relative: self.orders == Orders::Relative,
@@ -197,6 +202,8 @@ pub struct Generator {
     /// One head, or none.
     shading_reg: Vec<Conv2d>,
     space_to_depth: usize,
+    /// Whether shading has the resolution of the features.
+    fine_shading: bool,
     /// Whether painted sub-pixels are mixed with their neighbours.
     smooth: bool,
     planes: bool,
@@ -304,7 +311,13 @@ impl Generator {
             None => change,
         };
         let motion = (!self.motion_reg.is_empty()).then(|| done(average(take(2), 2).tanh() * MAX_MOTION));
-        let shading = (!self.shading_reg.is_empty()).then(|| done(average(take(1), 2).tanh() * MAX_SHADING));
+        let shading = (!self.shading_reg.is_empty()).then(|| {
+            let shading = match self.fine_shading {
+                true => take(1),
+                false => average(take(1), 2),
+            };
+            done(shading.tanh() * MAX_SHADING)
+        });
         let color = painted.clone().narrow(1, 0, 3).tanh();
         let attention = sigmoid(painted.narrow(1, 3, 1));
         let attention = match whole {
@@ -435,7 +448,7 @@ mod tests {
         let motion = edit.motion.unwrap();
         assert_eq!(motion.dims(), [2, 2, 16, 8]);
         motion.into_data().assert_within_range_inclusive(-0.12f32..=0.12);
-        assert_eq!(edit.shading.unwrap().dims(), [2, 1, 16, 8]);
+        assert_eq!(edit.shading.unwrap().dims(), [2, 1, 32, 16]);
     }
 
     #[test]

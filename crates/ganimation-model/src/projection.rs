@@ -179,6 +179,15 @@ impl ProjectionDiscriminator {
         }
     }
 
+    /// The activations of the mouth's three layers, for feature matching (pix2pixHD, section 3.3).
+    ///
+    /// # Shapes
+    /// - `images`: see [`Self::forward`]
+    /// - result: `[batch, channels, h, w]`, each with twice the channels and half the size of the one before
+    pub fn mouth_activations(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        layer::activations(&self.mouth.main, part(images, MOUTH))
+    }
+
     /// The estimated action units of faces.
     ///
     /// # Shapes
@@ -189,8 +198,8 @@ impl ProjectionDiscriminator {
         self.aus.forward(top).flatten(1, 3)
     }
 
-    /// Gradient of `score + mean(patches)`, summed over the batch, with respect to `images`. It is differentiable in
-    /// the weights, and computed explicitly like [`crate::Discriminator::input_gradient`].
+    /// Gradient of `score + sum(patches) / sqrt(count of patches)`, summed over the batch, with respect to `images`. It
+    /// is differentiable in the weights, and computed explicitly like [`crate::Discriminator::input_gradient`].
     ///
     /// # Shapes
     /// - see [`Self::forward`]; the gradient has the shape of `images`
@@ -277,13 +286,14 @@ impl LocalCritic {
         (patches, matching)
     }
 
-    /// Gradient of this part's contribution to the summed score and to the mean over `patches`.
+    /// Gradient of this part's contribution to the summed score and to the sum over `patches`, divided by the root of
+    /// their number.
     fn input_gradient(&self, activations: Vec<Tensor<4>>, key: Tensor<2>, patches: usize) -> Tensor<4> {
         let [batch, _, height, width] = activations.last().map_or([0; 4], Tensor::dims);
         let [_, count] = key.dims();
         let share = Tensor::full(
             [batch, 1, height, width],
-            1.0 / patches as f64,
+            (patches as f64).sqrt().recip(),
             (&key.device(), key.dtype()),
         );
         let of_mean = self.matching.input_gradient(key.reshape([batch, count, 1, 1]));
@@ -370,7 +380,8 @@ mod tests {
         let images = images.detach().require_grad();
         let discriminator = small(&device);
         let verdict = discriminator.forward(images.clone(), aus.clone());
-        let total = verdict.score.sum() + verdict.patches.mean_dim(1).sum();
+        let [_, patches] = verdict.patches.dims();
+        let total = verdict.score.sum() + verdict.patches.sum() / (patches as f64).sqrt();
         let expected = images.grad(&total.backward()).unwrap();
         let gradient = discriminator.input_gradient(images, aus);
         let difference: f32 = (gradient.inner() - expected.clone()).abs().max().into_scalar();

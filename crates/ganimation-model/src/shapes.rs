@@ -82,6 +82,7 @@ pub(crate) fn generator_config(shapes: &Shapes) -> Result<GeneratorConfig> {
         },
         motion: shapes.contains_key("motion_reg.0.weight"),
         shading: shapes.contains_key("shading_reg.0.weight"),
+        fine_shading: false,
     })
 }
 
@@ -165,8 +166,8 @@ mod tests {
             sized(GeneratorConfig::motion(2)),
         ] {
             let tensors = state_dict(&config.init(&Device::flex())).into_iter().collect();
-            // Shapes do not determine the meaning of orders; metadata does.
-            let config = config.with_orders(Orders::Absolute);
+            // Shapes do not determine the meaning of orders and the resolution of shading; metadata does.
+            let config = config.with_orders(Orders::Absolute).with_fine_shading(false);
             assert_eq!(generator_config(&shapes_of(&tensors)).unwrap(), config);
         }
 

@@ -145,6 +145,7 @@ pub(crate) fn load<D: Module>(
         discriminator: load_module(path, DISCRIMINATOR, fresh.discriminator)?,
         average: load_module(path, AVERAGE, fresh.average)?,
         config: fresh.config,
+        team: fresh.team,
     })
 }
 

@@ -181,10 +181,12 @@ impl TrainConfig {
             ("motion.matched.paint_variation", matched.paint_variation),
             ("motion.matched.motion", matched.motion),
             ("motion.matched.shading", matched.shading),
+            ("motion.matched.stains", matched.stains),
             ("motion.matched.shading_variation", matched.shading_variation),
             ("motion.matched.identity", matched.identity),
             ("motion.matched.pixels", matched.pixels),
             ("motion.matched.pixels_inside", matched.pixels_inside),
+            ("motion.matched.features", matched.features),
         ] {
             require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
         }

@@ -90,8 +90,6 @@ pub struct Run {
     pub(crate) training: Training,
     pub(crate) step: u64,
     pub(crate) device: Device,
-    /// The devices that share each batch, including the run's own device. Empty for a single device.
-    pub(crate) team: Vec<Device>,
     /// A lock while the run is open, so that two processes do not write to one folder.
     _lock: File,
 }
@@ -122,7 +120,6 @@ impl Run {
             training,
             step: 0,
             device: device.clone(),
-            team: Vec::new(),
             _lock: lock,
         })
     }
@@ -177,7 +174,6 @@ impl Run {
             training,
             step,
             device: device.clone(),
-            team: Vec::new(),
             _lock: lock,
         };
         if run.step > 0 {
@@ -192,13 +188,7 @@ impl Run {
     /// # Errors
     /// The errors of [`TrainConfig::check_devices`].
     pub fn share(&mut self, devices: &[Device]) -> Result<()> {
-        self.config().check_devices(devices.len())?;
-        self.team = if devices.len() > 1 {
-            devices.to_vec()
-        } else {
-            Vec::new()
-        };
-        Ok(())
+        self.training.share(devices)
     }
 
     /// The settings of the run.

@@ -9,12 +9,14 @@ use ganimation_data::Batch;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_model::{
     CriticLoss, CriticUpdates, Discriminator, Generator, LossWeights, critic_loss, generator_loss,
-    gradient_penalty, map_parameters, update_parameters,
+    gradient_penalty, map_parameters, take_gradients, update_parameters,
 };
 
+use crate::Result;
 use crate::config::TrainConfig;
-use crate::optimizer::Adam;
+use crate::optimizer::{Adam, Gradients};
 use crate::random::penalty_alphas;
+use crate::team::{Measurements, Team, replica, split};
 
 /// A batch of faces on a device.
 #[derive(Clone, Debug)]
@@ -37,6 +39,14 @@ impl FaceBatch {
             targets: tensor_from_aus(batch.target_aus, device),
         }
     }
+
+    /// Equal parts, one for each device.
+    fn parts(&self, devices: &[Device]) -> Vec<Self> {
+        let (aus, targets) = (split(&self.aus, devices), split(&self.targets, devices));
+        (split(&self.images, devices).into_iter().zip(aus).zip(targets))
+            .map(|((images, aus), targets)| Self { images, aus, targets })
+            .collect()
+    }
 }
 
 /// The measurements of a critic step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
@@ -48,6 +58,12 @@ pub struct CriticReport {
     pub aus: Tensor<1>,
     /// Gradient penalty.
     pub penalty: Tensor<1>,
+}
+
+impl Measurements for CriticReport {
+    fn values(&mut self) -> Vec<&mut Tensor<1>> {
+        vec![&mut self.realness, &mut self.aus, &mut self.penalty]
+    }
 }
 
 /// The measurements of a generator step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
@@ -69,6 +85,20 @@ pub struct GeneratorReport {
     pub painted_peak: Tensor<1>,
 }
 
+impl Measurements for GeneratorReport {
+    fn values(&mut self) -> Vec<&mut Tensor<1>> {
+        vec![
+            &mut self.realness,
+            &mut self.aus,
+            &mut self.cycle,
+            &mut self.attention,
+            &mut self.smoothness,
+            &mut self.painted,
+            &mut self.painted_peak,
+        ]
+    }
+}
+
 /// Both networks, their optimisers and the generator's EMA (moving average).
 ///
 /// The discriminator `D` determines the protocol: [`Discriminator`] for the paper's protocol, a projection
@@ -81,6 +111,7 @@ pub struct Trainer<D = Discriminator> {
     pub(crate) average: Generator,
     pub(crate) generator_adam: Adam,
     pub(crate) discriminator_adam: Adam,
+    pub(crate) team: Team,
 }
 
 impl<D: Module> Trainer<D> {
@@ -102,9 +133,11 @@ impl<D: Module> Trainer<D> {
 
     /// Starts from existing networks, with new optimisers.
     ///
-    /// All networks and batches must have the same float type. Both networks must be on an autodiff device.
+    /// All networks and batches must have the same float type. Both networks must be on the same autodiff device.
     pub fn from_networks(config: TrainConfig, generator: Generator, discriminator: D) -> Self {
+        let device = generator.devices().into_iter().next().unwrap_or_default();
         Self {
+            team: Team::of_one(&device, &config),
             discriminator,
             average: generator.valid(),
             generator,
@@ -129,12 +162,38 @@ impl<D: Module> Trainer<D> {
         &self.discriminator
     }
 
-    pub(crate) fn update_discriminator(&mut self, loss: Tensor<1>, rate: f64) {
-        self.discriminator_adam.step(&mut self.discriminator, &loss, rate);
+    /// Divides each batch among `devices`. The first one must be the device of the networks. A step is the same as on
+    /// one device, except for rounding. For one device, the batch is divided among its cores where this is faster.
+    ///
+    /// # Errors
+    /// The errors of [`TrainConfig::check_devices`].
+    pub fn share(&mut self, devices: &[Device]) -> Result<()> {
+        self.config.check_devices(devices.len())?;
+        self.team = match devices {
+            [] => return Ok(()),
+            [device] => Team::of_one(device, &self.config),
+            devices => Team::new(devices),
+        };
+        Ok(())
+    }
+
+    /// One step of the discriminator's optimiser against the mean of the parts' gradients.
+    pub(crate) fn update_discriminator(&mut self, gradients: Vec<Gradients>, rate: f64) {
+        let gradients = self.team.mean_gradients(gradients);
+        let adam = &mut self.discriminator_adam;
+        adam.step_against(&mut self.discriminator, gradients, rate);
+    }
+
+    /// The same of the generator, and an update of its EMA.
+    pub(crate) fn update_generator(&mut self, gradients: Vec<Gradients>, rate: f64) {
+        let gradients = self.team.mean_gradients(gradients);
+        self.generator_adam
+            .step_against(&mut self.generator, gradients, rate);
+        self.update_average();
     }
 
     /// Updates the EMA. The decay is smaller in the first steps, so that the initial weights soon lose their effect.
-    pub(crate) fn update_average(&mut self) {
+    fn update_average(&mut self) {
         let count = f64::from(self.generator_adam.count());
         let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
         let mut current = BTreeMap::new();
@@ -174,34 +233,84 @@ impl Trainer {
     /// # Shapes
     /// - `alpha`: `[batch]`
     pub fn critic_step_at(&mut self, faces: &FaceBatch, alpha: Tensor<1>, rate: f64) -> CriticReport {
-        let weights = self.config.loss.clone();
-        let generator = self.generator.valid();
-        let terms = critic_terms(&generator, &self.discriminator, faces, &weights);
-        let penalty = |discriminator: &Discriminator| terms.penalty(discriminator, alpha.clone());
-        let penalty = match weights.critic_updates {
-            CriticUpdates::Together => {
-                let penalty = penalty(&self.discriminator);
-                let judgement = terms.judgement.clone();
-                self.update_discriminator(judgement + penalty.clone() * weights.penalty, rate);
-                penalty
-            }
-            CriticUpdates::Apart => {
-                self.update_discriminator(terms.judgement.clone(), rate);
-                let penalty = penalty(&self.discriminator);
-                self.update_discriminator(penalty.clone() * weights.penalty, rate);
-                penalty
-            }
+        let weights = &self.config.loss;
+        let (generator, discriminator) = (self.generator.valid(), &self.discriminator);
+        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let parts = faces.parts(&devices).into_iter().zip(split(&alpha, &devices));
+        let judged = self.team.run(parts.collect(), |(faces, alpha), device| {
+            let discriminator = replica(discriminator, device);
+            let terms = critic_terms(&generator.clone().fork(device), &discriminator, &faces, weights);
+            let judgement = terms.judgement.clone();
+            let (total, penalty) = match weights.critic_updates {
+                CriticUpdates::Together => {
+                    let penalty = terms.penalty(&discriminator, alpha.clone());
+                    (judgement + penalty.clone() * weights.penalty, Some(penalty))
+                }
+                CriticUpdates::Apart => (judgement, None),
+            };
+            let gradients = take_gradients(&discriminator, &mut total.backward());
+            (
+                gradients,
+                Judged {
+                    terms,
+                    alpha,
+                    penalty,
+                },
+            )
+        });
+        let (gradients, judged): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+        self.update_discriminator(gradients, rate);
+        let reports = match self.config.loss.critic_updates {
+            CriticUpdates::Together => judged.into_iter().map(Judged::report).collect(),
+            CriticUpdates::Apart => self.penalty_step(judged, rate),
         };
-        terms.report(penalty)
+        self.team.mean(reports)
+    }
+
+    /// An update of the discriminator against the gradient penalty alone.
+    fn penalty_step(&mut self, judged: Vec<Judged>, rate: f64) -> Vec<CriticReport> {
+        let (discriminator, weight) = (&self.discriminator, self.config.loss.penalty);
+        let penalised = self.team.run(judged, |mut judged, device| {
+            let discriminator = replica(discriminator, device);
+            let penalty = judged.terms.penalty(&discriminator, judged.alpha.clone());
+            let total = penalty.clone() * weight;
+            judged.penalty = Some(penalty);
+            let gradients = take_gradients(&discriminator, &mut total.backward());
+            (gradients, judged.report())
+        });
+        let (gradients, reports) = penalised.into_iter().unzip();
+        self.update_discriminator(gradients, rate);
+        reports
     }
 
     /// One update of the generator at learning rate `rate`, and of its EMA.
     pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
-        let frozen = self.discriminator.clone().no_grad();
-        let (total, report) = generator_terms(&self.generator, &frozen, faces, &self.config.loss);
-        self.generator_adam.step(&mut self.generator, &total, rate);
-        self.update_average();
-        report
+        let (generator, discriminator) = (&self.generator, &self.discriminator);
+        let weights = &self.config.loss;
+        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let stepped = self.team.run(faces.parts(&devices), |faces, device| {
+            let generator = replica(generator, device);
+            let frozen = replica(discriminator, device).no_grad();
+            let (total, report) = generator_terms(&generator, &frozen, &faces, weights);
+            (take_gradients(&generator, &mut total.backward()), report)
+        });
+        let (gradients, reports) = stepped.into_iter().unzip();
+        self.update_generator(gradients, rate);
+        self.team.mean(reports)
+    }
+}
+
+/// A part of a critic's step, after its first backward pass.
+struct Judged {
+    terms: CriticTerms,
+    alpha: Tensor<1>,
+    penalty: Option<Tensor<1>>,
+}
+
+impl Judged {
+    fn report(self) -> CriticReport {
+        let penalty = self.penalty.unwrap_or_else(|| self.terms.judgement.zeros_like());
+        self.terms.report(penalty)
     }
 }
 

@@ -95,27 +95,22 @@ impl Training {
         }
     }
 
-    /// Takes step `step`, counted from 0, on one or several devices.
-    pub(crate) fn step(
-        &mut self,
-        batch: Batch,
-        device: &Device,
-        team: &[Device],
-        step: u64,
-        rate: f64,
-    ) -> StepReport {
+    /// Divides each batch among `devices`; see [`Trainer::share`].
+    pub(crate) fn share(&mut self, devices: &[Device]) -> Result<()> {
+        match self {
+            Self::Paper(trainer) => trainer.share(devices),
+            Self::Motion(trainer) => trainer.share(devices),
+        }
+    }
+
+    /// Takes step `step`, counted from 0. `device` is that of the networks.
+    pub(crate) fn step(&mut self, batch: Batch, device: &Device, step: u64, rate: f64) -> StepReport {
         match self {
             Self::Paper(trainer) => {
                 let batch = FaceBatch::new(batch, device);
-                let critic = match team {
-                    [] => trainer.critic_step(&batch, step, rate),
-                    team => trainer.critic_step_on(team, &batch, step, rate),
-                };
+                let critic = trainer.critic_step(&batch, step, rate);
                 let due = (step + 1).is_multiple_of(trainer.config.generator_every);
-                let generator = due.then(|| match team {
-                    [] => trainer.generator_step(&batch, rate),
-                    team => trainer.generator_step_on(team, &batch, rate),
-                });
+                let generator = due.then(|| trainer.generator_step(&batch, rate));
                 StepReport::Paper(critic, generator)
             }
             Self::Motion(trainer) => {

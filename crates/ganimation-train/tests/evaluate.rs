@@ -85,7 +85,8 @@ impl Editor for Painter {
         Edit {
             motion: None,
             shading: None,
-            image: blend(images, attention.clone(), color.clone()),
+            image: blend(images.clone(), attention.clone(), color.clone()),
+            kept: images,
             attention,
             color,
         }
@@ -150,6 +151,7 @@ fn changed(images: Tensor<4>, image: Tensor<4>) -> Edit {
     Edit {
         motion: None,
         shading: None,
+        kept: images.clone(),
         attention: Tensor::zeros([batch, 1, height, width], &images.device()),
         color: image.clone(),
         image,

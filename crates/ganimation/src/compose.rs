@@ -7,6 +7,8 @@ use ganimation_data::{FaceBox, Turn, crop, pixels};
 use ganimation_model::{Edit, blend};
 use image::{Pixel, RgbImage};
 
+use crate::cubic;
+
 /// Share of the box, at each side, over which the edit fades in.
 const FADE: f32 = 0.1;
 
@@ -25,7 +27,8 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// Enlarges one edit to the face's box, does it to the photo's own pixels and puts them back.
 ///
-/// Motion and shading act on the photo at its own resolution. Where colours cover, fine detail of the photo stays as far as
+/// Motion and shading act on the photo at its own resolution. Moved pixels are read with cubic interpolation, unless the
+/// box has the network's own size, where the edit equation is followed exactly. Where colours cover, fine detail of the photo stays as far as
 /// the edit left the gradients there as they were. A gray face gets gray colours.
 ///
 /// With `feather`, the edit fades out towards the border of the box: every pixel on it and outside is that of the photo,
@@ -59,7 +62,11 @@ pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &
     let (motion, shading) = (full(&edit.motion), full(&edit.shading));
     let original = pixels::tensor_from_images(&[cut], &device);
     let nothing = (Tensor::ones_like(&painted), original.zeros_like());
-    let kept = Edit::new(original, nothing.0, nothing.1, motion, shading).image;
+    let (original, motion) = match motion {
+        Some(motion) if !own => (cubic::moved(&original, &motion), None),
+        motion => (original, motion),
+    };
+    let kept = Edit::new(original, nothing.0, nothing.1, motion, shading).kept;
     let color = enlarge(color, size) + detail(&kept, edit);
     let done = blend(kept, painted.neg() + 1.0, color);
     for painted in pixels::images_from_tensor(done) {
@@ -234,6 +241,7 @@ mod tests {
         let device = Device::flex();
         Edit {
             image: Tensor::ones([1, 3, 16, 16], &device),
+            kept: Tensor::ones([1, 3, 16, 16], &device),
             motion: None,
             shading: None,
             attention: Tensor::full([1, 1, 16, 16], attention, &device),

@@ -39,6 +39,7 @@ pub mod device;
 mod animator;
 mod compose;
 mod contact_sheet;
+mod cubic;
 mod error;
 mod expression;
 mod film;

@@ -179,8 +179,8 @@ impl LessonPlan {
         let (mut field, mut mask, mut seam) = (Vec::new(), Vec::new(), Vec::new());
         for (place, pixels) in (0..).zip(pixels.chunks_exact_mut(size * size * 3)) {
             let face = self.put(pictures, pixels, |attempt| self.forward(step, place, attempt))?;
-            let order = difference(&face.aus, &face.known.aus);
-            let lesson = self.teacher.lesson(&face.landmarks, &order, size / 2);
+            let (shown, target) = (&face.known.aus, &face.aus);
+            let lesson = self.teacher.lesson(&face.landmarks, shown, target, size / 2);
             aus.extend(face.known.aus);
             target_aus.extend(face.aus);
             field.extend(lesson.field);
@@ -220,11 +220,12 @@ impl LessonPlan {
         };
         for (place, pixels) in (0..).zip(pairs.pixels.chunks_exact_mut(size * size * 3)) {
             let face = self.put(pictures, pixels, |attempt| self.pair(step, place, attempt))?;
-            let lead = self
+            let (shown, led) = (&face.known.aus, &face.aus);
+            let lead = self.teacher.lesson(&face.landmarks, shown, led, 0);
+            // The way forth ends at the real face.
+            let back = self
                 .teacher
-                .lesson(&face.landmarks, &difference(&face.aus, &face.known.aus), 0);
-            let order = difference(&face.known.aus, &face.aus);
-            let back = self.teacher.lesson(&lead.moved, &order, size / 2);
+                .lesson_between(&lead.moved, &face.landmarks, size / 2);
             pairs.aus.extend(face.known.aus);
             pairs.led_aus.extend(face.aus);
             pairs.lead.extend(lead.field);
@@ -345,14 +346,6 @@ fn drawn(known: &Known, flip: bool, aus: [f32; AU_COUNT]) -> Drawn<'_> {
         landmarks,
         aus,
     }
-}
-
-fn difference(to: &[f32; AU_COUNT], from: &[f32; AU_COUNT]) -> [f32; AU_COUNT] {
-    let mut difference = *to;
-    for (difference, from) in difference.iter_mut().zip(from) {
-        *difference -= from;
-    }
-    difference
 }
 
 /// The fraction of faces that show each unit.

@@ -78,9 +78,9 @@ const LIPS: [(usize, usize); 8] = [
 ];
 
 /// How far a seam extends into the lips, as a fraction of their height.
-const INTO_LIPS: f32 = 0.5;
+const INTO_LIPS: f32 = 0.3;
 
-/// The mask of a closing mouth, where the lips must cover the teeth: the inner halves of the lips and the area between.
+/// The mask of a closing mouth, where the lips must cover the teeth: the inner parts of the lips and the area between.
 ///
 /// # Shapes
 /// - returns `[side, side]`, 0 to 1

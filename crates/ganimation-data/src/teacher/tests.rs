@@ -16,10 +16,18 @@ struct Reference {
 #[derive(Deserialize)]
 struct ReferenceLesson {
     landmarks: Vec<f32>,
-    order: Vec<f32>,
+    shown: Vec<f32>,
+    target: Vec<f32>,
     field: Vec<f32>,
     mask: Vec<f32>,
     moved: Vec<f32>,
+}
+
+impl ReferenceLesson {
+    fn lesson(&self, teacher: &Teacher, landmarks: &Landmarks, mask_side: usize) -> Lesson {
+        let units = |values: &[f32]| values.try_into().unwrap();
+        teacher.lesson(landmarks, &units(&self.shown), &units(&self.target), mask_side)
+    }
 }
 
 fn points(values: &[f32]) -> [[f32; 2]; LANDMARK_COUNT] {
@@ -49,8 +57,7 @@ fn lessons_are_those_of_the_reference() {
     let (teacher, reference) = reference();
     for (at, expected) in reference.lessons.iter().enumerate() {
         let landmarks = Landmarks::new(points(&expected.landmarks));
-        let order = expected.order.as_slice().try_into().unwrap();
-        let lesson = teacher.lesson(&landmarks, &order, reference.mask_side);
+        let lesson = expected.lesson(&teacher, &landmarks, reference.mask_side);
         let moved = largest_difference(lesson.moved.points().as_flattened(), &expected.moved);
         assert!(moved < 1e-5, "{at}: landmarks differ by {moved}");
         let field = largest_difference(&lesson.field, &expected.field);
@@ -72,13 +79,13 @@ fn lessons_are_those_of_the_reference() {
 fn an_order_of_nothing_moves_and_paints_nothing() {
     let (teacher, reference) = reference();
     let landmarks = Landmarks::new(points(&reference.lessons[0].landmarks));
-    let lesson = teacher.lesson(&landmarks, &[0.0; AU_COUNT], 16);
+    let lesson = teacher.lesson(&landmarks, &[0.3; AU_COUNT], &[0.3; AU_COUNT], 16);
     assert!(lesson.field.iter().chain(&lesson.mask).all(|&value| value == 0.0));
     assert_eq!(
         (lesson.field.len(), lesson.mask.len(), lesson.moved),
         (2 * 32 * 32, 256, landmarks)
     );
-    let unmasked = teacher.lesson(&landmarks, &[0.1; AU_COUNT], 0);
+    let unmasked = teacher.lesson(&landmarks, &[0.0; AU_COUNT], &[0.1; AU_COUNT], 0);
     assert!(unmasked.mask.is_empty() && unmasked.field.iter().any(|&value| value != 0.0));
 }
 
@@ -88,9 +95,8 @@ fn a_mirrored_face_learns_the_mirrored_lesson() {
     let lesson = &reference.lessons[0];
     // This needs symmetric displacements. The mean of the reference is symmetric except for rounding.
     let landmarks = Landmarks::new(points(&lesson.landmarks));
-    let order = lesson.order.as_slice().try_into().unwrap();
-    let straight = teacher.lesson(&landmarks, &order, 32);
-    let mirrored = teacher.lesson(&landmarks.mirrored(), &order, 32);
+    let straight = lesson.lesson(&teacher, &landmarks, 32);
+    let mirrored = lesson.lesson(&teacher, &landmarks.mirrored(), 32);
     for row in 0..FIELD_SIDE {
         for column in 0..FIELD_SIDE {
             let (here, there) = (
@@ -111,12 +117,48 @@ fn a_seam_is_where_a_mouth_closes_and_nowhere_else() {
     let shut = Landmarks::new(points(&reference.mean));
     let mut parted = [0.0; AU_COUNT];
     parted[crate::ActionUnit::LipsPart.index()] = 0.6;
-    let opened = teacher.lesson(&shut, &parted, 64);
+    let opened = teacher.lesson(&shut, &[0.0; AU_COUNT], &parted, 64);
     assert!(opened.mask.iter().sum::<f32>() > 10.0 && opened.seam.iter().all(|&value| value == 0.0));
-    let closed = teacher.lesson(&opened.moved, &parted.map(|value| -value), 64);
+    let closed = teacher.lesson(&opened.moved, &parted, &[0.0; AU_COUNT], 64);
     assert!(closed.mask.iter().all(|&value| value == 0.0));
     let covered = closed.seam.iter().sum::<f32>();
     assert!(covered > 10.0 && covered < 400.0, "{covered} of 4,096");
+}
+
+#[test]
+fn lips_that_no_unit_parts_any_more_are_shut_and_half_parted_ones_are_half_open() {
+    let (teacher, reference) = reference();
+    let mut parted = Landmarks::new(points(&reference.mean));
+    let gap = |landmarks: &Landmarks| landmarks.points()[66][1] - landmarks.points()[62][1];
+    let mut open = *parted.points();
+    for lower in [65, 66, 67, 56, 57, 58] {
+        open[lower][1] += 0.2; // wider than the unit's slope says
+    }
+    parted = Landmarks::new(open);
+    let part = |value: f32| {
+        let mut units = [0.0; AU_COUNT];
+        units[crate::ActionUnit::LipsPart.index()] = value;
+        units
+    };
+    let closed = |to: f32| gap(&teacher.lesson(&parted, &part(0.4), &part(to), 0).moved);
+    assert!(gap(&parted) > 0.2 && closed(0.0).abs() < 1e-6, "{}", closed(0.0));
+    assert!((closed(0.2) - 0.5 * gap(&parted)).abs() < 1e-6, "{}", closed(0.2));
+}
+
+#[test]
+fn a_unit_among_others_moves_less_than_alone() {
+    let (teacher, reference) = reference();
+    let face = Landmarks::new(points(&reference.mean));
+    let corner = |others: f32| {
+        let mut target = [0.0; AU_COUNT];
+        target[crate::ActionUnit::BrowLowerer.index()] = others;
+        target[crate::ActionUnit::LipCornerPuller.index()] = 0.4;
+        let moved = teacher.lesson(&face, &[0.0; AU_COUNT], &target, 0).moved;
+        moved.points()[48][1] - face.points()[48][1]
+    };
+    let gain = teacher.gains()[crate::ActionUnit::LipCornerPuller.index()];
+    let expected = (1.0 + (gain - 1.0) / 2.0) / gain;
+    assert!((corner(0.4) / corner(0.0) - expected).abs() < 1e-4);
 }
 
 /// Prints the time for a lesson: `cargo test --release -- --ignored --nocapture lesson_takes`.
@@ -125,11 +167,11 @@ fn a_seam_is_where_a_mouth_closes_and_nowhere_else() {
 fn what_a_lesson_takes() {
     let (teacher, reference) = reference();
     let landmarks = Landmarks::new(points(&reference.lessons[0].landmarks));
-    let order = reference.lessons[0].order.as_slice().try_into().unwrap();
     for mask_side in [0, 64] {
         let start = std::time::Instant::now();
         for _ in 0..1_000 {
-            std::hint::black_box(teacher.lesson(&landmarks, std::hint::black_box(&order), mask_side));
+            let lesson = std::hint::black_box(&reference.lessons[0]);
+            std::hint::black_box(lesson.lesson(&teacher, &landmarks, mask_side));
         }
         eprintln!("mask {mask_side}: {:?} a lesson", start.elapsed() / 1_000);
     }

@@ -2,7 +2,7 @@
 """Makes `lessons.json`, which the tests of the teacher are held to. Needs NumPy, PyTorch and Pillow.
 
 No face of anybody: `MEAN` is the mean of thousands, the displacements and the faces are made up here. `teach` is the one of
-the script with which the method was tried first, with folds of the upper lids added.
+the script with which the method was tried first, with folds of the upper lids, closing lips and concentrated gains added.
 """
 import json
 import os
@@ -47,12 +47,23 @@ def U(r2):
     return torch.where(r2 > 0, r2 * torch.log(r2 + 1e-12), torch.zeros_like(r2))
 
 
-def teach(l, delta, BS):
-    n = len(l)
+def teach(l, shown, target, B, gains):
+    n, delta = len(l), target - shown
+    concentration = (delta.abs().amax(1) / delta.abs().sum(1).clamp(min=1e-9))[:, None]
+    delta = 5 * delta * (1 + (gains - 1) * concentration)
+    BS = B
     mv = torch.einsum("nk,kpd->npd", delta, BS)
     mv = mv @ frame(l).transpose(1, 2)
     mv[:, :17] *= 0.6
     dst = l + mv
+    # Lips close as far as the units that part them fall.
+    parted = lambda units: units[:, [UNITS.index("25"), UNITS.index("26")]].clamp(min=0).sum(1)
+    p, q = parted(shown), parted(target)
+    for a, b, above, below in ((61, 67, 50, 58), (62, 66, 51, 57), (63, 65, 52, 56)):
+        left = (l[:, b, 1] - l[:, a, 1]).clamp(min=0) * q / p.clamp(min=1e-9)
+        excess = torch.where(q < p, (dst[:, b, 1] - dst[:, a, 1] - left).clamp(min=0), torch.zeros(n))
+        dst[:, [a, above], 1] += 0.3 * excess[:, None]
+        dst[:, [b, below], 1] -= 0.7 * excess[:, None]
     for a, b in PAIRS:
         over = (dst[:, a, 1] - dst[:, b, 1]).clamp(min=0) / 2
         dst[:, a, 1] -= over
@@ -130,13 +141,17 @@ def order(**units):
     return d
 
 
+# What a face shows, and what it is to show.
 lessons = [
-    (face(0.1, 1.05, 0.01, -0.02), order(u2=0.3, u12=0.5, u25=0.6, u26=0.3)),  # a surprised smile
-    (face(-0.15, 0.9, -0.03, 0.01), order(u5=0.4, u25=-0.6, u26=-0.4, u45=-0.5)),  # shuts the mouth, opens the eyes
-    (face(0.0, 1.0, 0.0, 0.03), order(u4=0.7, u15=0.6, u45=0.6, u12=-0.3)),  # frowns, shuts the eyes
+    # A surprised smile.
+    (face(0.1, 1.05, 0.01, -0.02), order(u14=0.1), order(u14=0.1, u2=0.3, u12=0.5, u25=0.6, u26=0.3)),
+    # Shuts the mouth by two thirds, opens the eyes.
+    (face(-0.15, 0.9, -0.03, 0.01), order(u25=0.9, u26=0.6, u45=0.5), order(u5=0.4, u25=0.3, u26=0.2)),
+    # Frowns, shuts the eyes.
+    (face(0.0, 1.0, 0.0, 0.03), order(u12=0.3), order(u4=0.7, u15=0.6, u45=0.6)),
 ]
-L, D = (torch.stack(list(part)) for part in zip(*lessons))
-fields, masks, moved = teach(L.clone(), D, B * 5 * GAINS[:, None, None])
+L, SHOWN, TARGET = (torch.stack(list(part)) for part in zip(*lessons))
+fields, masks, moved = teach(L.clone(), SHOWN, TARGET, B, GAINS)
 flat = lambda t, n: [round(float(v), n) for v in t.reshape(-1)]
 made = dict(
     mean=flat(MEAN, 4),
@@ -144,7 +159,7 @@ made = dict(
     gains=flat(GAINS, 8),
     mask_side=S // 2,
     lessons=[
-        dict(landmarks=flat(L[i], 5), order=flat(D[i], 3), field=flat(fields[i], 6), mask=flat(masks[i], 4), moved=flat(moved[i], 7))
+        dict(landmarks=flat(L[i], 5), shown=flat(SHOWN[i], 3), target=flat(TARGET[i], 3), field=flat(fields[i], 6), mask=flat(masks[i], 4), moved=flat(moved[i], 7))
         for i in range(len(L))
     ],
 )

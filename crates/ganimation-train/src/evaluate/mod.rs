@@ -90,6 +90,7 @@ impl Editor for DoNothing {
         Edit {
             attention: Tensor::ones([batch, 1, height, width], &images.device()),
             color: images.clone(),
+            kept: images.clone(),
             image: images,
             motion: None,
             shading: None,

@@ -1,10 +1,12 @@
 //! A batch of lessons on a device.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_data::teacher::FIELD_SIDE;
 use ganimation_data::{Batch, Lessons, Pairs};
 use ganimation_model::enlarge;
+
+use crate::team::split;
 
 /// Faces, what they are asked to do, and what the teacher says to it.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct LessonBatch {
     pub(super) aus: Tensor<2>,
     /// Likewise.
     pub(super) targets: Tensor<2>,
+    /// The action units of somebody else, likewise.
+    pub(super) others: Tensor<2>,
     pub(super) lesson: Lesson,
     pub(super) pairs: Option<PairBatch>,
 }
@@ -26,7 +30,7 @@ pub(super) struct Lesson {
     pub(super) field: Tensor<4>,
     /// What motion uncovers, `[batch, 1, size / 2, size / 2]`, in [0, 1].
     pub(super) mask: Tensor<4>,
-    /// Where lips close over teeth and may be painted too: as `mask`.
+    /// Where lips close over teeth and are painted too: as `mask`.
     pub(super) seam: Tensor<4>,
 }
 
@@ -64,13 +68,56 @@ impl LessonBatch {
             size: batch.size,
             device,
         };
+        let aus = tensor_from_aus(batch.aus, device);
         Self {
             images: tensor_from_bytes(batch.pixels, [batch.batch, batch.size, batch.size], device),
-            aus: tensor_from_aus(batch.aus, device),
+            others: of_the_next(aus.clone()),
+            aus,
             targets: tensor_from_aus(batch.target_aus, device),
             lesson: on.lesson(batch.batch, field, mask, seam),
             pairs: pairs.map(|pairs| on.pairs(pairs)),
         }
+    }
+
+    /// Equal parts, one for each device.
+    pub(super) fn parts(&self, devices: &[Device]) -> Vec<Self> {
+        let labels = [&self.aus, &self.targets, &self.others].map(|labels| split(labels, devices));
+        let [aus, targets, others] = labels.map(Vec::into_iter);
+        let mut pairs = self.pairs.as_ref().map(|pairs| pairs.parts(devices).into_iter());
+        let lessons = self.lesson.parts(devices);
+        (split(&self.images, devices).into_iter().zip(lessons))
+            .zip(aus.zip(targets.zip(others)))
+            .map(|((images, lesson), (aus, (targets, others)))| Self {
+                images,
+                aus,
+                targets,
+                others,
+                lesson,
+                pairs: pairs.as_mut().and_then(Iterator::next),
+            })
+            .collect()
+    }
+}
+
+/// Every row takes the place of the one before; the first one goes to the end.
+pub(super) fn of_the_next(rows: Tensor<2>) -> Tensor<2> {
+    let [count, _] = rows.dims();
+    let order: Vec<i64> = (1..=count).map(|at| (at % count) as i64).collect();
+    let order = Tensor::<1, Int>::from_data(TensorData::new(order, [count]), &rows.device());
+    rows.select(0, order)
+}
+
+impl Lesson {
+    /// What is to be painted: what motion uncovers, and lips that close over teeth.
+    pub(super) fn paintable(&self) -> Tensor<4> {
+        self.mask.clone().max_pair(self.seam.clone())
+    }
+
+    fn parts(&self, devices: &[Device]) -> Vec<Self> {
+        let [field, mask, seam] = [&self.field, &self.mask, &self.seam].map(|part| split(part, devices));
+        (field.into_iter().zip(mask).zip(seam))
+            .map(|((field, mask), seam)| Self { field, mask, seam })
+            .collect()
     }
 }
 
@@ -109,6 +156,21 @@ impl Place<'_> {
 }
 
 impl PairBatch {
+    fn parts(&self, devices: &[Device]) -> Vec<Self> {
+        let [images, lead] = [&self.images, &self.lead].map(|part| split(part, devices).into_iter());
+        let [aus, led_aus] = [&self.aus, &self.led_aus].map(|labels| split(labels, devices).into_iter());
+        (images.zip(lead).zip(aus.zip(led_aus)))
+            .zip(self.lesson.parts(devices))
+            .map(|(((images, lead), (aus, led_aus)), lesson)| Self {
+                images,
+                aus,
+                led_aus,
+                lead,
+                lesson,
+            })
+            .collect()
+    }
+
     /// The real faces, led back: what the generator gets.
     pub(super) fn led_images(&self) -> Tensor<4> {
         let [_, _, height, width] = self.images.dims();

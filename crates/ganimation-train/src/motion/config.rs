@@ -120,6 +120,9 @@ pub struct MatchedConfig {
     pub motion: f64,
     /// Mean magnitude of the shading.
     pub shading: f64,
+    /// Mean magnitude of the shading's averages over squares of an eighth of the picture's side. Folds of the skin have
+    /// light and dark sides and average out, stains do not.
+    pub stains: f64,
     /// Unevenness of the shading.
     pub shading_variation: f64,
     /// Mean absolute change of faces that are asked for nothing.
@@ -128,6 +131,9 @@ pub struct MatchedConfig {
     pub pixels: f64,
     /// How much more the teacher's mask counts in it, beside 1.
     pub pixels_inside: f64,
+    /// Mean absolute difference of the discriminator's activations at the mouth, between pairs and the real face
+    /// (feature matching); with the steps and the factor of `pixels`.
+    pub features: f64,
 }
 
 impl Default for MatchedConfig {
@@ -144,7 +150,7 @@ impl Default for MatchedConfig {
             patches: 1.2,
             mismatched: 0.5,
             aus: 30.0,
-            r1: 0.05,
+            r1: 0.5,
             r1_every: 8,
             cycle: 10.0,
             cycle_inside: 8.0,
@@ -156,10 +162,12 @@ impl Default for MatchedConfig {
             paint_variation: 1.0,
             motion: 120.0,
             shading: 5.0,
+            stains: 100.0,
             shading_variation: 4.0,
             identity: 10.0,
             pixels: 10.0,
             pixels_inside: 4.0,
+            features: 4.0,
         }
     }
 }

@@ -1,122 +1,173 @@
 //! The second stage: against a discriminator that matches faces with action units.
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor, TensorData};
-use ganimation_model::{Edit, ProjectionDiscriminator, average, enlarge};
-use rand_chacha::ChaCha8Rng;
+use burn::tensor::{Device, Tensor};
+use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, blend, enlarge, take_gradients};
 
 use super::MotionTrainer;
-use super::batch::{Lesson, LessonBatch, PairBatch};
+use super::batch::{LessonBatch, PairBatch};
 use super::config::{MatchedConfig, MotionConfig};
 use super::losses::{cross_entropy, softplus, variation, weighted_mean};
 use super::report::MotionReport;
-use super::views::view;
+use super::views::Views;
 use crate::random::view_stream;
+use crate::team::replica;
 use crate::trainer::{CriticReport, GeneratorReport};
 
 /// Squared distance of action units from which somebody else's count in full as wrong ones.
 const OTHER: f64 = 0.5;
 
+/// Squares along each side over which shading is averaged.
+const STAINS: usize = 8;
+
 /// Below this sum of asked changes, in intensity / 5, a face is asked for nothing.
 const NOTHING: f64 = 1e-3;
+
+/// A part of a step after the discriminator's turn.
+struct Judged {
+    batch: LessonBatch,
+    views: Views,
+    generator: Generator,
+    edit: Edit,
+    /// What the discriminator's head reads on the faces, `[batch, 17]`, without autodiff.
+    shown: Tensor<2>,
+    critic: CriticReport,
+}
 
 impl MotionTrainer {
     pub(super) fn matched_step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
         let config = self.config.motion.clone();
-        let weights = &config.matched;
+        let [faces, ..] = batch.images.dims();
         let mut random = view_stream(self.config.seed, step);
-        let orders = batch.targets.clone() - batch.aus.clone();
-        let images = batch.images.clone().autodiff();
-        let edit = self.generator.edit(images, orders.autodiff());
+        let views = Views::draw(faces, &config.views, &mut random);
+        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let parts = (batch.parts(&devices).into_iter()).zip(views.parts(devices.len()));
 
-        let edited = edit.image.clone().inner();
-        let (judgement, critic) = judged(&self.discriminator, batch, edited, &config, step, &mut random);
-        self.update_discriminator(judgement, rate * weights.discriminator_rate);
+        let (generator, discriminator) = (&self.generator, &self.discriminator);
+        let judged = self.team.run(parts.collect(), |(batch, views), device| {
+            let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
+            let orders = batch.targets.clone() - batch.aus.clone();
+            let edit = generator.edit(batch.images.clone().autodiff(), orders.autodiff());
+            let edited = edit.image.clone().inner();
+            let judgement = Judgement::new(&discriminator, &batch, edited, &config, step, &views);
+            let gradients = take_gradients(&discriminator, &mut judgement.total.backward());
+            let judged = Judged {
+                batch,
+                views,
+                generator,
+                edit,
+                shown: judgement.shown,
+                critic: judgement.report,
+            };
+            (gradients, judged)
+        });
+        let (gradients, judged): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+        self.update_discriminator(gradients, rate * config.matched.discriminator_rate);
 
         let frozen = self.discriminator.clone().no_grad();
-        let loss = self.generator_loss(&frozen, batch, &edit, step, &mut random);
-        self.generator_adam
-            .step(&mut self.generator, &loss.total(weights), rate);
-        self.update_average();
+        let parts = self.team.run(judged, |part, device| {
+            let frozen = replica(&frozen, device);
+            let loss = GeneratorLoss::new(
+                &part.generator,
+                &frozen,
+                &part.batch,
+                &part.edit,
+                part.shown.clone(),
+                step,
+                &config,
+                &part.views,
+            );
+            let total = loss.total(&config.matched);
+            let gradients = take_gradients(&part.generator, &mut total.backward());
+            (gradients, part.report(loss, step, &config.matched))
+        });
+        let (gradients, reports) = parts.into_iter().unzip();
+        self.update_generator(gradients, rate);
+        self.team.mean(reports)
+    }
+}
 
-        let size = batch.images.dims()[2] as f64;
-        let painted = edit.attention.clone().inner().neg() + 1.0;
+impl Judged {
+    fn report(self, loss: GeneratorLoss, step: u64, weights: &MatchedConfig) -> MotionReport {
+        let size = self.batch.images.dims()[2] as f64;
+        let painted = self.edit.attention.clone().inner().neg() + 1.0;
         let GeneratorLoss {
             pleasing,
             staying,
             cycle,
             pixels,
         } = loss;
+        let (plain, of_nothing) = pixels
+            .map(|of_pairs| (of_pairs.plain, of_pairs.of_nothing))
+            .unzip();
         MotionReport {
             has_penalty: step.is_multiple_of(weights.r1_every),
             has_cycle: cycle.is_some(),
-            critic,
+            critic: self.critic,
             generator: GeneratorReport {
                 realness: pleasing.score.inner(),
                 aus: pleasing.aus.inner(),
                 cycle: cycle.map_or_else(|| Tensor::zeros([1], &painted.device()), Tensor::inner),
-                attention: edit.attention.inner().mean(),
+                attention: self.edit.attention.inner().mean(),
                 smoothness: staying.variation.inner(),
                 painted: painted.clone().mean(),
                 painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
             },
             field: staying.motion.inner() * size,
-            field_of_nothing: batch.lesson.field.clone().abs().mean() * size,
-            pixels: pixels.map(|of_pairs| of_pairs.plain),
-            pixels_of_nothing: (batch.pairs.as_ref())
-                .map(|pairs| (pairs.led_images() - pairs.images.clone()).abs().mean()),
+            field_of_nothing: self.batch.lesson.field.clone().abs().mean() * size,
+            pixels: plain,
+            pixels_of_nothing: of_nothing,
             outside: staying.outside.inner(),
             shading: staying.shading.inner(),
         }
     }
+}
 
-    /// What the generator learns from `batch`, of which it made `edit`.
-    pub(super) fn generator_loss(
-        &self,
+/// Mean absolute difference of faces edited there and back, what the teacher lets be painted counting more.
+///
+/// The way back alone learns from it. The way there would learn to paint nothing: what is painted over is hard to bring
+/// back.
+fn there_and_back(
+    generator: &Generator,
+    batch: &LessonBatch,
+    edit: &Edit,
+    weights: &MatchedConfig,
+) -> Tensor<1> {
+    let [_, _, height, width] = batch.images.dims();
+    let orders = batch.aus.clone() - batch.targets.clone();
+    let there = edit.image.clone().detach();
+    let back = generator.edit(there, orders.autodiff());
+    let free = enlarge(batch.lesson.paintable(), [height, width]).autodiff();
+    let difference = (back.image - batch.images.clone().autodiff()).abs();
+    let painted = back.attention.neg() + 1.0;
+    let outside = (painted * (free.clone() * (weights.paint_inside - 1.0) + 1.0)).mean();
+    weighted_mean(difference, free, weights.cycle_inside) + outside * (weights.paint / weights.cycle.max(1.0))
+}
+
+impl OfPairs {
+    fn new(
+        generator: &Generator,
         frozen: &ProjectionDiscriminator,
-        batch: &LessonBatch,
-        edit: &Edit,
-        step: u64,
-        random: &mut ChaCha8Rng,
-    ) -> GeneratorLoss {
-        let config = &self.config.motion;
-        let weights = &config.matched;
-        let turn = step % weights.cycle_every == 1 % weights.cycle_every;
-        GeneratorLoss {
-            pleasing: Pleasing::new(frozen, batch, edit, config, random),
-            staying: Staying::new(batch, edit, weights),
-            cycle: turn.then(|| self.there_and_back(batch, edit, weights)),
-            pixels: batch.pairs.as_ref().map(|pairs| self.of_pairs(pairs, weights)),
-        }
-    }
-
-    /// Mean absolute difference of faces edited there and back, what the teacher lets be painted counting more.
-    ///
-    /// The way back alone learns from it. The way there would learn to paint nothing: what is painted over is hard to bring
-    /// back.
-    fn there_and_back(&self, batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Tensor<1> {
-        let [_, _, height, width] = batch.images.dims();
-        let orders = batch.aus.clone() - batch.targets.clone();
-        let there = edit.image.clone().detach();
-        let back = self.generator.edit(there, orders.autodiff());
-        let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
-        let difference = (back.image - batch.images.clone().autodiff()).abs();
-        let painted = back.attention.neg() + 1.0;
-        let outside = (painted * (free.clone() * (weights.paint_inside - 1.0) + 1.0)).mean();
-        weighted_mean(difference, free, weights.cycle_inside)
-            + outside * (weights.paint / weights.cycle.max(1.0))
-    }
-
-    fn of_pairs(&self, pairs: &PairBatch, weights: &MatchedConfig) -> OfPairs {
+        pairs: &PairBatch,
+        weights: &MatchedConfig,
+    ) -> Self {
         let [_, _, height, width] = pairs.images.dims();
-        let (led, orders) = (pairs.led_images().autodiff(), pairs.orders().autodiff());
-        let edit = self.generator.edit(led, orders);
+        let led = pairs.led_images();
+        let edit = generator.edit(led.clone().autodiff(), pairs.orders().autodiff());
+        let activations = frozen.mouth_activations(edit.image.clone());
+        let of_real = frozen.mouth_activations(pairs.images.clone().autodiff());
+        let layers: Vec<_> = (activations.into_iter().zip(of_real))
+            .map(|(found, real)| (found - real).abs().mean())
+            .collect();
+        let features = Tensor::cat(layers, 0).mean();
         let difference = (edit.image - pairs.images.clone().autodiff()).abs();
         let mask = enlarge(pairs.lesson.mask.clone(), [height, width]).autodiff();
         let plain = difference.clone().inner().mean();
-        OfPairs {
+        Self {
             weighted: weighted_mean(difference, mask, weights.pixels_inside),
+            features,
             plain,
+            of_nothing: (led - pairs.images.clone()).abs().mean(),
         }
     }
 }
@@ -135,11 +186,38 @@ pub(super) struct GeneratorLoss {
 pub(super) struct OfPairs {
     /// The teacher's mask counts more.
     pub(super) weighted: Tensor<1>,
+    /// Of the discriminator's activations at the mouth.
+    pub(super) features: Tensor<1>,
     /// Outside autodiff.
     plain: Tensor<1>,
+    /// The same if nothing is done.
+    of_nothing: Tensor<1>,
 }
 
 impl GeneratorLoss {
+    /// What `generator` learns from `batch`, of which it made `edit`.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a step")]
+    pub(super) fn new(
+        generator: &Generator,
+        frozen: &ProjectionDiscriminator,
+        batch: &LessonBatch,
+        edit: &Edit,
+        shown: Tensor<2>,
+        step: u64,
+        config: &MotionConfig,
+        views: &Views,
+    ) -> Self {
+        let weights = &config.matched;
+        let turn = step % weights.cycle_every == 1 % weights.cycle_every;
+        let pairs = batch.pairs.as_ref();
+        Self {
+            pleasing: Pleasing::new(frozen, batch, edit, shown, views),
+            staying: Staying::new(batch, edit, weights),
+            cycle: turn.then(|| there_and_back(generator, batch, edit, weights)),
+            pixels: pairs.map(|pairs| OfPairs::new(generator, frozen, pairs, weights)),
+        }
+    }
+
     /// The weighted sum.
     pub(super) fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
         let mut total = self.pleasing.total(weights) + self.staying.total(weights);
@@ -148,67 +226,74 @@ impl GeneratorLoss {
         }
         if let Some(of_pairs) = &self.pixels {
             // Every second step has pairs.
-            total = total + of_pairs.weighted.clone() * (2.0 * weights.pixels);
+            total = total
+                + of_pairs.weighted.clone() * (2.0 * weights.pixels)
+                + of_pairs.features.clone() * (2.0 * weights.features);
         }
         total
     }
 }
 
-/// Where the teacher lets the generator paint: what motion uncovers, and lips that close over teeth.
-fn free(lesson: &Lesson) -> Tensor<4> {
-    lesson.mask.clone().max_pair(lesson.seam.clone())
-}
-
 /// The discriminator's weighted loss, and what it measured.
-pub(super) fn judged(
-    discriminator: &ProjectionDiscriminator,
-    batch: &LessonBatch,
-    edited: Tensor<4>,
-    config: &MotionConfig,
-    step: u64,
-    random: &mut ChaCha8Rng,
-) -> (Tensor<1>, CriticReport) {
-    let weights = &config.matched;
-    let real = view(batch.images.clone(), &config.views, random).autodiff();
-    let edited = view(edited, &config.views, random).autodiff();
-    let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
-
-    let of_real = discriminator.features(real.clone());
-    let of_edited = discriminator.features(edited);
-    let real_score = of_real.score(discriminator, aus.clone());
-    let edited_score = of_edited.score(discriminator, targets);
-    // Each face with the action units of the next one, as far as they differ.
-    let others = next(aus.clone());
-    let differs = ((others.clone() - aus.clone()).square().sum_dim(1) / OTHER).clamp_max(1.0);
-    let other_score = of_real.score(discriminator, others);
-    let of_aus = (of_real.aus.clone() - aus.clone()).square().mean();
-    let mut total = softplus(real_score.clone().neg()).mean()
-        + softplus(edited_score.clone()).mean()
-        + (softplus(other_score) * differs.flatten(0, 1)).mean() * weights.mismatched
-        + (softplus(of_real.patches.neg()).mean() + softplus(of_edited.patches).mean()) * weights.patches
-        + of_aus.clone() * weights.aus;
-    let device = batch.images.device();
-    let mut penalty = Tensor::zeros([1], &device);
-    if step.is_multiple_of(weights.r1_every) {
-        let gradient = discriminator.input_gradient(real, aus);
-        let of_gradient = gradient.square().sum_dims(&[1, 2, 3]).mean();
-        total = total + of_gradient.clone() * (weights.r1 * weights.r1_every as f64);
-        penalty = of_gradient.inner();
-    }
-    let report = CriticReport {
-        realness: (edited_score.mean() - real_score.mean()).inner(),
-        aus: of_aus.inner(),
-        penalty,
-    };
-    (total, report)
+pub(super) struct Judgement {
+    pub(super) total: Tensor<1>,
+    pub(super) report: CriticReport,
+    /// What the head reads on real faces, `[batch, 17]`, without autodiff.
+    pub(super) shown: Tensor<2>,
 }
 
-/// Every row takes the place of the one before; the first one goes to the end.
-fn next(rows: Tensor<2>) -> Tensor<2> {
-    let [count, _] = rows.dims();
-    let order: Vec<i64> = (1..=count).map(|at| (at % count) as i64).collect();
-    let order = Tensor::<1, Int>::from_data(TensorData::new(order, [count]), &rows.device().inner());
-    rows.inner().select(0, order).autodiff()
+impl Judgement {
+    pub(super) fn new(
+        discriminator: &ProjectionDiscriminator,
+        batch: &LessonBatch,
+        edited: Tensor<4>,
+        config: &MotionConfig,
+        step: u64,
+        views: &Views,
+    ) -> Self {
+        let weights = &config.matched;
+        let real = views.real.of(batch.images.clone()).autodiff();
+        let edited = views.judged.of(edited).autodiff();
+        let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
+        let others = batch.others.clone().autodiff();
+
+        let of_real = discriminator.features(real.clone());
+        let of_edited = discriminator.features(edited);
+        let real_score = of_real.score(discriminator, aus.clone());
+        let edited_score = of_edited.score(discriminator, targets);
+        // Each face with the action units of the next one, as far as they differ.
+        let differs = ((others.clone() - aus.clone()).square().sum_dim(1) / OTHER).clamp_max(1.0);
+        let other_score = of_real.score(discriminator, others);
+        let of_aus = (of_real.aus.clone() - aus.clone()).square().mean();
+        let shown = of_real.aus.clone().inner();
+        let mut total = softplus(real_score.clone().neg()).mean()
+            + softplus(edited_score.clone()).mean()
+            + (softplus(other_score) * differs.flatten(0, 1)).mean() * weights.mismatched
+            + (softplus(of_real.patches.neg()).mean() + softplus(of_edited.patches).mean()) * weights.patches
+            + of_aus.clone() * weights.aus;
+        let device = batch.images.device();
+        let mut penalty = Tensor::zeros([1], &device);
+        if step.is_multiple_of(weights.r1_every) {
+            let gradient = discriminator.input_gradient(real, aus);
+            let of_gradient = gradient.square().sum_dims(&[1, 2, 3]).mean();
+            total = total + of_gradient.clone() * (weights.r1 * weights.r1_every as f64);
+            penalty = of_gradient.inner();
+        }
+        let report = CriticReport {
+            realness: (edited_score.mean() - real_score.mean()).inner(),
+            aus: of_aus.inner(),
+            penalty,
+        };
+        Self { total, report, shown }
+    }
+}
+
+/// The same colours, of which the brightness alone learns: hues come from pairs.
+///
+/// A discriminator of small patches likes hues that no mouth has, another one every few hundred steps.
+fn of_brightness(color: Tensor<4>) -> Tensor<4> {
+    let brightness = color.clone().mean_dim(1);
+    color.detach() + brightness.clone() - brightness.detach()
 }
 
 /// What the generator learns from the discriminator.
@@ -224,23 +309,18 @@ impl Pleasing {
         frozen: &ProjectionDiscriminator,
         batch: &LessonBatch,
         edit: &Edit,
-        config: &MotionConfig,
-        random: &mut ChaCha8Rng,
+        shown: Tensor<2>,
+        views: &Views,
     ) -> Self {
-        let of_edited = frozen.features(view(edit.image.clone(), &config.views, random));
-        let of_real = view(batch.images.clone(), &config.views, random);
-        let shown = frozen.valid().read(of_real).autodiff();
+        let painted = of_brightness(edit.color.clone());
+        let painted = blend(edit.kept.clone(), edit.attention.clone(), painted);
+        let of_edited = frozen.features(views.edited.of(painted));
         let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
         // Paint must not please the head that reads: it finds colours that no mouth has.
-        let moved = Edit::new(
-            batch.images.clone().autodiff(),
-            edit.attention.clone().detach(),
-            edit.color.clone().detach(),
-            edit.motion.clone(),
-            edit.shading.clone(),
-        );
-        let read = frozen.read(view(moved.image, &config.views, random));
-        let change = read.clone() - shown - (targets.clone() - aus);
+        let (attention, color) = (edit.attention.clone().detach(), edit.color.clone().detach());
+        let moved = blend(edit.kept.clone(), attention, color);
+        let read = frozen.read(views.moved.of(moved));
+        let change = read.clone() - shown.autodiff() - (targets.clone() - aus);
         let of_change = change.square().mean();
         let of_whole = (read - targets.clone()).square().mean();
         Self {
@@ -264,6 +344,7 @@ pub(super) struct Staying {
     pub(super) mask: Tensor<1>,
     pub(super) variation: Tensor<1>,
     pub(super) shading: Tensor<1>,
+    pub(super) stains: Tensor<1>,
     pub(super) shading_variation: Tensor<1>,
     pub(super) identity: Tensor<1>,
 }
@@ -274,9 +355,10 @@ impl Staying {
         let Some((motion, shading)) = edit.motion.clone().zip(edit.shading.clone()) else {
             panic!("a network without motion or shading is not taught any")
         };
-        let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
+        let free = batch.lesson.paintable();
+        let price = enlarge(free.clone(), [height, width]).autodiff();
         let painted = edit.attention.clone().neg() + 1.0;
-        let price = free * (weights.paint_inside - 1.0) + 1.0;
+        let price = price * (weights.paint_inside - 1.0) + 1.0;
         let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
         let asked = (batch.targets.clone() - batch.aus.clone()).abs().sum_dim(1);
         let nothing = asked
@@ -288,14 +370,12 @@ impl Staying {
         Self {
             motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
             outside: (painted.clone() * price).mean(),
-            mask: cross_entropy(
-                average(painted, 2),
-                batch.lesson.mask.clone().autodiff(),
-                batch.lesson.seam.clone().autodiff(),
-                weights.mask_inside,
-            ),
+            mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),
+            stains: average(shading.clone(), (shading.dims()[2] / STAINS).max(1))
+                .abs()
+                .mean(),
             shading_variation: variation(shading),
             identity: (change * nothing).mean(),
         }
@@ -307,6 +387,7 @@ impl Staying {
             + self.mask.clone() * weights.mask
             + self.variation.clone() * weights.paint_variation
             + self.shading.clone() * weights.shading
+            + self.stains.clone() * weights.stains
             + self.shading_variation.clone() * weights.shading_variation
             + self.identity.clone() * weights.identity
     }

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::team::Measurements;
 use crate::trainer::{CriticReport, GeneratorReport};
 
 /// What a step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
@@ -27,6 +28,18 @@ pub struct MotionReport {
     pub outside: Tensor<1>,
     /// Mean magnitude of the shading.
     pub shading: Tensor<1>,
+}
+
+impl Measurements for MotionReport {
+    fn values(&mut self) -> Vec<&mut Tensor<1>> {
+        let mut values = self.critic.values();
+        values.extend(self.generator.values());
+        values.extend([&mut self.field, &mut self.field_of_nothing]);
+        values.extend(&mut self.pixels);
+        values.extend(&mut self.pixels_of_nothing);
+        values.extend([&mut self.outside, &mut self.shading]);
+        values
+    }
 }
 
 impl MotionReport {

@@ -1,15 +1,17 @@
 //! The first stage: motion and mask are taught, and real faces are what pairs must become.
 
-use burn::tensor::Tensor;
-use ganimation_model::{Generator, average, enlarge};
+use burn::tensor::{Device, Tensor};
+use ganimation_model::{Generator, ProjectionDiscriminator, average, enlarge, take_gradients};
 
 use super::MotionTrainer;
 use super::batch::{Lesson, LessonBatch, PairBatch};
-use super::config::TaughtConfig;
+use super::config::{MotionConfig, TaughtConfig};
 use super::losses::{cross_entropy, weighted_mean};
 use super::report::MotionReport;
-use super::views::view;
+use super::views::View;
+use crate::optimizer::Gradients;
 use crate::random::view_stream;
+use crate::team::replica;
 use crate::trainer::{CriticReport, GeneratorReport};
 
 /// The generator's terms, each `[1]` and not yet weighted, and what it made.
@@ -41,7 +43,7 @@ impl TaughtLoss {
         let orders = batch.targets.clone() - batch.aus.clone();
         let orders = Tensor::cat(vec![orders, pairs.orders()], 0);
         let images = Tensor::cat(vec![batch.images.clone(), pairs.led_images()], 0);
-        let [field, mask, seam] = both(&batch.lesson, &pairs.lesson);
+        let [field, mask] = both(&batch.lesson, &pairs.lesson);
 
         let edit = generator.edit(images.autodiff(), orders.autodiff());
         let Some((motion, shading)) = edit.motion.zip(edit.shading) else {
@@ -58,7 +60,7 @@ impl TaughtLoss {
         let inside = enlarge(pairs.lesson.mask.clone(), [size, size]).autodiff();
         Self {
             motion: of_motion,
-            mask: cross_entropy(painted, mask.autodiff(), seam.autodiff(), weights.mask_inside),
+            mask: cross_entropy(painted, mask.autodiff(), weights.mask_inside),
             copy: copy.abs().mean(),
             pixels: weighted_mean(from_real.clone(), inside, weights.pixels_inside),
             shading: shading.abs().mean(),
@@ -78,14 +80,14 @@ impl TaughtLoss {
     }
 }
 
-/// Field, mask and seam of faces and of pairs behind them.
-fn both(of_faces: &Lesson, of_pairs: &Lesson) -> [Tensor<4>; 3] {
+/// Field and paintable places of faces and of pairs behind them.
+fn both(of_faces: &Lesson, of_pairs: &Lesson) -> [Tensor<4>; 2] {
+    let of = |lesson: &Lesson| [lesson.field.clone(), lesson.paintable()];
+    let ([field, mask], [pairs_field, pairs_mask]) = (of(of_faces), of(of_pairs));
     [
-        [&of_faces.field, &of_pairs.field],
-        [&of_faces.mask, &of_pairs.mask],
-        [&of_faces.seam, &of_pairs.seam],
+        Tensor::cat(vec![field, pairs_field], 0),
+        Tensor::cat(vec![mask, pairs_mask], 0),
     ]
-    .map(|parts| Tensor::cat(parts.map(Clone::clone).to_vec(), 0))
 }
 
 impl MotionTrainer {
@@ -94,27 +96,65 @@ impl MotionTrainer {
             panic!("a taught step without pairs")
         };
         let config = self.config.motion.clone();
-        let weights = &config.taught;
-        let loss = TaughtLoss::new(&self.generator, batch, pairs, weights);
-        self.generator_adam
-            .step(&mut self.generator, &loss.total(weights), rate);
-        self.update_average();
-
-        // The discriminator learns to read meanwhile.
+        let [faces, pairs] = [batch.images.dims(), pairs.images.dims()].map(|[count, ..]| count);
         let mut random = view_stream(self.config.seed, step);
-        let seen = Tensor::cat(vec![batch.images.clone(), pairs.images.clone()], 0);
-        let shown = Tensor::cat(vec![batch.aus.clone(), pairs.aus.clone()], 0);
-        let read = self
-            .discriminator
-            .read(view(seen, &config.views, &mut random).autodiff());
-        let of_aus = (read - shown.autodiff()).square().mean();
-        self.update_discriminator(of_aus.clone() * weights.aus, rate);
+        let seen = View::draw(faces + pairs, &config.views, &mut random);
+        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let views = seen.parts_of_both(faces, devices.len());
+        let (generator, discriminator) = (&self.generator, &self.discriminator);
+        let parts = batch.parts(&devices).into_iter().zip(views).collect();
+        let parts = self.team.run(parts, |(batch, view), device| {
+            let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
+            taught(&generator, &discriminator, &batch, &view, &config)
+        });
+        let mut reports = Vec::new();
+        let (mut of_generator, mut of_discriminator) = (Vec::new(), Vec::new());
+        for part in parts {
+            reports.push(part.report);
+            of_generator.push(part.generator);
+            of_discriminator.push(part.discriminator);
+        }
+        self.update_generator(of_generator, rate);
+        self.update_discriminator(of_discriminator, rate);
+        self.team.mean(reports)
+    }
+}
 
-        let [_, _, size, _] = batch.images.dims();
-        let [field, mask, _] = both(&batch.lesson, &pairs.lesson);
-        let painted = loss.attention.clone().neg() + 1.0;
-        let zero = Tensor::<1>::zeros([1], &painted.device());
-        MotionReport {
+/// What a part of a taught step gives.
+struct Taught {
+    generator: Gradients,
+    discriminator: Gradients,
+    report: MotionReport,
+}
+
+fn taught(
+    generator: &Generator,
+    discriminator: &ProjectionDiscriminator,
+    batch: &LessonBatch,
+    view: &View,
+    config: &MotionConfig,
+) -> Taught {
+    let Some(pairs) = &batch.pairs else {
+        panic!("a taught step without pairs")
+    };
+    let loss = TaughtLoss::new(generator, batch, pairs, &config.taught);
+    let of_generator = take_gradients(generator, &mut loss.total(&config.taught).backward());
+
+    // The discriminator learns to read meanwhile.
+    let seen = Tensor::cat(vec![batch.images.clone(), pairs.images.clone()], 0);
+    let shown = Tensor::cat(vec![batch.aus.clone(), pairs.aus.clone()], 0);
+    let read = discriminator.read(view.of(seen).autodiff());
+    let of_aus = (read - shown.autodiff()).square().mean();
+    let total = of_aus.clone() * config.taught.aus;
+
+    let [_, _, size, _] = batch.images.dims();
+    let [field, mask] = both(&batch.lesson, &pairs.lesson);
+    let painted = loss.attention.clone().neg() + 1.0;
+    let zero = Tensor::<1>::zeros([1], &painted.device());
+    Taught {
+        generator: of_generator,
+        discriminator: take_gradients(discriminator, &mut total.backward()),
+        report: MotionReport {
             has_penalty: false,
             has_cycle: false,
             critic: CriticReport {
@@ -137,6 +177,6 @@ impl MotionTrainer {
             pixels_of_nothing: Some((pairs.led_images() - pairs.images.clone()).abs().mean()),
             outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
             shading: loss.shading.inner(),
-        }
+        },
     }
 }

@@ -11,10 +11,11 @@ use ganimation_model::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{Lesson, LessonBatch, PairBatch};
+use super::batch::{Lesson, LessonBatch, PairBatch, of_the_next};
 use super::config::{MotionConfig, TaughtConfig, ViewConfig};
-use super::matched::judged;
+use super::matched::{GeneratorLoss, Judgement};
 use super::taught::TaughtLoss;
+use super::views::Views;
 use super::{MotionTrainer, TrainConfig};
 
 const STORED: &[u8] = include_bytes!("../../../../assets/reference/motion.safetensors");
@@ -96,6 +97,7 @@ impl Reference {
         LessonBatch {
             images: faces("batch/pixels"),
             aus: self.tensor("batch/aus"),
+            others: of_the_next(self.tensor("batch/aus")),
             targets: self.tensor("batch/targets"),
             lesson: self.lesson("batch"),
             pairs: Some(PairBatch {
@@ -143,6 +145,11 @@ fn agree(what: &str, expected: &BTreeMap<String, TensorData>, found: &BTreeMap<S
     println!("{what}: {} tensors, off by {worst:.1e} at most", expected.len());
 }
 
+/// Of two faces.
+fn views(config: &MotionConfig) -> Views {
+    Views::draw(2, &config.views, &mut ChaCha8Rng::seed_from_u64(1))
+}
+
 #[test]
 fn the_taught_stages_loss_and_gradients_are_the_references() {
     let reference = Reference::new();
@@ -170,21 +177,27 @@ fn the_matched_stages_discriminator_loss_and_gradients_are_the_references() {
     let edited = trainer.generator.valid().edit(batch.images.clone(), orders).image;
     let config: &MotionConfig = &trainer.config.motion;
     let at = |step| {
-        let mut random = ChaCha8Rng::seed_from_u64(1);
         let discriminator = &trainer.discriminator;
-        judged(discriminator, &batch, edited.clone(), config, step, &mut random)
+        Judgement::new(
+            discriminator,
+            &batch,
+            edited.clone(),
+            config,
+            step,
+            &views(config),
+        )
     };
     // R1 counts in every eighth step.
-    let ((total, report), (without_r1, _)) = (at(8), at(9));
+    let (judgement, without_r1) = (at(8), at(9));
     let found = [
-        ("realness", &report.realness),
-        ("aus", &report.aus),
-        ("penalty", &report.penalty),
-        ("total", &total),
-        ("total_without_r1", &without_r1),
+        ("realness", &judgement.report.realness),
+        ("aus", &judgement.report.aus),
+        ("penalty", &judgement.report.penalty),
+        ("total", &judgement.total),
+        ("total_without_r1", &without_r1.total),
     ];
     reference.terms("judged", found);
-    reference.gradients("judged", &trainer.discriminator, &total);
+    reference.gradients("judged", &trainer.discriminator, &judgement.total);
 }
 
 #[test]
@@ -194,9 +207,23 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
     let orders = batch.targets.clone() - batch.aus.clone();
     let edit = (trainer.generator).edit(batch.images.clone().autodiff(), orders.autodiff());
     let frozen = trainer.discriminator.clone().no_grad();
-    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let config: &MotionConfig = &trainer.config.motion;
+    let shown = trainer.discriminator.valid().read(batch.images.clone());
+    let at = |step| {
+        let (generator, shown) = (&trainer.generator, shown.clone());
+        GeneratorLoss::new(
+            generator,
+            &frozen,
+            &batch,
+            &edit,
+            shown,
+            step,
+            config,
+            &views(config),
+        )
+    };
     // Odd steps have the cycle.
-    let loss = trainer.generator_loss(&frozen, &batch, &edit, 1, &mut random);
+    let loss = at(1);
     let total = loss.total(&trainer.config.motion.matched);
     let (pleasing, staying) = (&loss.pleasing, &loss.staying);
     let found = [
@@ -208,14 +235,15 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
         ("mask", &staying.mask),
         ("paint_variation", &staying.variation),
         ("shading", &staying.shading),
+        ("stains", &staying.stains),
         ("shading_variation", &staying.shading_variation),
         ("identity", &staying.identity),
         ("cycle", loss.cycle.as_ref().unwrap()),
         ("pixels", &loss.pixels.as_ref().unwrap().weighted),
+        ("features", &loss.pixels.as_ref().unwrap().features),
         ("total", &total),
     ];
     reference.terms("pleased", found);
     reference.gradients("pleased", &trainer.generator, &total);
-    let even = trainer.generator_loss(&frozen, &batch, &edit, 2, &mut random);
-    assert!(even.cycle.is_none(), "no cycle in even steps");
+    assert!(at(2).cycle.is_none(), "no cycle in even steps");
 }

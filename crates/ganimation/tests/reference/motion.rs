@@ -38,6 +38,7 @@ impl Inputs {
         let config = GeneratorConfig::motion(2)
             .with_blocks(1)
             .with_edge_kernel(edge)
+            .with_fine_shading(edge == 3)
             .with_enlarging(match edge {
                 7 => Enlarging::Transposed, // as in the prototype
                 _ => Enlarging::Repeated,

@@ -184,7 +184,7 @@ fn lessons_belong_to_the_pixels_that_they_come_with() {
         {
             let (face, flipped, landmarks) = landmarks(pixels);
             assert_eq!(*aus, faces[face].intensities.normalized());
-            let lesson = teacher.lesson(&landmarks, &difference(target, aus), SIZE / 2);
+            let lesson = teacher.lesson(&landmarks, aus, target, SIZE / 2);
             assert_eq!((field, mask), (&lesson.field[..], &lesson.mask[..]));
             flips += usize::from(flipped);
         }
@@ -196,8 +196,8 @@ fn lessons_belong_to_the_pixels_that_they_come_with() {
             assert_eq!(*aus, faces[face].intensities.normalized());
             assert_eq!(led[ActionUnit::LipsPart.index()], 0.0);
             assert!(led.iter().zip(aus).all(|(led, own)| led <= own));
-            let lead = teacher.lesson(&landmarks, &difference(led, aus), 0);
-            let back = teacher.lesson(&lead.moved, &difference(aus, led), SIZE / 2);
+            let lead = teacher.lesson(&landmarks, aus, led, 0);
+            let back = teacher.lesson_between(&lead.moved, &landmarks, SIZE / 2);
             assert_eq!(pairs.lead[at * FIELD..][..FIELD], lead.field);
             assert_eq!(pairs.field[at * FIELD..][..FIELD], back.field);
             assert_eq!(pairs.mask[at * MASK..][..MASK], back.mask);
