@@ -250,8 +250,8 @@ const UPPER_LIP: Part = part(48, 54) | part(60, 64);
 
 /// The landmarks that the muscles of each unit can move, in label order.
 const REACH: [Part; AU_COUNT] = [
-    BROWS | UPPER_LIDS,             // AU01
-    BROWS | UPPER_LIDS,             // AU02
+    BROWS,                          // AU01: the lids' folds give way
+    BROWS,                          // AU02
     BROWS | UPPER_LIDS | NOSE_ROOT, // AU04
     EYES,                           // AU05
     EYES,                           // AU06

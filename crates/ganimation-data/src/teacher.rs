@@ -47,6 +47,13 @@ const LIPS: [(usize, usize, [usize; 2]); 3] = [(61, 67, [50, 58]), (62, 66, [51,
 /// The fraction of a closing mouth's motion that the upper lip makes. The lower lip makes the rest.
 const UPPER_LIP_SHARE: f32 = 0.3;
 
+/// Upper and lower lids, at two points of each eye.
+const EYES: [(usize, usize); 4] = [(37, 41), (38, 40), (43, 47), (44, 46)];
+
+/// An eye opens to at most its gap multiplied by this, or to the gap of the mean face if that is more. Irises would be
+/// stretched otherwise.
+const WIDEST_EYE: f32 = 1.2;
+
 /// Upper lids, each with the brow above it.
 const LIDS_AND_BROWS: [(usize, usize); 4] = [(37, 19), (38, 20), (43, 23), (44, 24)];
 
@@ -168,12 +175,30 @@ impl Teacher {
             *point = [point[0] + moves[0], point[1] + moves[1]];
         }
         close_lips(landmarks, &mut points, shown, target);
+        self.limit_eyes(landmarks, &mut points);
         for (upper, lower) in MEETING {
             let crossed = (points[upper][1] - points[lower][1]).max(0.0) / 2.0;
             points[upper][1] -= crossed;
             points[lower][1] += crossed;
         }
         Landmarks::new(points)
+    }
+}
+
+impl Teacher {
+    /// Lowers the upper lids of eyes that open wider than eyes do.
+    fn limit_eyes(&self, before: &Landmarks, points: &mut [[f32; 2]; LANDMARK_COUNT]) {
+        let mean = self.prior.mean().points();
+        let [x, y] = self.prior.turn(before).apply([0.0, 1.0]);
+        #[allow(clippy::cast_possible_truncation, reason = "a scale near 1")]
+        let scale = x.hypot(y) as f32;
+        for (upper, lower) in EYES {
+            let of_mean = (mean[lower][1] - mean[upper][1]) * scale;
+            let of_face = before.points()[lower][1] - before.points()[upper][1];
+            let widest = (WIDEST_EYE * of_face).max(of_mean);
+            let excess = (points[lower][1] - points[upper][1] - widest).max(0.0);
+            points[upper][1] += excess;
+        }
     }
 }
 

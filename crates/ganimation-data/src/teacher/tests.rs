@@ -146,6 +146,37 @@ fn lips_that_no_unit_parts_any_more_are_shut_and_half_parted_ones_are_half_open(
 }
 
 #[test]
+fn open_eyes_open_no_wider_than_eyes_do_and_shut_ones_open() {
+    let (teacher, reference) = reference();
+    let gap = |points: &Landmarks| points.points()[41][1] - points.points()[37][1];
+    let unit = |unit: crate::ActionUnit, value: f32| {
+        let mut units = [0.0; AU_COUNT];
+        units[unit.index()] = value;
+        units
+    };
+    let open = Landmarks::new(points(&reference.mean));
+    let (nothing, lids) = ([0.0; AU_COUNT], crate::ActionUnit::UpperLidRaiser);
+    let wide = teacher.lesson(&open, &nothing, &unit(lids, 1.0), 0).moved;
+    assert!(
+        (gap(&wide) / gap(&open) - WIDEST_EYE).abs() < 1e-3,
+        "{}",
+        gap(&wide) / gap(&open)
+    );
+    let shut = teacher
+        .lesson(&open, &nothing, &unit(crate::ActionUnit::Blink, 1.0), 0)
+        .moved;
+    let opened = teacher
+        .lesson(&shut, &unit(crate::ActionUnit::Blink, 1.0), &nothing, 0)
+        .moved;
+    assert!(
+        gap(&shut) < 1e-3 && gap(&opened) > 0.8 * gap(&open),
+        "{} {}",
+        gap(&shut),
+        gap(&opened)
+    );
+}
+
+#[test]
 fn a_unit_among_others_moves_less_than_alone() {
     let (teacher, reference) = reference();
     let face = Landmarks::new(points(&reference.mean));

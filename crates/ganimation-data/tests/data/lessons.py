@@ -2,7 +2,8 @@
 """Makes `lessons.json`, which the tests of the teacher are held to. Needs NumPy, PyTorch and Pillow.
 
 No face of anybody: `MEAN` is the mean of thousands, the displacements and the faces are made up here. `teach` is the one of
-the script with which the method was tried first, with folds of the upper lids, closing lips and concentrated gains added.
+the script with which the method was tried first, with folds of the upper lids, closing lips, limited eyes
+and concentrated gains added.
 """
 import json
 import os
@@ -64,6 +65,11 @@ def teach(l, shown, target, B, gains):
         excess = torch.where(q < p, (dst[:, b, 1] - dst[:, a, 1] - left).clamp(min=0), torch.zeros(n))
         dst[:, [a, above], 1] += 0.3 * excess[:, None]
         dst[:, [b, below], 1] -= 0.7 * excess[:, None]
+    # Eyes open to at most 1.2 times their gap, or to that of the mean face.
+    scale = torch.linalg.det(frame(l)).abs().sqrt()
+    for a, b in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        widest = torch.maximum(1.2 * (l[:, b, 1] - l[:, a, 1]), scale * (MEAN[b, 1] - MEAN[a, 1]))
+        dst[:, a, 1] += (dst[:, b, 1] - dst[:, a, 1] - widest).clamp(min=0)
     for a, b in PAIRS:
         over = (dst[:, a, 1] - dst[:, b, 1]).clamp(min=0) / 2
         dst[:, a, 1] -= over

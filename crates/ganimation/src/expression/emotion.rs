@@ -10,6 +10,9 @@ use crate::{Error, Result};
 /// Intensity of each action unit of an emotion at full strength: "severe", the fourth of FACS's five letters.
 const FULL: f32 = 4.0;
 
+/// Intensity of the raised lids of surprise, which EMFACS writes as 5B: the second letter.
+const SLIGHT: f32 = 2.0;
+
 /// A prototypical facial expression of an emotion.
 ///
 /// | emotion | also written | action units |
@@ -26,7 +29,7 @@ const FULL: f32 = 4.0;
 /// *Facial Action Coding System*, 1978; Friesen and Ekman, *EMFACS-7*, 1983). Of its variants, this table uses the one
 /// that OpenFace's 17 units can express. The manual's set for disgust is 9 and 15; 17 is added because it usually
 /// occurs with them. Contempt shows on one side of a face; here it shows on both sides. At strength 1 each unit has
-/// intensity 4. For smaller strengths, the intensity is proportional.
+/// intensity 4, but AU05 of surprise has 2 (EMFACS: 5B). For smaller strengths, the intensity is proportional.
 ///
 /// A facial expression does not prove an emotion, and an emotion does not always cause a facial expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,7 +123,13 @@ impl Emotion {
                 found: strength,
             });
         }
-        Ok(self.units().iter().map(|&unit| (unit, strength * FULL)).collect())
+        let intensity = |unit| match (self, unit) {
+            (Self::Surprise, ActionUnit::UpperLidRaiser) => SLIGHT,
+            _ => FULL,
+        };
+        Ok((self.units().iter())
+            .map(|&unit| (unit, strength * intensity(unit)))
+            .collect())
     }
 }
 
