@@ -21,7 +21,7 @@ use display::Display;
 use settings::Settings;
 
 /// Faces with problems that are named one by one.
-const PROBLEMS_TOLD: usize = 5;
+const PROBLEMS_SHOWN: usize = 5;
 
 const EXAMPLES: &str = "Examples:
   Train the full network:
@@ -32,20 +32,20 @@ const EXAMPLES: &str = "Examples:
     ganimation train --name experiment_2 --resume
 
   A small network for a machine without a GPU:
-    ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --generator-every 3
+    ganimation train --data faces --name small --image-size 64 --channels 32 --discriminator-channels 32 --n-critic 3
 
   The network that moves pixels, which the bundled weights are (landmarks.csv in the folder teaches it):
     ganimation train --data faces --name motion --network motion
 
   Settings from a file, some changed, and any of them by name:
-    ganimation train --config small.toml --name other --rate 2e-4 --set adam.beta_1=0
+    ganimation train --config small.toml --name other --learning-rate 2e-4 --set adam.beta_1=0
 
   Go on with a lower rate (rates, weights and lengths may change in a run; sizes, seed and batch may not):
-    ganimation train --name small --resume --rate 5e-5
+    ganimation train --name small --resume --learning-rate 5e-5
 
   Begin with trained weights and new optimisers:
     ganimation train --data faces --name tuned --from runs/small/checkpoints/step-5000 --image-size 64 --channels 32 \\
-        --critic-channels 32
+        --discriminator-channels 32
 
 The run folder holds config.toml, metrics.jsonl, validation.jsonl, TensorBoard's events, previews/, checkpoints/ and
 generator.safetensors, which `ganimation animate --weights` takes. `ganimation runs` compares runs, `ganimation plot` draws
@@ -67,7 +67,7 @@ pub(super) struct Train {
     #[arg(long)]
     resume: bool,
 
-    /// Stop after so many critic steps of the whole run; the schedule stays that of --steps
+    /// Stop after so many discriminator steps of the whole run; the schedule stays that of --steps
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
 
@@ -115,15 +115,26 @@ impl Train {
                 .collect::<Result<_, LibraryError>>()?,
         };
         let device = team[0].clone();
+        let overlay = self.settings.overlay()?;
+        for renamed in overlay.renamed() {
+            note(format_args!("note: {renamed}"));
+        }
         let (mut run, dataset) = if self.resume {
-            let (run, changes) = Run::resume_changed(&folder, &self.settings.overlay()?, &device)?;
+            let (run, changes) = Run::resume_changed(&folder, &overlay, &device)?;
+            if !run.renamed().is_empty() {
+                let names: Vec<_> = run.renamed().iter().map(ToString::to_string).collect();
+                note(format_args!(
+                    "note: config.toml has old names: {}",
+                    names.join(", ")
+                ));
+            }
             for change in changes {
                 note(format_args!("changed {change}"));
             }
             let dataset = self.open(&run.config().data)?;
             (run, dataset)
         } else {
-            let mut config = self.settings.config()?;
+            let mut config = self.settings.config(&overlay)?;
             config.check()?;
             config.check_devices(team.len())?;
             if config.data.as_os_str().is_empty() {
@@ -160,7 +171,7 @@ impl Train {
             Outcome::Finished => say(folder.join("generator.safetensors").display()),
             Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts it"),
             Outcome::Stopped { step } => say(format_args!(
-                "stopped after {step} critic steps; --resume goes on"
+                "stopped after {step} discriminator steps; --resume goes on"
             )),
         }
     }
@@ -172,11 +183,11 @@ impl Train {
         };
         let dataset = Dataset::open_with(folder, options)?;
         let problems = dataset.problems();
-        for problem in problems.iter().take(PROBLEMS_TOLD) {
-            note(format_args!("left out: {problem}"));
+        for problem in problems.iter().take(PROBLEMS_SHOWN) {
+            note(format_args!("skipped: {problem}"));
         }
-        if problems.len() > PROBLEMS_TOLD {
-            note(format_args!("left out: {} faces in all", problems.len()));
+        if problems.len() > PROBLEMS_SHOWN {
+            note(format_args!("skipped: {} faces in all", problems.len()));
         }
         Ok(dataset)
     }

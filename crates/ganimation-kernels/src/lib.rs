@@ -10,7 +10,7 @@
 //! | [`conv2d`] | all layers but the two up-convolutions |
 //! | [`conv_transpose2d`] | up-convolutions; the explicit input gradient of the penalty |
 //! | [`conv2d_with_planes`] | the first layer: a face and constant planes of action units |
-//! | [`conv2d_leaky_relu`] | the critic's layers |
+//! | [`conv2d_leaky_relu`] | the discriminator's layers |
 //! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator but the heads |
 //! | [`instance_norm_add`] | the end of a residual block |
 //! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |

@@ -50,7 +50,7 @@ impl Adam {
             ..
         } = self.config;
         let step = AdamStep {
-            rate,
+            learning_rate: rate,
             beta_1,
             beta_2,
             epsilon,

@@ -8,12 +8,14 @@ use std::thread;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use ganimation_model::{AuTerm, CriticUpdates, SmoothnessTerm, take_gradients};
+use ganimation_model::{AuTerm, DiscriminatorUpdates, TotalVariationTerm, take_gradients};
 
 use crate::config::{Network, TrainConfig};
 use crate::optimizer::Gradients;
 use crate::random::penalty_alphas;
-use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer, critic_terms, generator_terms};
+use crate::trainer::{
+    DiscriminatorReport, FaceBatch, GeneratorReport, Trainer, discriminator_terms, generator_terms,
+};
 use crate::{Error, Result};
 
 impl TrainConfig {
@@ -36,9 +38,9 @@ impl TrainConfig {
             return Err(wrong("network", "motion".to_owned(), expected));
         }
         let loss = &self.loss;
-        let means = loss.critic_updates == CriticUpdates::Together
+        let means = loss.discriminator_updates == DiscriminatorUpdates::Joint
             && loss.au_term != AuTerm::MeanDividedByBatch
-            && loss.smoothness_term != SmoothnessTerm::Sum;
+            && loss.total_variation_term != TotalVariationTerm::Sum;
         if !means {
             let expected = "losses that are means over the batch, for several devices";
             return Err(wrong("loss", "that of the 2018 code".to_owned(), expected));
@@ -59,17 +61,17 @@ struct Part {
 }
 
 impl Trainer {
-    /// [`Self::critic_step`], divided among `devices`.
+    /// [`Self::discriminator_step`], divided among `devices`.
     ///
     /// # Panics
     /// If the batch has no equal parts; [`TrainConfig::check_devices`] reports this as an error.
-    pub fn critic_step_on(
+    pub fn discriminator_step_on(
         &mut self,
         devices: &[Device],
         faces: &FaceBatch,
         step: u64,
         rate: f64,
-    ) -> CriticReport {
+    ) -> DiscriminatorReport {
         let [batch, ..] = faces.images.dims();
         let alphas = penalty_alphas(self.config.seed, step, batch);
         let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device());
@@ -78,31 +80,31 @@ impl Trainer {
         let (gradients, reports) = shared(parts(devices, faces, alpha), |part| {
             let discriminator = discriminator.clone().fork(&part.device.clone().autodiff());
             let generator = generator.clone().fork(&part.device);
-            let terms = critic_terms(&generator, &discriminator, &part.faces, weights);
+            let terms = discriminator_terms(&generator, &discriminator, &part.faces, weights);
             let penalty = terms.penalty(&discriminator, part.alpha);
-            let total = terms.judgement.clone() + penalty.clone() * weights.penalty;
+            let total = terms.total.clone() + penalty.clone() * weights.lambda_gp;
             let gradients = take_gradients(&discriminator, &mut total.backward());
-            let CriticReport {
-                realness,
+            let DiscriminatorReport {
+                adversarial,
                 aus,
-                penalty,
+                gradient_penalty: penalty,
             } = terms.report(penalty);
-            (gradients, [realness, aus, penalty])
+            (gradients, [adversarial, aus, penalty])
         });
         let adam = &mut self.discriminator_adam;
         adam.step_against(&mut self.discriminator, gradients, rate);
-        let [realness, aus, penalty] = reports;
-        CriticReport {
-            realness,
+        let [adversarial, aus, penalty] = reports;
+        DiscriminatorReport {
+            adversarial,
             aus,
-            penalty,
+            gradient_penalty: penalty,
         }
     }
 
     /// [`Self::generator_step`], divided among `devices`.
     ///
     /// # Panics
-    /// See [`Self::critic_step_on`].
+    /// See [`Self::discriminator_step_on`].
     pub fn generator_step_on(&mut self, devices: &[Device], faces: &FaceBatch, rate: f64) -> GeneratorReport {
         let [batch, ..] = faces.images.dims();
         let unused = Tensor::zeros([batch], &faces.images.device());
@@ -115,29 +117,45 @@ impl Trainer {
             let (total, report) = generator_terms(&generator, &discriminator, &part.faces, weights);
             let gradients = take_gradients(&generator, &mut total.backward());
             let GeneratorReport {
-                realness,
+                adversarial,
                 aus,
                 cycle,
                 attention,
-                smoothness,
-                painted,
-                painted_peak,
+                total_variation,
+                mask_coverage,
+                mask_coverage_peak,
             } = report;
-            let report = [realness, aus, cycle, attention, smoothness, painted, painted_peak];
+            let report = [
+                adversarial,
+                aus,
+                cycle,
+                attention,
+                total_variation,
+                mask_coverage,
+                mask_coverage_peak,
+            ];
             (gradients, report)
         });
         self.generator_adam
             .step_against(&mut self.generator, gradients, rate);
         self.update_average();
-        let [realness, aus, cycle, attention, smoothness, painted, painted_peak] = reports;
-        GeneratorReport {
-            realness,
+        let [
+            adversarial,
             aus,
             cycle,
             attention,
-            smoothness,
-            painted,
-            painted_peak,
+            total_variation,
+            mask_coverage,
+            mask_coverage_peak,
+        ] = reports;
+        GeneratorReport {
+            adversarial,
+            aus,
+            cycle,
+            attention,
+            total_variation,
+            mask_coverage,
+            mask_coverage_peak,
         }
     }
 }
@@ -195,14 +213,14 @@ fn shared<const N: usize>(
         .map(|(name, gradient)| (name, bring(gradient)))
         .collect();
     let mut report = report.map(bring);
-    for (of_part, told) in results {
+    for (of_part, values) in results {
         for (name, gradient) in of_part {
             // Every part has gradients for the same parameters.
             if let Some(sum) = gradients.get_mut(&name) {
                 *sum = sum.clone() + bring(gradient);
             }
         }
-        for (sum, value) in report.iter_mut().zip(told) {
+        for (sum, value) in report.iter_mut().zip(values) {
             *sum = sum.clone() + bring(value);
         }
     }

@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor};
 use ganimation_data::Batch;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_model::{
-    CriticLoss, CriticUpdates, Discriminator, Generator, LossWeights, critic_loss, generator_loss,
-    gradient_penalty, map_parameters, update_parameters,
+    Discriminator, DiscriminatorLoss, DiscriminatorUpdates, Generator, LossWeights, discriminator_loss,
+    generator_loss, gradient_penalty, map_parameters, update_parameters,
 };
 
 use crate::config::TrainConfig;
@@ -39,22 +39,33 @@ impl FaceBatch {
     }
 }
 
-/// The measurements of a critic step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
+/// The measurements of a discriminator step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
 #[derive(Clone, Debug)]
-pub struct CriticReport {
+pub struct DiscriminatorReport {
     /// Mean critic score of edited faces minus that of real faces.
-    pub realness: Tensor<1>,
+    pub adversarial: Tensor<1>,
     /// Action-unit error on real faces.
     pub aus: Tensor<1>,
-    /// Gradient penalty.
-    pub penalty: Tensor<1>,
+    /// Gradient penalty. For the motion network: R1.
+    pub gradient_penalty: Tensor<1>,
+}
+
+impl DiscriminatorReport {
+    /// The terms and their names in errors.
+    pub(crate) fn terms(&self) -> [(&'static str, &Tensor<1>); 3] {
+        [
+            ("discriminator's adversarial", &self.adversarial),
+            ("discriminator's action-unit", &self.aus),
+            ("gradient penalty", &self.gradient_penalty),
+        ]
+    }
 }
 
 /// The measurements of a generator step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
 #[derive(Clone, Debug)]
 pub struct GeneratorReport {
     /// Negative mean critic score of edited faces.
-    pub realness: Tensor<1>,
+    pub adversarial: Tensor<1>,
     /// Action-unit error on edited faces.
     pub aus: Tensor<1>,
     /// Mean absolute cycle error, for a value range of 2.
@@ -62,11 +73,26 @@ pub struct GeneratorReport {
     /// Attention loss: size of the masks, both passes.
     pub attention: Tensor<1>,
     /// Total variation of the masks, both passes.
-    pub smoothness: Tensor<1>,
+    pub total_variation: Tensor<1>,
     /// Mask coverage: mean of `1 - A`.
-    pub painted: Tensor<1>,
+    pub mask_coverage: Tensor<1>,
     /// Batch mean of each picture's largest `1 - A`. Near 0 for a dead mask.
-    pub painted_peak: Tensor<1>,
+    pub mask_coverage_peak: Tensor<1>,
+}
+
+impl GeneratorReport {
+    /// The terms and their names in errors.
+    pub(crate) fn terms(&self) -> [(&'static str, &Tensor<1>); 7] {
+        [
+            ("generator's adversarial", &self.adversarial),
+            ("generator's action-unit", &self.aus),
+            ("cycle", &self.cycle),
+            ("attention", &self.attention),
+            ("total variation", &self.total_variation),
+            ("mask", &self.mask_coverage),
+            ("mask", &self.mask_coverage_peak),
+        ]
+    }
 }
 
 /// Both networks, their optimisers and the generator's EMA (moving average).
@@ -161,34 +187,39 @@ impl Trainer {
     }
 
     /// One update of the discriminator at learning rate `rate`. `step` determines the gradient penalty's random points.
-    pub fn critic_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> CriticReport {
+    pub fn discriminator_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> DiscriminatorReport {
         let [batch, ..] = faces.images.dims();
         let alphas = penalty_alphas(self.config.seed, step, batch);
         let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device());
-        self.critic_step_at(faces, alpha, rate)
+        self.discriminator_step_at(faces, alpha, rate)
     }
 
-    /// [`Self::critic_step`] with given points of the gradient penalty. `alpha`, in [0, 1], is the weight of the real
+    /// [`Self::discriminator_step`] with given points of the gradient penalty. `alpha`, in [0, 1], is the weight of the real
     /// face.
     ///
     /// # Shapes
     /// - `alpha`: `[batch]`
-    pub fn critic_step_at(&mut self, faces: &FaceBatch, alpha: Tensor<1>, rate: f64) -> CriticReport {
+    pub fn discriminator_step_at(
+        &mut self,
+        faces: &FaceBatch,
+        alpha: Tensor<1>,
+        rate: f64,
+    ) -> DiscriminatorReport {
         let weights = self.config.loss.clone();
         let generator = self.generator.valid();
-        let terms = critic_terms(&generator, &self.discriminator, faces, &weights);
+        let terms = discriminator_terms(&generator, &self.discriminator, faces, &weights);
         let penalty = |discriminator: &Discriminator| terms.penalty(discriminator, alpha.clone());
-        let penalty = match weights.critic_updates {
-            CriticUpdates::Together => {
+        let penalty = match weights.discriminator_updates {
+            DiscriminatorUpdates::Joint => {
                 let penalty = penalty(&self.discriminator);
-                let judgement = terms.judgement.clone();
-                self.update_discriminator(judgement + penalty.clone() * weights.penalty, rate);
+                let total = terms.total.clone();
+                self.update_discriminator(total + penalty.clone() * weights.lambda_gp, rate);
                 penalty
             }
-            CriticUpdates::Apart => {
-                self.update_discriminator(terms.judgement.clone(), rate);
+            DiscriminatorUpdates::Separate => {
+                self.update_discriminator(terms.total.clone(), rate);
                 let penalty = penalty(&self.discriminator);
-                self.update_discriminator(penalty.clone() * weights.penalty, rate);
+                self.update_discriminator(penalty.clone() * weights.lambda_gp, rate);
                 penalty
             }
         };
@@ -205,36 +236,36 @@ impl Trainer {
     }
 }
 
-/// The terms of the critic's step.
-pub(crate) struct CriticTerms {
+/// The terms of the discriminator's step.
+pub(crate) struct DiscriminatorTerms {
     real: Tensor<4>,
     fake: Tensor<4>,
-    loss: CriticLoss,
+    loss: DiscriminatorLoss,
     /// The weighted loss without the penalty.
-    pub(crate) judgement: Tensor<1>,
+    pub(crate) total: Tensor<1>,
 }
 
-/// The critic's loss on the edits that `generator` makes of `faces`. `generator` is without autodiff.
-pub(crate) fn critic_terms(
+/// The discriminator's loss on the edits that `generator` makes of `faces`. `generator` is without autodiff.
+pub(crate) fn discriminator_terms(
     generator: &Generator,
     discriminator: &Discriminator,
     faces: &FaceBatch,
     weights: &LossWeights,
-) -> CriticTerms {
+) -> DiscriminatorTerms {
     let real = faces.images.clone().autodiff();
     let edit = generator.edit(faces.images.clone(), faces.targets.clone());
     let fake = edit.image.autodiff();
     let aus = faces.aus.clone().autodiff();
-    let loss = critic_loss(discriminator, real.clone(), aus, fake.clone(), weights);
-    CriticTerms {
-        judgement: loss.total(weights),
+    let loss = discriminator_loss(discriminator, real.clone(), aus, fake.clone(), weights);
+    DiscriminatorTerms {
+        total: loss.total(weights),
         real,
         fake,
         loss,
     }
 }
 
-impl CriticTerms {
+impl DiscriminatorTerms {
     /// The unweighted gradient penalty at `alpha`, `[batch]`.
     pub(crate) fn penalty(&self, discriminator: &Discriminator, alpha: Tensor<1>) -> Tensor<1> {
         gradient_penalty(
@@ -246,16 +277,16 @@ impl CriticTerms {
     }
 
     /// The report of the step.
-    pub(crate) fn report(self, penalty: Tensor<1>) -> CriticReport {
-        CriticReport {
-            realness: self.loss.realness.inner(),
+    pub(crate) fn report(self, penalty: Tensor<1>) -> DiscriminatorReport {
+        DiscriminatorReport {
+            adversarial: self.loss.adversarial.inner(),
             aus: self.loss.aus.inner(),
-            penalty: penalty.inner(),
+            gradient_penalty: penalty.inner(),
         }
     }
 }
 
-/// The generator's weighted loss on `faces` and its report. The critic is without gradients.
+/// The generator's weighted loss on `faces` and its report. The discriminator is without gradients.
 pub(crate) fn generator_terms(
     generator: &Generator,
     discriminator: &Discriminator,
@@ -271,15 +302,15 @@ pub(crate) fn generator_terms(
         weights,
     );
     let total = loss.total(weights);
-    let painted = loss.mask.inner().neg() + 1.0;
+    let coverage = loss.mask.inner().neg() + 1.0;
     let report = GeneratorReport {
-        realness: loss.realness.inner(),
+        adversarial: loss.adversarial.inner(),
         aus: loss.aus.inner(),
         cycle: loss.cycle.inner(),
         attention: loss.attention.inner(),
-        smoothness: loss.smoothness.inner(),
-        painted: painted.clone().mean(),
-        painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+        total_variation: loss.total_variation.inner(),
+        mask_coverage: coverage.clone().mean(),
+        mask_coverage_peak: coverage.flatten::<2>(1, 3).max_dim(1).mean(),
     };
     (total, report)
 }

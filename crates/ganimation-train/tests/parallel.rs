@@ -49,29 +49,32 @@ fn values(state: Vec<(String, TensorData)>) -> Vec<f32> {
     state.iter().flat_map(of_one).collect()
 }
 
-/// Both networks after three critic steps and two generator steps.
+/// Both networks after three discriminator steps and two generator steps.
 fn trained(devices: usize) -> (Vec<f32>, Vec<f32>, [f32; 2]) {
     let team = vec![Device::flex(); devices];
     let mut trainer = Trainer::new(config(), &team[0]);
     let faces = faces();
-    let mut told = [0.0; 2];
+    let mut message = [0.0; 2];
     for step in 0..3 {
-        let critic = match devices {
-            1 => trainer.critic_step(&faces, step, 0.1),
-            _ => trainer.critic_step_on(&team, &faces, step, 0.1),
+        let discriminator = match devices {
+            1 => trainer.discriminator_step(&faces, step, 0.1),
+            _ => trainer.discriminator_step_on(&team, &faces, step, 0.1),
         };
         if step > 0 {
             let generator = match devices {
                 1 => trainer.generator_step(&faces, 0.1),
                 _ => trainer.generator_step_on(&team, &faces, 0.1),
             };
-            told = [critic.penalty.into_scalar(), generator.cycle.into_scalar()];
+            message = [
+                discriminator.gradient_penalty.into_scalar(),
+                generator.cycle.into_scalar(),
+            ];
         }
     }
     (
         values(state_dict(trainer.discriminator())),
         values(state_dict(trainer.generator())),
-        told,
+        message,
     )
 }
 
@@ -82,16 +85,16 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 
 #[test]
 fn parts_of_a_batch_on_two_and_four_devices_make_the_step_of_the_whole() {
-    let (critic, generator, told) = trained(1);
+    let (discriminator, generator, message) = trained(1);
     let untrained = Trainer::new(config(), &Device::flex());
     let ways = [
-        distance(&critic, &values(state_dict(untrained.discriminator()))),
+        distance(&discriminator, &values(state_dict(untrained.discriminator()))),
         distance(&generator, &values(state_dict(untrained.generator()))),
     ];
     for devices in [2, 4] {
-        let (critic_shared, generator_shared, told_shared) = trained(devices);
+        let (discriminator_shared, generator_shared, measured_shared) = trained(devices);
         let errors = [
-            distance(&critic, &critic_shared),
+            distance(&discriminator, &discriminator_shared),
             distance(&generator, &generator_shared),
         ];
         for (error, way) in errors.iter().zip(ways) {
@@ -99,7 +102,7 @@ fn parts_of_a_batch_on_two_and_four_devices_make_the_step_of_the_whole() {
             let share = error / way;
             assert!(share < 1e-3, "{devices} devices: {share} of the change differs");
         }
-        for (a, b) in told.iter().zip(told_shared) {
+        for (a, b) in message.iter().zip(measured_shared) {
             assert!(
                 (a - b).abs() < 1e-4 * a.abs().max(0.1),
                 "{devices} devices report {b} instead of {a}"

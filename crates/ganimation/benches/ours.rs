@@ -78,10 +78,11 @@ fn generator(device: &Device, batch: usize) -> Turn {
     })
 }
 
-/// A critic step and one fifth of a generator step, as in the schedule.
+/// A discriminator step and one fifth of a generator step, as in the schedule.
 fn training(device: &Device, batch: usize) -> Turn {
     let mut training = work::Training::new(device, batch);
-    let mut turn = move || timed(|| training.critic_step()) + timed(|| training.generator_step()) / 5.0;
+    let mut turn =
+        move || timed(|| training.discriminator_step()) + timed(|| training.generator_step()) / 5.0;
     turn(); // kernels are compiled and tuned on first use
     Box::new(turn)
 }

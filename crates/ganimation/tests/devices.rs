@@ -1,4 +1,4 @@
-//! Checks that every available device of compiled backends gives the same results as the CPU: edits, critic outputs,
+//! Checks that every available device of compiled backends gives the same results as the CPU: edits, discriminator outputs,
 //! losses and all gradients used in training.
 //!
 //! Build with the backends to be checked, for example `cargo test -p ganimation --release --features wgpu --test
@@ -12,8 +12,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation::device::{self, Backend};
 use ganimation_model::{
-    AU_COUNT, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, LossWeights, critic_loss,
-    generator_loss, gradient_penalty, load_state_dict, state_dict, take_gradients,
+    AU_COUNT, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, LossWeights,
+    discriminator_loss, generator_loss, gradient_penalty, load_state_dict, state_dict, take_gradients,
 };
 
 /// Largest relative distance from the CPU's numbers. CUDA multiplies in TF32 by default.
@@ -39,10 +39,10 @@ fn every_device_edits_faces_as_the_cpu_does() {
 #[test]
 fn every_device_judges_faces_as_the_cpu_does() {
     on_every_device(|device| {
-        let judgement = discriminator(device).forward(faces(0.0, device));
+        let output = discriminator(device).forward(faces(0.0, device));
         [
-            ("realness".to_owned(), values(judgement.realness)),
-            ("aus".to_owned(), values(judgement.aus)),
+            ("score".to_owned(), values(output.score)),
+            ("aus".to_owned(), values(output.aus)),
         ]
         .into()
     });
@@ -56,7 +56,7 @@ fn every_device_finds_the_critics_gradients() {
         let (real, fake) = (faces(0.0, &device), faces(2.0, &device));
         let weights = LossWeights::default();
         let alpha = Tensor::from_data([0.3, 0.8], &device);
-        let judged = critic_loss(
+        let judged = discriminator_loss(
             &discriminator,
             real.clone(),
             aus(1.0, &device),
@@ -64,7 +64,10 @@ fn every_device_finds_the_critics_gradients() {
             &weights,
         );
         let penalty = gradient_penalty(&discriminator, real, fake, alpha);
-        gradients(&discriminator, judged.total(&weights) + penalty * weights.penalty)
+        gradients(
+            &discriminator,
+            judged.total(&weights) + penalty * weights.lambda_gp,
+        )
     });
 }
 
@@ -72,10 +75,10 @@ fn every_device_finds_the_critics_gradients() {
 fn every_device_finds_the_generators_gradients() {
     on_every_device(|device| {
         let device = device.clone().autodiff();
-        let (generator, critic) = (generator(&device), discriminator(&device).no_grad());
+        let (generator, discriminator) = (generator(&device), discriminator(&device).no_grad());
         let weights = LossWeights::default();
         let (real, shown, asked) = (faces(0.0, &device), aus(1.0, &device), aus(3.0, &device));
-        let loss = generator_loss(&generator, &critic, real, shown, asked, &weights);
+        let loss = generator_loss(&generator, &discriminator, real, shown, asked, &weights);
         gradients(&generator, loss.total(&weights))
     });
 }

@@ -38,7 +38,7 @@ pub(super) struct PairBatch {
     /// What they show, `[pairs, 17]`, OpenFace intensity / 5.
     pub(super) aus: Tensor<2>,
     /// What they show less of when the teacher has led them back.
-    pub(super) led_aus: Tensor<2>,
+    pub(super) reduced_aus: Tensor<2>,
     /// The motion that leads them back, as [`Lesson::field`].
     pub(super) lead: Tensor<4>,
     /// What the teacher says to the way forth.
@@ -101,7 +101,7 @@ impl Place<'_> {
         PairBatch {
             images: tensor_from_bytes(pairs.pixels, [count, self.size, self.size], self.device),
             aus: tensor_from_aus(pairs.aus, self.device),
-            led_aus: tensor_from_aus(pairs.led_aus, self.device),
+            reduced_aus: tensor_from_aus(pairs.reduced_aus, self.device),
             lead: self.field(count, pairs.lead),
             lesson: self.lesson(count, pairs.field, pairs.mask, pairs.seam),
         }
@@ -110,13 +110,13 @@ impl Place<'_> {
 
 impl PairBatch {
     /// The real faces, led back: what the generator gets.
-    pub(super) fn led_images(&self) -> Tensor<4> {
+    pub(super) fn reduced_images(&self) -> Tensor<4> {
         let [_, _, height, width] = self.images.dims();
         ganimation_kernels::warp(self.images.clone(), enlarge(self.lead.clone(), [height, width]))
     }
 
     /// The orders that bring the real faces forth again, `[pairs, 17]`.
     pub(super) fn orders(&self) -> Tensor<2> {
-        self.aus.clone() - self.led_aus.clone()
+        self.aus.clone() - self.reduced_aus.clone()
     }
 }

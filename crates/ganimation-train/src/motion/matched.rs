@@ -12,7 +12,7 @@ use super::losses::{cross_entropy, softplus, variation, weighted_mean};
 use super::report::MotionReport;
 use super::views::view;
 use crate::random::view_stream;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
 /// Squared distance of action units from which somebody else's count in full as wrong ones.
 const OTHER: f64 = 0.5;
@@ -30,8 +30,9 @@ impl MotionTrainer {
         let edit = self.generator.edit(images, orders.autodiff());
 
         let edited = edit.image.clone().inner();
-        let (judgement, critic) = judged(&self.discriminator, batch, edited, &config, step, &mut random);
-        self.update_discriminator(judgement, rate * weights.discriminator_rate);
+        let (discriminator_total, discriminator) =
+            discriminator_loss(&self.discriminator, batch, edited, &config, step, &mut random);
+        self.update_discriminator(discriminator_total, rate * weights.discriminator_lr_factor);
 
         let frozen = self.discriminator.clone().no_grad();
         let loss = self.generator_loss(&frozen, batch, &edit, step, &mut random);
@@ -41,32 +42,32 @@ impl MotionTrainer {
 
         let size = batch.images.dims()[2] as f64;
         let painted = edit.attention.clone().inner().neg() + 1.0;
-        let GeneratorLoss {
-            pleasing,
-            staying,
+        let MatchedLoss {
+            adversarial,
+            regularization,
             cycle,
             pixels,
         } = loss;
         MotionReport {
             has_penalty: step.is_multiple_of(weights.r1_every),
             has_cycle: cycle.is_some(),
-            critic,
+            discriminator,
             generator: GeneratorReport {
-                realness: pleasing.score.inner(),
-                aus: pleasing.aus.inner(),
+                adversarial: adversarial.score.inner(),
+                aus: adversarial.aus.inner(),
                 cycle: cycle.map_or_else(|| Tensor::zeros([1], &painted.device()), Tensor::inner),
                 attention: edit.attention.inner().mean(),
-                smoothness: staying.variation.inner(),
-                painted: painted.clone().mean(),
-                painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+                total_variation: regularization.variation.inner(),
+                mask_coverage: painted.clone().mean(),
+                mask_coverage_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
             },
-            field: staying.motion.inner() * size,
-            field_of_nothing: batch.lesson.field.clone().abs().mean() * size,
+            field: regularization.motion.inner() * size,
+            field_baseline: batch.lesson.field.clone().abs().mean() * size,
             pixels: pixels.map(|of_pairs| of_pairs.plain),
-            pixels_of_nothing: (batch.pairs.as_ref())
-                .map(|pairs| (pairs.led_images() - pairs.images.clone()).abs().mean()),
-            outside: staying.outside.inner(),
-            shading: staying.shading.inner(),
+            pixels_baseline: (batch.pairs.as_ref())
+                .map(|pairs| (pairs.reduced_images() - pairs.images.clone()).abs().mean()),
+            mask_coverage_outside: regularization.outside.inner(),
+            shading: regularization.shading.inner(),
         }
     }
 
@@ -78,15 +79,15 @@ impl MotionTrainer {
         edit: &Edit,
         step: u64,
         random: &mut ChaCha8Rng,
-    ) -> GeneratorLoss {
+    ) -> MatchedLoss {
         let config = &self.config.motion;
         let weights = &config.matched;
         let turn = step % weights.cycle_every == 1 % weights.cycle_every;
-        GeneratorLoss {
-            pleasing: Pleasing::new(frozen, batch, edit, config, random),
-            staying: Staying::new(batch, edit, weights),
-            cycle: turn.then(|| self.there_and_back(batch, edit, weights)),
-            pixels: batch.pairs.as_ref().map(|pairs| self.of_pairs(pairs, weights)),
+        MatchedLoss {
+            adversarial: AdversarialTerms::new(frozen, batch, edit, config, random),
+            regularization: RegularizationTerms::new(batch, edit, weights),
+            cycle: turn.then(|| self.cycle_loss(batch, edit, weights)),
+            pixels: batch.pairs.as_ref().map(|pairs| self.pair_loss(pairs, weights)),
         }
     }
 
@@ -94,27 +95,27 @@ impl MotionTrainer {
     ///
     /// The way back alone learns from it. The way there would learn to paint nothing: what is painted over is hard to bring
     /// back.
-    fn there_and_back(&self, batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Tensor<1> {
+    fn cycle_loss(&self, batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Tensor<1> {
         let [_, _, height, width] = batch.images.dims();
         let orders = batch.aus.clone() - batch.targets.clone();
         let there = edit.image.clone().detach();
         let back = self.generator.edit(there, orders.autodiff());
-        let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
+        let free = enlarge(paintable(&batch.lesson), [height, width]).autodiff();
         let difference = (back.image - batch.images.clone().autodiff()).abs();
         let painted = back.attention.neg() + 1.0;
-        let outside = (painted * (free.clone() * (weights.paint_inside - 1.0) + 1.0)).mean();
+        let outside = (painted * (free.clone() * (weights.mask_coverage_inside - 1.0) + 1.0)).mean();
         weighted_mean(difference, free, weights.cycle_inside)
-            + outside * (weights.paint / weights.cycle.max(1.0))
+            + outside * (weights.mask_coverage / weights.cycle.max(1.0))
     }
 
-    fn of_pairs(&self, pairs: &PairBatch, weights: &MatchedConfig) -> OfPairs {
+    fn pair_loss(&self, pairs: &PairBatch, weights: &MatchedConfig) -> PairLoss {
         let [_, _, height, width] = pairs.images.dims();
-        let (led, orders) = (pairs.led_images().autodiff(), pairs.orders().autodiff());
+        let (led, orders) = (pairs.reduced_images().autodiff(), pairs.orders().autodiff());
         let edit = self.generator.edit(led, orders);
         let difference = (edit.image - pairs.images.clone().autodiff()).abs();
         let mask = enlarge(pairs.lesson.mask.clone(), [height, width]).autodiff();
         let plain = difference.clone().inner().mean();
-        OfPairs {
+        PairLoss {
             weighted: weighted_mean(difference, mask, weights.pixels_inside),
             plain,
         }
@@ -122,27 +123,27 @@ impl MotionTrainer {
 }
 
 /// The generator's terms, each `[1]` and not yet weighted.
-pub(super) struct GeneratorLoss {
-    pub(super) pleasing: Pleasing,
-    pub(super) staying: Staying,
+pub(super) struct MatchedLoss {
+    pub(super) adversarial: AdversarialTerms,
+    pub(super) regularization: RegularizationTerms,
     /// Faces edited there and back, in some steps.
     pub(super) cycle: Option<Tensor<1>>,
     /// Of the batch's pairs, if it has any.
-    pub(super) pixels: Option<OfPairs>,
+    pub(super) pixels: Option<PairLoss>,
 }
 
 /// Mean absolute difference of pairs from the real faces.
-pub(super) struct OfPairs {
+pub(super) struct PairLoss {
     /// The teacher's mask counts more.
     pub(super) weighted: Tensor<1>,
     /// Outside autodiff.
     plain: Tensor<1>,
 }
 
-impl GeneratorLoss {
+impl MatchedLoss {
     /// The weighted sum.
     pub(super) fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
-        let mut total = self.pleasing.total(weights) + self.staying.total(weights);
+        let mut total = self.adversarial.total(weights) + self.regularization.total(weights);
         if let Some(cycle) = &self.cycle {
             total = total + cycle.clone() * (weights.cycle * weights.cycle_every as f64);
         }
@@ -155,19 +156,19 @@ impl GeneratorLoss {
 }
 
 /// Where the teacher lets the generator paint: what motion uncovers, and lips that close over teeth.
-fn free(lesson: &Lesson) -> Tensor<4> {
+fn paintable(lesson: &Lesson) -> Tensor<4> {
     lesson.mask.clone().max_pair(lesson.seam.clone())
 }
 
 /// The discriminator's weighted loss, and what it measured.
-pub(super) fn judged(
+pub(super) fn discriminator_loss(
     discriminator: &ProjectionDiscriminator,
     batch: &LessonBatch,
     edited: Tensor<4>,
     config: &MotionConfig,
     step: u64,
     random: &mut ChaCha8Rng,
-) -> (Tensor<1>, CriticReport) {
+) -> (Tensor<1>, DiscriminatorReport) {
     let weights = &config.matched;
     let real = view(batch.images.clone(), &config.views, random).autodiff();
     let edited = view(edited, &config.views, random).autodiff();
@@ -195,10 +196,10 @@ pub(super) fn judged(
         total = total + of_gradient.clone() * (weights.r1 * weights.r1_every as f64);
         penalty = of_gradient.inner();
     }
-    let report = CriticReport {
-        realness: (edited_score.mean() - real_score.mean()).inner(),
+    let report = DiscriminatorReport {
+        adversarial: (edited_score.mean() - real_score.mean()).inner(),
         aus: of_aus.inner(),
-        penalty,
+        gradient_penalty: penalty,
     };
     (total, report)
 }
@@ -212,14 +213,14 @@ fn next(rows: Tensor<2>) -> Tensor<2> {
 }
 
 /// What the generator learns from the discriminator.
-pub(super) struct Pleasing {
+pub(super) struct AdversarialTerms {
     pub(super) score: Tensor<1>,
     pub(super) patches: Tensor<1>,
     /// Half of the differences, half absolute; motion and shading alone learn from it.
     pub(super) aus: Tensor<1>,
 }
 
-impl Pleasing {
+impl AdversarialTerms {
     fn new(
         frozen: &ProjectionDiscriminator,
         batch: &LessonBatch,
@@ -229,7 +230,7 @@ impl Pleasing {
     ) -> Self {
         let of_edited = frozen.features(view(edit.image.clone(), &config.views, random));
         let of_real = view(batch.images.clone(), &config.views, random);
-        let shown = frozen.valid().read(of_real).autodiff();
+        let shown = frozen.valid().estimate_aus(of_real).autodiff();
         let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
         // Paint must not please the head that reads: it finds colours that no mouth has.
         let moved = Edit::new(
@@ -239,7 +240,7 @@ impl Pleasing {
             edit.motion.clone(),
             edit.shading.clone(),
         );
-        let read = frozen.read(view(moved.image, &config.views, random));
+        let read = frozen.estimate_aus(view(moved.image, &config.views, random));
         let change = read.clone() - shown - (targets.clone() - aus);
         let of_change = change.square().mean();
         let of_whole = (read - targets.clone()).square().mean();
@@ -258,7 +259,7 @@ impl Pleasing {
 }
 
 /// What keeps the generator near its teacher and the face near itself.
-pub(super) struct Staying {
+pub(super) struct RegularizationTerms {
     pub(super) motion: Tensor<1>,
     pub(super) outside: Tensor<1>,
     pub(super) mask: Tensor<1>,
@@ -268,18 +269,18 @@ pub(super) struct Staying {
     pub(super) identity: Tensor<1>,
 }
 
-impl Staying {
+impl RegularizationTerms {
     fn new(batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Self {
         let [_, _, height, width] = batch.images.dims();
         let Some((motion, shading)) = edit.motion.clone().zip(edit.shading.clone()) else {
             panic!("a network without motion or shading is not taught any")
         };
-        let free = enlarge(free(&batch.lesson), [height, width]).autodiff();
+        let free = enlarge(paintable(&batch.lesson), [height, width]).autodiff();
         let painted = edit.attention.clone().neg() + 1.0;
-        let price = free * (weights.paint_inside - 1.0) + 1.0;
+        let price = free * (weights.mask_coverage_inside - 1.0) + 1.0;
         let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
-        let asked = (batch.targets.clone() - batch.aus.clone()).abs().sum_dim(1);
-        let nothing = asked
+        let requested = (batch.targets.clone() - batch.aus.clone()).abs().sum_dim(1);
+        let nothing = requested
             .lower_elem(NOTHING)
             .float()
             .cast(change.dtype())
@@ -303,11 +304,11 @@ impl Staying {
 
     fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
         self.motion.clone() * weights.motion
-            + self.outside.clone() * weights.paint
+            + self.outside.clone() * weights.mask_coverage
             + self.mask.clone() * weights.mask
-            + self.variation.clone() * weights.paint_variation
+            + self.variation.clone() * weights.mask_tv
             + self.shading.clone() * weights.shading
-            + self.shading_variation.clone() * weights.shading_variation
+            + self.shading_variation.clone() * weights.shading_tv
             + self.identity.clone() * weights.identity
     }
 }

@@ -10,7 +10,7 @@ use super::losses::{cross_entropy, weighted_mean};
 use super::report::MotionReport;
 use super::views::view;
 use crate::random::view_stream;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
 /// The generator's terms, each `[1]` and not yet weighted, and what it made.
 pub(super) struct TaughtLoss {
@@ -40,7 +40,7 @@ impl TaughtLoss {
         let [count, ..] = pairs.images.dims();
         let orders = batch.targets.clone() - batch.aus.clone();
         let orders = Tensor::cat(vec![orders, pairs.orders()], 0);
-        let images = Tensor::cat(vec![batch.images.clone(), pairs.led_images()], 0);
+        let images = Tensor::cat(vec![batch.images.clone(), pairs.reduced_images()], 0);
         let [field, mask, seam] = both(&batch.lesson, &pairs.lesson);
 
         let edit = generator.edit(images.autodiff(), orders.autodiff());
@@ -106,7 +106,7 @@ impl MotionTrainer {
         let shown = Tensor::cat(vec![batch.aus.clone(), pairs.aus.clone()], 0);
         let read = self
             .discriminator
-            .read(view(seen, &config.views, &mut random).autodiff());
+            .estimate_aus(view(seen, &config.views, &mut random).autodiff());
         let of_aus = (read - shown.autodiff()).square().mean();
         self.update_discriminator(of_aus.clone() * weights.aus, rate);
 
@@ -117,25 +117,25 @@ impl MotionTrainer {
         MotionReport {
             has_penalty: false,
             has_cycle: false,
-            critic: CriticReport {
-                realness: zero.clone(),
+            discriminator: DiscriminatorReport {
+                adversarial: zero.clone(),
                 aus: of_aus.inner(),
-                penalty: zero.clone(),
+                gradient_penalty: zero.clone(),
             },
             generator: GeneratorReport {
-                realness: zero.clone(),
+                adversarial: zero.clone(),
                 aus: zero.clone(),
                 cycle: zero.clone(),
                 attention: loss.attention.mean(),
-                smoothness: zero,
-                painted: painted.clone().mean(),
-                painted_peak: painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
+                total_variation: zero,
+                mask_coverage: painted.clone().mean(),
+                mask_coverage_peak: painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
             },
             field: loss.off.mean(),
-            field_of_nothing: field.abs().mean() * size as f64,
+            field_baseline: field.abs().mean() * size as f64,
             pixels: Some(loss.from_real.mean()),
-            pixels_of_nothing: Some((pairs.led_images() - pairs.images.clone()).abs().mean()),
-            outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
+            pixels_baseline: Some((pairs.reduced_images() - pairs.images.clone()).abs().mean()),
+            mask_coverage_outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
             shading: loss.shading.inner(),
         }
     }

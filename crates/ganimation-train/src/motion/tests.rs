@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::batch::{Lesson, LessonBatch, PairBatch};
 use super::config::{MotionConfig, TaughtConfig, ViewConfig};
-use super::matched::judged;
+use super::matched::discriminator_loss;
 use super::taught::TaughtLoss;
 use super::{MotionTrainer, TrainConfig};
 
@@ -101,7 +101,7 @@ impl Reference {
             pairs: Some(PairBatch {
                 images: faces("batch/pairs/pixels"),
                 aus: self.tensor("batch/pairs/aus"),
-                led_aus: self.tensor("batch/pairs/led_aus"),
+                reduced_aus: self.tensor("batch/pairs/led_aus"),
                 lead: self.tensor("batch/pairs/lead"),
                 lesson: self.lesson("batch/pairs"),
             }),
@@ -172,14 +172,14 @@ fn the_matched_stages_discriminator_loss_and_gradients_are_the_references() {
     let at = |step| {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let discriminator = &trainer.discriminator;
-        judged(discriminator, &batch, edited.clone(), config, step, &mut random)
+        discriminator_loss(discriminator, &batch, edited.clone(), config, step, &mut random)
     };
     // R1 counts in every eighth step.
     let ((total, report), (without_r1, _)) = (at(8), at(9));
     let found = [
-        ("realness", &report.realness),
+        ("realness", &report.adversarial),
         ("aus", &report.aus),
-        ("penalty", &report.penalty),
+        ("penalty", &report.gradient_penalty),
         ("total", &total),
         ("total_without_r1", &without_r1),
     ];
@@ -198,18 +198,18 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
     // Odd steps have the cycle.
     let loss = trainer.generator_loss(&frozen, &batch, &edit, 1, &mut random);
     let total = loss.total(&trainer.config.motion.matched);
-    let (pleasing, staying) = (&loss.pleasing, &loss.staying);
+    let (adversarial, regularization) = (&loss.adversarial, &loss.regularization);
     let found = [
-        ("score", &pleasing.score),
-        ("patches", &pleasing.patches),
-        ("aus", &pleasing.aus),
-        ("motion", &staying.motion),
-        ("paint", &staying.outside),
-        ("mask", &staying.mask),
-        ("paint_variation", &staying.variation),
-        ("shading", &staying.shading),
-        ("shading_variation", &staying.shading_variation),
-        ("identity", &staying.identity),
+        ("score", &adversarial.score),
+        ("patches", &adversarial.patches),
+        ("aus", &adversarial.aus),
+        ("motion", &regularization.motion),
+        ("paint", &regularization.outside),
+        ("mask", &regularization.mask),
+        ("paint_variation", &regularization.variation),
+        ("shading", &regularization.shading),
+        ("shading_variation", &regularization.shading_variation),
+        ("identity", &regularization.identity),
         ("cycle", loss.cycle.as_ref().unwrap()),
         ("pixels", &loss.pixels.as_ref().unwrap().weighted),
         ("total", &total),

@@ -13,7 +13,7 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Gradients, Tensor};
 use ganimation::device;
 use ganimation_model::{
-    LossWeights, Preset, critic_loss, generator_loss, gradient_penalty, state_dict, take_gradients,
+    LossWeights, Preset, discriminator_loss, generator_loss, gradient_penalty, state_dict, take_gradients,
 };
 use ganimation_train::{Schedule, TrainConfig, Trainer};
 
@@ -86,10 +86,10 @@ fn the_generator_gives_the_reference_edits() {
 fn the_discriminator_gives_the_reference_judgements() {
     let expected = stored("networks");
     everywhere(|inputs, tolerance| {
-        let judgement = inputs.discriminator().valid().forward(inputs.faces().images);
+        let output = inputs.discriminator().valid().forward(inputs.faces().images);
         let found = [
-            ("realness".to_owned(), judgement.realness.into_data()),
-            ("aus".to_owned(), judgement.aus.into_data()),
+            ("realness".to_owned(), output.score.into_data()),
+            ("aus".to_owned(), output.aus.into_data()),
         ];
         agree(
             "judgement",
@@ -134,10 +134,10 @@ fn the_critics_losses_and_gradients_are_the_references() {
             let discriminator = inputs.discriminator();
             let faces = inputs.faces();
             let (real, aus) = (faces.images.autodiff(), faces.aus.autodiff());
-            let loss = critic_loss(&discriminator, real, aus, edited(inputs), &weights);
+            let loss = discriminator_loss(&discriminator, real, aus, edited(inputs), &weights);
             let total = loss.total(&weights);
             let found = [
-                ("realness", loss.realness),
+                ("realness", loss.adversarial),
                 ("aus", loss.aus),
                 ("total", total.clone()),
             ];
@@ -170,11 +170,11 @@ fn the_generators_losses_and_gradients_are_the_references() {
             );
             let total = loss.total(&weights);
             let found = [
-                ("realness", loss.realness),
+                ("realness", loss.adversarial),
                 ("aus", loss.aus),
                 ("cycle", loss.cycle),
                 ("attention", loss.attention),
-                ("smoothness", loss.smoothness),
+                ("smoothness", loss.total_variation),
                 ("total", total.clone()),
             ];
             agree(
@@ -201,18 +201,18 @@ fn ten_alternating_steps_lead_to_the_reference_weights() {
         everywhere(|inputs, tolerance| {
             let config = TrainConfig::new("").with_preset(preset);
             let schedule = Schedule {
-                rate: config.adam.rate,
+                learning_rate: config.adam.learning_rate,
                 steps: 10,
             };
             let mut trainer = Trainer::from_networks(config, inputs.generator(), inputs.discriminator());
             let faces = inputs.faces();
             for (step, rate) in (0..10).zip(inputs.rates()) {
-                let ours = schedule.rate_at(step as u64);
+                let ours = schedule.learning_rate_at(step as u64);
                 assert!(
                     (ours - rate).abs() <= 1e-12 * rate,
                     "step {step}: rate {ours}, not {rate}"
                 );
-                trainer.critic_step_at(&faces, inputs.alpha(step), ours);
+                trainer.discriminator_step_at(&faces, inputs.alpha(step), ours);
                 let count = step + 1;
                 if count % 2 == 0 {
                     trainer.generator_step(&faces, ours);
@@ -238,7 +238,7 @@ fn ten_alternating_steps_lead_to_the_reference_weights() {
     }
 }
 
-/// The generator's edits in the critic's step.
+/// The generator's edits in the discriminator's step.
 fn edited(inputs: &Inputs) -> Tensor<4> {
     let faces = inputs.faces();
     inputs

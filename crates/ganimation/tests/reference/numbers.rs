@@ -72,7 +72,7 @@ impl Inputs {
         }
     }
 
-    /// The gradient penalty's points in critic step `step`.
+    /// The gradient penalty's points in discriminator step `step`.
     pub(crate) fn alpha(&self, step: usize) -> Tensor<1> {
         self.tensor::<2>("alphas").narrow(0, step, 1).flatten(0, 1)
     }
