@@ -9,6 +9,7 @@ use crate::AU_COUNT;
 use crate::convolution::Conv2d;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{Layer, ResidualBlock, run};
+use crate::resample::mean_over_positions;
 
 /// Side of an AU regressor's input faces, in pixels.
 pub const AU_REGRESSOR_SIZE: usize = 128;
@@ -84,7 +85,7 @@ impl AuRegressor {
     /// - `images`: see [`Reader::forward`]
     /// - returns `[batch, 8 channels]`
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        run(&self.main, images).mean_dims(&[2, 3]).flatten(1, 3)
+        mean_over_positions(run(&self.main, images))
     }
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::convolution::Conv2d;
 use crate::layer::{self, Layer, run};
+use crate::resample::mean_over_positions;
 use crate::{AU_COUNT, Error, Result};
 
 /// Slope of the LeakyReLUs below zero.
@@ -101,7 +102,7 @@ impl Discriminator {
         DiscriminatorOutput {
             score: self.conv1.forward(features.clone()),
             // At the configured size, one position is left. For larger images, take the mean over positions.
-            aus: self.conv2.forward(features).mean_dims(&[2, 3]).flatten(1, 3),
+            aus: mean_over_positions(self.conv2.forward(features)),
         }
     }
 

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::convolution::Conv2d;
 use crate::discriminator::SIZE_STEP;
 use crate::layer::{self, Layer, run};
-use crate::resample::{average, repeat};
+use crate::resample::{average, mean_over_positions, repeat};
 use crate::{AU_COUNT, Error, Result};
 
 /// Slope of the LeakyReLUs below zero.
@@ -275,7 +275,9 @@ impl LocalDiscriminator {
     fn forward(&self, images: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let top = run(&self.main, images);
         let patches = self.realness.forward(top.clone()).flatten(1, 3);
-        let matching = self.matching.forward(top.mean_dims(&[2, 3])).flatten(1, 3);
+        let [batch, channels, ..] = top.dims();
+        let mean = mean_over_positions(top).reshape([batch, channels, 1, 1]);
+        let matching = self.matching.forward(mean).flatten(1, 3);
         (patches, matching)
     }
 
