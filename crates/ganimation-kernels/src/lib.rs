@@ -1,7 +1,7 @@
 //! Fast operations for GANimation's networks.
 //!
 //! Every function takes and returns Burn tensors, works on every backend and is differentiable. The bodies are
-//! compositions of Burn's own operations. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of
+//! compositions of Burn's own operations; with the feature `gpu`, those on Burn's GPU backends have own backward passes. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of
 //! this crate instead, forward and backward. They use AVX-512, AVX2, NEON or plain Rust, depending on the processor;
 //! the environment variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
 //!
@@ -21,8 +21,11 @@
 mod activation;
 mod adam;
 mod conv;
+mod device;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(any(feature = "flex", feature = "gpu"))]
+mod general;
 mod memory;
 mod norm;
 mod planes;
@@ -32,6 +35,7 @@ mod warp;
 pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
 pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
+pub use device::has_all_reduce;
 pub use memory::keep_freed_memory;
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
 pub use planes::conv2d_with_planes;

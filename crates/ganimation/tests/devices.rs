@@ -83,6 +83,52 @@ fn every_device_finds_the_generators_gradients() {
     });
 }
 
+/// Features of 1 x 2 positions with channels last: `cubek-reduce` 0.3.1 mixes channels in the mean over their rows.
+#[test]
+fn every_device_reads_action_units_from_a_row_of_positions() {
+    on_every_device(|device| {
+        let data = TensorData::new(wave(6 * 3 * 64 * 128, 0.0, 1.0), [6, 3, 64, 128]);
+        let judgement = discriminator(device).forward(Tensor::from_data(data, device));
+        [("aus".to_owned(), values(judgement.aus))].into()
+    });
+}
+
+/// Burn's general weight gradient has loops of more than 65,535 iterations here, where Mesa's software drivers stop.
+#[test]
+fn every_device_finds_the_gradients_of_whole_faces() {
+    for batch in 1..=8 {
+        on_every_device(|device| {
+            let device = device.clone().autodiff();
+            let config = GeneratorConfig::new().with_channels(4).with_blocks(1);
+            let generator = waved(config.init(&device));
+            let critic = waved(DiscriminatorConfig::new(128).with_channels(2).init(&device));
+            let weights = LossWeights::default();
+            let pixels = wave(batch * 3 * 128 * 128, 0.0, 1.0);
+            let real = Tensor::<4>::from_data(TensorData::new(pixels, [batch, 3, 128, 128]), &device);
+            let row = |phase| {
+                let data = TensorData::new(wave(batch * AU_COUNT, phase, 1.0), [batch, AU_COUNT]);
+                Tensor::<2>::from_data(data, &device).abs()
+            };
+            let frozen = critic.clone().no_grad();
+            let loss = generator_loss(&generator, &frozen, real.clone(), row(1.0), row(3.0), &weights);
+            let mut found = under("generator", gradients(&generator, loss.total(&weights)));
+
+            let fake = real.clone().neg();
+            let alpha = Tensor::full([batch], 0.3, &device);
+            let judged = critic_loss(&critic, real.clone(), row(1.0), fake.clone(), &weights);
+            let penalty = gradient_penalty(&critic, real, fake, alpha);
+            let total = judged.total(&weights) + penalty * weights.penalty;
+            found.extend(under("critic", gradients(&critic, total)));
+            found
+        });
+    }
+}
+
+fn under(network: &str, numbers: Numbers) -> Numbers {
+    let named = |(name, values)| (format!("{network}/{name}"), values);
+    numbers.into_iter().map(named).collect()
+}
+
 /// Compares the results of `compute` on each device with those on the CPU. Prints which devices are skipped, and why.
 fn on_every_device(compute: impl Fn(&Device) -> Numbers) {
     if device::devices().len() < 2 {
