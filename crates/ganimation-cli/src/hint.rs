@@ -73,6 +73,10 @@ pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
             )
         }
         Library::DeviceAbsent { .. } => "`ganimation devices` lists those present".to_owned(),
+        Library::SoftwareDevice { .. } => {
+            "train on flex, which is faster here, or with smaller batches; --software trains nevertheless"
+                .to_owned()
+        }
         Library::NoDevice => "build with a backend, for example `--features flex`".to_owned(),
         Library::AuCommand { .. } => {
             "write 12=3 for an intensity, 12=+1 for one more than the photo shows, 12=0..4 for a movement"

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use ganimation::device::{self, DeviceChoice};
+use ganimation::device::{self, DeviceChoice, PresentDevice};
 use ganimation_data::dataset::OpenOptions;
 use ganimation_data::{Dataset, Split};
-use ganimation_train::{Limits, Outcome, Run};
+use ganimation_train::{Limits, Outcome, Run, TrainConfig};
 use indicatif::ProgressBar;
 
 use super::output::{note, say};
@@ -100,6 +100,10 @@ pub(super) struct Train {
     )]
     devices: Vec<DeviceChoice>,
 
+    /// Train on a device emulated on the CPU even with batches too large for it to compute right
+    #[arg(long)]
+    software: bool,
+
     #[command(flatten)]
     settings: Settings,
 }
@@ -107,13 +111,14 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Result<()> {
         let folder = self.runs_dir.join(&self.name);
-        let team = match &self.devices[..] {
-            [] => vec![device::resolve(self.device)?],
+        let found = match &self.devices[..] {
+            [] => vec![device::present(self.device)?],
             devices => devices
                 .iter()
-                .map(|choice| device::resolve(*choice))
+                .map(|choice| device::present(*choice))
                 .collect::<Result<_, LibraryError>>()?,
         };
+        let team: Vec<_> = found.iter().map(|found| found.device.clone()).collect();
         let device = team[0].clone();
         let overlay = self.settings.overlay()?;
         for renamed in overlay.renamed() {
@@ -131,12 +136,14 @@ impl Train {
             for change in changes {
                 note(format_args!("changed {change}"));
             }
+            self.check_emulated(&found, run.config())?;
             let dataset = self.open(&run.config().data)?;
             (run, dataset)
         } else {
             let mut config = self.settings.config(&overlay)?;
             config.check()?;
             config.check_devices(team.len())?;
+            self.check_emulated(&found, &config)?;
             if config.data.as_os_str().is_empty() {
                 return Err(Error::NoData);
             }
@@ -174,6 +181,20 @@ impl Train {
                 "stopped after {step} discriminator steps; --resume goes on"
             )),
         }
+    }
+
+    /// Says which devices are emulated. Refuses batches that they may not compute right.
+    fn check_emulated(&self, devices: &[PresentDevice], config: &TrainConfig) -> Result<()> {
+        for device in devices.iter().filter(|device| device.software) {
+            note(format_args!(
+                "warning: {device} is emulated on the CPU by {}; flex is faster",
+                device.adapter().as_deref().unwrap_or("its driver")
+            ));
+            if !self.software {
+                device.check_training(config.batch_size / devices.len(), config.image_size)?;
+            }
+        }
+        Ok(())
     }
 
     fn open(&self, folder: &Path) -> Result<Dataset> {
