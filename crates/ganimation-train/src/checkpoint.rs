@@ -144,6 +144,7 @@ pub(crate) fn load<D: Module>(
         generator: load_module(path, GENERATOR, fresh.generator)?,
         discriminator: load_module(path, DISCRIMINATOR, fresh.discriminator)?,
         average: load_module(path, AVERAGE, fresh.average)?,
+        further: Vec::new(),
         config: fresh.config,
     })
 }

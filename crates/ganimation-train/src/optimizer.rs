@@ -68,6 +68,19 @@ impl Adam {
         });
     }
 
+    /// A copy of this optimiser on `device`.
+    pub(crate) fn copied(&self, device: &Device) -> Self {
+        let moments = self.moments.iter().map(|(name, moments)| {
+            let [first, second] =
+                [&moments.first, &moments.second].map(|tensor| tensor.clone().to_device(device));
+            (name.clone(), Moments { first, second })
+        });
+        Self {
+            moments: moments.collect(),
+            ..*self
+        }
+    }
+
     /// Steps taken so far.
     pub fn count(&self) -> u32 {
         self.count

@@ -90,8 +90,6 @@ pub struct Run {
     pub(crate) training: Training,
     pub(crate) step: u64,
     pub(crate) device: Device,
-    /// The devices that share each batch, including the run's own device. Empty for a single device.
-    pub(crate) team: Vec<Device>,
     /// Settings with old names in `config.toml`.
     renamed: Vec<Renamed>,
     /// A lock while the run is open, so that two processes do not write to one folder.
@@ -124,7 +122,6 @@ impl Run {
             training,
             step: 0,
             device: device.clone(),
-            team: Vec::new(),
             renamed: Vec::new(),
             _lock: lock,
         })
@@ -180,7 +177,6 @@ impl Run {
             training,
             step,
             device: device.clone(),
-            team: Vec::new(),
             renamed,
             _lock: lock,
         };
@@ -197,11 +193,7 @@ impl Run {
     /// The errors of [`TrainConfig::check_devices`].
     pub fn share(&mut self, devices: &[Device]) -> Result<()> {
         self.config().check_devices(devices.len())?;
-        self.team = if devices.len() > 1 {
-            devices.to_vec()
-        } else {
-            Vec::new()
-        };
+        self.training.share(devices);
         Ok(())
     }
 

@@ -159,11 +159,10 @@ impl<'a> Session<'a> {
         let Run {
             training,
             device,
-            team,
             step,
             ..
         } = &mut *self.run;
-        match training.step(batch, device, team, *step, rate) {
+        match training.step(batch, device, *step, rate) {
             StepReport::Paper(discriminator, generator) => {
                 self.discriminator = Some(discriminator);
                 self.generator = generator.or(self.generator.take());

@@ -14,6 +14,7 @@ use ganimation_model::{
 
 use crate::config::TrainConfig;
 use crate::optimizer::Adam;
+use crate::parallel::{Networks, Part, Replica, gradients_of, mean_report};
 use crate::random::penalty_alphas;
 
 /// A batch of faces on a device.
@@ -107,6 +108,8 @@ pub struct Trainer<D = Discriminator> {
     pub(crate) average: Generator,
     pub(crate) generator_adam: Adam,
     pub(crate) discriminator_adam: Adam,
+    /// Copies of both networks on the other devices that share each batch.
+    pub(crate) further: Vec<Replica<D>>,
 }
 
 impl<D: Module> Trainer<D> {
@@ -136,6 +139,7 @@ impl<D: Module> Trainer<D> {
             generator,
             generator_adam: Adam::new(config.adam),
             discriminator_adam: Adam::new(config.adam),
+            further: Vec::new(),
             config,
         }
     }
@@ -205,34 +209,58 @@ impl Trainer {
         alpha: Tensor<1>,
         rate: f64,
     ) -> DiscriminatorReport {
-        let weights = self.config.loss.clone();
-        let generator = self.generator.valid();
-        let terms = discriminator_terms(&generator, &self.discriminator, faces, &weights);
-        let penalty = |discriminator: &Discriminator| terms.penalty(discriminator, alpha.clone());
-        let penalty = match weights.discriminator_updates {
+        let weights = &self.config.loss.clone();
+        let parts = self.parts(faces, alpha);
+        let terms = |networks: Networks<'_>, faces: &FaceBatch| {
+            let generator = networks.generator.valid();
+            discriminator_terms(&generator, networks.discriminator, faces, weights)
+        };
+        let reports = match weights.discriminator_updates {
             DiscriminatorUpdates::Joint => {
-                let penalty = penalty(&self.discriminator);
-                let total = terms.total.clone();
-                self.update_discriminator(total + penalty.clone() * weights.lambda_gp, rate);
-                penalty
+                let (gradients, reports) = self.each(parts, |networks, Part { faces, alpha }| {
+                    let terms = terms(networks, &faces);
+                    let penalty = terms.penalty(networks.discriminator, alpha);
+                    let total = terms.total.clone() + penalty.clone() * weights.lambda_gp;
+                    let gradients = gradients_of(networks.discriminator, &total);
+                    (gradients, terms.report(penalty))
+                });
+                self.update_discriminators(gradients, rate);
+                reports
             }
             DiscriminatorUpdates::Separate => {
-                self.update_discriminator(terms.total.clone(), rate);
-                let penalty = penalty(&self.discriminator);
-                self.update_discriminator(penalty.clone() * weights.lambda_gp, rate);
-                penalty
+                let (gradients, judged) = self.each(parts, |networks, Part { faces, alpha }| {
+                    let terms = terms(networks, &faces);
+                    let gradients = gradients_of(networks.discriminator, &terms.total);
+                    (gradients, (terms, alpha))
+                });
+                self.update_discriminators(gradients, rate);
+                let (gradients, reports) = self.each(judged, |networks, (terms, alpha)| {
+                    let penalty = terms.penalty(networks.discriminator, alpha);
+                    let total = penalty.clone() * weights.lambda_gp;
+                    let gradients = gradients_of(networks.discriminator, &total);
+                    (gradients, terms.report(penalty))
+                });
+                self.update_discriminators(gradients, rate);
+                reports
             }
         };
-        terms.report(penalty)
+        mean_report(reports)
     }
 
     /// One update of the generator at learning rate `rate`, and of its EMA.
     pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
-        let frozen = self.discriminator.clone().no_grad();
-        let (total, report) = generator_terms(&self.generator, &frozen, faces, &self.config.loss);
-        self.generator_adam.step(&mut self.generator, &total, rate);
+        let weights = &self.config.loss;
+        let [batch, ..] = faces.images.dims();
+        let unused = Tensor::zeros([batch], &faces.images.device());
+        let parts = self.parts(faces, unused);
+        let (gradients, reports) = self.each(parts, |networks, part| {
+            let frozen = networks.discriminator.clone().no_grad();
+            let (total, report) = generator_terms(networks.generator, &frozen, &part.faces, weights);
+            (gradients_of(networks.generator, &total), report)
+        });
+        self.update_generators(gradients, rate);
         self.update_average();
-        report
+        mean_report(reports)
     }
 }
 

@@ -95,27 +95,21 @@ impl Training {
         }
     }
 
-    /// Takes step `step`, counted from 0, on one or several devices.
-    pub(crate) fn step(
-        &mut self,
-        batch: Batch,
-        device: &Device,
-        team: &[Device],
-        step: u64,
-        rate: f64,
-    ) -> StepReport {
+    /// Divides the batches of the following steps among `devices`. The first one is the trainer's own.
+    pub(crate) fn share(&mut self, devices: &[Device]) {
+        if let Self::Paper(trainer) = self {
+            trainer.share(devices);
+        }
+    }
+
+    /// Takes step `step`, counted from 0.
+    pub(crate) fn step(&mut self, batch: Batch, device: &Device, step: u64, rate: f64) -> StepReport {
         match self {
             Self::Paper(trainer) => {
                 let batch = FaceBatch::new(batch, device);
-                let discriminator = match team {
-                    [] => trainer.discriminator_step(&batch, step, rate),
-                    team => trainer.discriminator_step_on(team, &batch, step, rate),
-                };
+                let discriminator = trainer.discriminator_step(&batch, step, rate);
                 let due = (step + 1).is_multiple_of(trainer.config.n_critic);
-                let generator = due.then(|| match team {
-                    [] => trainer.generator_step(&batch, rate),
-                    team => trainer.generator_step_on(team, &batch, rate),
-                });
+                let generator = due.then(|| trainer.generator_step(&batch, rate));
                 StepReport::Paper(discriminator, generator)
             }
             Self::Motion(trainer) => {
