@@ -14,7 +14,9 @@ use std::thread;
 use burn::module::Module;
 use burn::tensor::distributed::{ReduceOperation, all_reduce};
 use burn::tensor::{Device, Tensor};
-use ganimation_model::{AuTerm, DiscriminatorUpdates, Discriminator, Generator, TotalVariationTerm, take_gradients};
+use ganimation_model::{
+    AuTerm, Discriminator, DiscriminatorUpdates, Generator, TotalVariationTerm, take_gradients,
+};
 
 use crate::config::{Network, TrainConfig};
 use crate::optimizer::{Adam, Gradients};

@@ -71,6 +71,13 @@ impl Training {
         wait(&self.device);
     }
 
+    /// A step of each network, waited for once.
+    pub(crate) fn both_steps(&mut self) {
+        self.trainer.critic_step(&self.faces, 0, RATE);
+        self.trainer.generator_step(&self.faces, RATE);
+        wait(&self.device);
+    }
+
     /// A cycle of edits, all losses of the generator, one step of Adam, the EMA.
     pub(crate) fn generator_step(&mut self) {
         self.trainer.generator_step(&self.faces, RATE);
