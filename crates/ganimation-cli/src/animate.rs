@@ -9,10 +9,10 @@ use ganimation::{
 };
 use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
 
+use super::expression_args::{ExpressionArgs, shown_by};
 use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
 use super::output::{note, say};
 use super::progress;
-use super::wanted::{Wanted, shown_by};
 use crate::error::{Error, LibraryError, Result};
 
 /// Columns of a contact sheet, beside the input.
@@ -49,7 +49,7 @@ pub(super) struct Animate {
     photo: Photo,
 
     #[command(flatten)]
-    wanted: Wanted,
+    expression_args: ExpressionArgs,
 
     /// Take times, expressions and curves from a file (toml)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "absolute", "drive", "frames", "once", "ease"])]
@@ -139,7 +139,7 @@ impl Animate {
         for loss in source.lost_in_film() {
             note(format_args!("note: {}: {loss}", self.output.display()));
         }
-        self.tell_beyond(&expressions, &photo);
+        self.note_beyond(&expressions, &photo);
         let steps = self.film(&animator, &photo, (&expressions, rate), &evenly(shown))?;
         say(self.output.display())?;
         if let Some(sheet) = &self.sheet {
@@ -150,15 +150,19 @@ impl Animate {
     }
 
     fn goes_back(&self) -> bool {
-        let folder = self.wanted.like.as_ref().is_some_and(|path| path.is_dir());
+        let folder = self
+            .expression_args
+            .like
+            .as_ref()
+            .is_some_and(|path| path.is_dir());
         !(self.once || self.script.is_some() || self.drive.is_some() || folder)
     }
 
     /// The film, and how fast it is.
     fn timeline(&self, animator: &Animator) -> Result<(Timeline, FrameRate)> {
         let rate = self.fps.unwrap_or_default();
-        let neutral = |usual| (!self.wanted.absolute).then(|| self.neutral.unwrap_or(usual));
-        let timeline = match (&self.script, &self.drive, &self.wanted.like) {
+        let neutral = |usual| (!self.expression_args.absolute).then(|| self.neutral.unwrap_or(usual));
+        let timeline = match (&self.script, &self.drive, &self.expression_args.like) {
             (Some(script), ..) => Timeline::load(script)?,
             (_, Some(table), _) => {
                 let driver = self.driver(table)?;
@@ -170,7 +174,7 @@ impl Animate {
                 follow(&self.shown_in(animator, folder, rate)?, neutral(Neutral::First))?
             }
             _ => {
-                let (start, end) = self.wanted.ends(animator)?;
+                let (start, end) = self.expression_args.ends(animator)?;
                 #[allow(clippy::cast_possible_truncation, reason = "a rate has few digits")]
                 let (frames, fps) = (f32::from(self.frames), rate.fps() as f32);
                 if self.once {
@@ -196,11 +200,11 @@ impl Animate {
     }
 
     /// Says where the first face cannot follow the film.
-    fn tell_beyond(&self, expressions: &[Expression], photo: &FacePhoto) {
+    fn note_beyond(&self, expressions: &[Expression], photo: &FacePhoto) {
         let beyond = photo
             .faces()
             .first()
-            .map(|face| clipped(expressions, &face.shown()));
+            .map(|face| clipped(expressions, &face.intensities()));
         let beyond = beyond.unwrap_or_default();
         if beyond.is_empty() {
             return;
@@ -229,11 +233,11 @@ impl Animate {
         let bar = progress::bar(photos.len(), "faces");
         let mut shown = Vec::new();
         for (frame, path) in (0_u32..).zip(&photos) {
-            match shown_by(animator, path, self.wanted.like_crop) {
+            match shown_by(animator, path, self.expression_args.like_crop) {
                 #[allow(clippy::cast_possible_truncation, reason = "seconds of a film fit f32")]
                 Ok(intensities) => shown.push(((f64::from(frame) / rate.fps()) as f32, intensities)),
                 Err(error @ Error::Library(LibraryError::InFile { .. })) => {
-                    bar.suspend(|| note(format_args!("left out: {error}")))
+                    bar.suspend(|| note(format_args!("skipped: {error}")))
                 }
                 Err(error) => return Err(error),
             }

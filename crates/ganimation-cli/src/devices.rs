@@ -16,12 +16,12 @@ impl Devices {
     pub(super) fn run(self) -> Result<()> {
         let present = device::devices();
         for (index, device) in present.iter().enumerate() {
-            let notes = [(index == 0, "auto"), (device.software, "emulated on the CPU")];
-            let notes: Vec<&str> = notes
-                .into_iter()
-                .filter(|note| note.0)
-                .map(|note| note.1)
-                .collect();
+            let emulated = device.software.then(|| match device.adapter() {
+                Some(adapter) => format!("emulated on the CPU by {adapter}"),
+                None => "emulated on the CPU".to_owned(),
+            });
+            let auto = (index == 0).then(|| "auto".to_owned());
+            let notes: Vec<String> = auto.into_iter().chain(emulated).collect();
             say(format_args!("{device:10} {}", notes.join(", ")))?;
         }
         for backend in Backend::ALL {

@@ -82,7 +82,7 @@ impl Doctor {
             save_image(path, &draw(&report))?;
         }
         match self.format {
-            Format::Text => tell(&report, &self)?,
+            Format::Text => print(&report, &self)?,
             Format::Json => say(serde_json::to_string_pretty(&report).unwrap_or_default())?,
         }
         if report.fit {
@@ -93,7 +93,7 @@ impl Doctor {
     }
 }
 
-fn tell(report: &Report, asked: &Doctor) -> Result<()> {
+fn print(report: &Report, options: &Doctor) -> Result<()> {
     let pictures = &report.pictures;
     let sizes: Vec<_> = pictures
         .sizes
@@ -143,18 +143,18 @@ fn tell(report: &Report, asked: &Doctor) -> Result<()> {
     for finding in &report.findings {
         say(finding)?;
     }
-    say(training(report, asked))?;
-    if let Some(path) = &asked.sheet {
+    say(training(report, options))?;
+    if let Some(path) = &options.sheet {
         say(path.display())?;
     }
     Ok(())
 }
 
 /// The planned training on the dataset.
-fn training(report: &Report, asked: &Doctor) -> String {
+fn training(report: &Report, options: &Doctor) -> String {
     let mut config = TrainConfig::new(&report.folder);
-    config.batch_size = asked.batch_size as usize;
-    config.image_size = asked.image_size as usize;
+    config.batch_size = options.batch_size as usize;
+    config.image_size = options.image_size as usize;
     if let Err(error) = config.check() {
         return format!("training: would not start: {error}");
     }
@@ -162,11 +162,11 @@ fn training(report: &Report, asked: &Doctor) -> String {
         return "training: would not start".to_owned();
     }
     format!(
-        "training: {} batches of {} an epoch, {} critic steps in all at {} px; decoded faces take {} MB of memory",
+        "training: {} batches of {} an epoch, {} discriminator steps in all at {} px; decoded faces take {} MB of memory",
         report.batches_per_epoch,
-        asked.batch_size,
+        options.batch_size,
         config.schedule(report.train).steps,
-        asked.image_size,
+        options.image_size,
         report.cache_bytes.div_ceil(1_000_000)
     )
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use ganimation_data::{FilmFormat, save_image};
 
+use super::expression_args::ExpressionArgs;
 use super::film::{Film, is_film};
 use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs};
 use super::output::{note, say};
-use super::wanted::Wanted;
 use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
@@ -46,7 +46,7 @@ pub(super) struct Edit {
     photo: Photo,
 
     #[command(flatten)]
-    wanted: Wanted,
+    expression_args: ExpressionArgs,
 
     /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces, and transparency. The film to
     /// write (mp4, mov, mkv, webm, gif, png, apng, or a folder), where one is edited
@@ -79,7 +79,7 @@ impl Edit {
         let outputs = strip.chain(save).chain([(self.output.as_path(), PICTURES)]);
         check_outputs(self.photo.path(), outputs)?;
         let animator = self.networks.load()?;
-        let expression = self.wanted.held(&animator)?;
+        let expression = self.expression_args.held(&animator)?;
         let Opened { photo, source } = self.photo.open(&animator, self.max_side)?;
 
         let frame = animator.edit(&photo, &expression);
@@ -116,7 +116,7 @@ impl Edit {
             check_outputs(path, save.chain([film]))?;
         }
         let animator = self.networks.load()?;
-        let expression = self.wanted.held(&animator)?;
+        let expression = self.expression_args.held(&animator)?;
         let film = Film::open(&animator, path, self.photo.faces.of_film(self.max_side))?;
         film.edit(&animator, &expression, &self.output)?;
         say(self.output.display())?;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ganimation::{Animator, Expression, PhotoOptions, device};
 use ganimation_data::{Dataset, OpenOptions, Split};
-use ganimation_model::AuReader;
-use ganimation_model::weights::load_au_reader;
+use ganimation_model::AuEstimator;
+use ganimation_model::weights::load_au_estimator;
 use ganimation_train::evaluate::{Extent, PhotoScore, PhotosScore, Scorecard, Trial, evaluate};
 
 use super::inputs::{Faces, Network, photos_in};
@@ -24,9 +24,10 @@ const EXAMPLES: &str = "Examples:
   Whole photos as well, at their own resolution:
     ganimation evaluate --data faces --weights generator.safetensors --photos photos
 
-The faces are those of test_ids.csv. The reader, a network such as `ganimation train-reader` makes, says which action
-units it sees before and after an edit; how well it reads unedited faces stands on the scorecard too. Beside each number
-stands that of an editor that does nothing. All of 800 faces take about 17,000 edits. The folder holds scorecard.json, scorecard.md (for a model card), index.html, edits.png and painted.png.";
+The faces are those of test_ids.csv. An AU regressor (see `ganimation train-au-regressor`) estimates the action units before
+and after each edit. The scorecard also contains its accuracy on unedited faces, and the same numbers for an editor that does
+nothing. 800 faces need about 17,000 edits. The output folder contains scorecard.json, scorecard.md (for a model card),
+index.html, edits.png and mask_coverage.png.";
 
 /// Score a generator on held-out faces
 #[derive(Debug, Args)]
@@ -39,9 +40,9 @@ pub(super) struct Evaluate {
     #[command(flatten)]
     network: Network,
 
-    /// Who reads the action units in place of the bundled reader (safetensors)
-    #[arg(long, value_name = "FILE")]
-    reader: Option<PathBuf>,
+    /// AU regressor to use instead of the bundled one (safetensors)
+    #[arg(long, alias = "reader", value_name = "FILE")]
+    au_estimator: Option<PathBuf>,
 
     /// Folder of photos (jpg, png, webp); what a smile and surprise do to them is measured at their own resolution
     #[arg(long, value_name = "DIR")]
@@ -83,22 +84,22 @@ impl Evaluate {
     pub(super) fn run(self) -> Result<()> {
         let device = device::resolve(self.network.device)?;
         let animator = self.network.load()?;
-        let (reader, of_reader) = match &self.reader {
+        let (estimator, estimator_training) = match &self.au_estimator {
             Some(path) => {
-                let (reader, metadata) = load_au_reader(path, &device)?;
-                (reader, metadata.training)
+                let (estimator, metadata) = load_au_estimator(path, &device)?;
+                (estimator, metadata.training)
             }
-            None => (animator.reader().clone(), "see its model card".to_owned()),
+            None => (animator.au_estimator().clone(), "see its model card".to_owned()),
         };
-        if matches!(reader, AuReader::Critic { .. }) {
-            note("warning: a critic's head is no judge of generators that were trained to please it");
+        if matches!(estimator, AuEstimator::Discriminator { .. }) {
+            note("warning: a discriminator cannot evaluate generators that were trained against it");
         }
         let test = OpenOptions {
             only: Some(Split::Test),
             ..OpenOptions::default()
         };
         let dataset = Dataset::open_with(&self.data, test)?;
-        // Before the long part: a photo that cannot be read is told at once.
+        // First, so that an unreadable photo is reported before the long evaluation.
         let options = self.which.options(None);
         let photos = self.photos.as_ref();
         let photos = photos.map(|folder| score_photos(folder, &animator, &options));
@@ -106,7 +107,7 @@ impl Evaluate {
         let trial = Trial {
             editor: animator.generator(),
             image_size: animator.metadata().image_size,
-            judge: &reader,
+            judge: &estimator,
             device: &device,
         };
         let extent = Extent {
@@ -132,15 +133,15 @@ impl Evaluate {
         let about = [
             ("weights", from(&self.network.weights)),
             ("trained", animator.metadata().training.clone()),
-            ("reader", from(&self.reader)),
-            ("reader trained", of_reader),
+            ("AU regressor", from(&self.au_estimator)),
+            ("AU regressor trained", estimator_training),
             (
                 "faces",
                 self.data.join(Split::Test.file_name()).display().to_string(),
             ),
         ];
         evaluation.save(&self.output, &about)?;
-        tell(&evaluation.scorecard)?;
+        print(&evaluation.scorecard)?;
         say(self.output.join("index.html").display())
     }
 }
@@ -155,8 +156,8 @@ fn score_photos(folder: &Path, animator: &Animator, options: &PhotoOptions) -> R
             Ok(photo) => {
                 let faces: Vec<_> = photo.faces().iter().map(|face| face.bounds()).collect();
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                scores.push(PhotoScore::measure(&name, photo.photo(), &faces, |asked| {
-                    let mut units = asked.iter();
+                scores.push(PhotoScore::measure(&name, photo.photo(), &faces, |requested| {
+                    let mut units = requested.iter();
                     let expression =
                         units.try_fold(Expression::new(), |all, &(unit, value)| all.with(unit, value))?;
                     Ok::<_, Error>(animator.edit(&photo, &expression).photo)
@@ -178,25 +179,25 @@ fn score_photos(folder: &Path, animator: &Animator, options: &PhotoOptions) -> R
     Ok(PhotosScore::new(scores))
 }
 
-/// The lines that one looks at first.
-fn tell(card: &Scorecard) -> Result<()> {
+/// Prints the most important numbers.
+fn print(card: &Scorecard) -> Result<()> {
     let scores = &card.scores;
     say(format_args!(
-        "{} faces, {} px, {} edits; reader on unedited faces: correlation {:.2}",
+        "{} faces, {} px, {} edits; AU regressor on unedited faces: correlation {:.2}",
         card.faces, card.image_size, card.edits, card.reading.mean_correlation
     ))?;
-    say("asked at 3   faces   mean rise   rising by 0.5   leakage")?;
-    for ask in &scores.asks {
+    say("target 3     faces   mean rise   rising by 0.5   leakage")?;
+    for request in &scores.requests {
         say(format_args!(
             "{:<10}   {:>5}   {:>9.2}   {:>12.0}%   {:>7.2}",
-            ask.units.join("+"),
-            ask.faces,
-            ask.mean_rise,
-            100.0 * ask.share_risen,
-            ask.leakage
+            request.units.join("+"),
+            request.faces,
+            request.mean_rise,
+            100.0 * request.share_risen,
+            request.leakage
         ))?;
     }
-    say("asked at 0   faces   mean fall   under 0.5")?;
+    say("target 0     faces   mean fall   under 0.5")?;
     for removal in &scores.removal {
         say(format_args!(
             "{:<10}   {:>5}   {:>9.2}   {:>8.0}%",
@@ -219,7 +220,7 @@ fn tell(card: &Scorecard) -> Result<()> {
             expression.name, expression.detail, expression.color
         ))?;
     }
-    say("0 to 5       r within a face   largest step of pixels   of the reading")?;
+    say("0 to 5       r within a face   largest step of pixels   of the estimate")?;
     for curve in &scores.curve.units {
         say(format_args!(
             "{:<10}   {:>15.2}   {:>14.2} x mean   {:>7.2} x mean",
@@ -237,13 +238,13 @@ fn tell(card: &Scorecard) -> Result<()> {
         scores.targets.mean_error
     ))?;
     say(format_args!(
-        "asked nothing: pixel error {:.2}%, largest change {} levels, within 2 levels on {:.0}% of the faces",
+        "unchanged targets: pixel error {:.2}%, largest change {} levels, within 2 levels on {:.0}% of the faces",
         100.0 * scores.self_edit.pixel_error,
         scores.self_edit.largest_level,
         100.0 * scores.self_edit.share_within_two_levels
     ))?;
     say(format_args!(
-        "there and back {:.2}%, outside mouth and brows {:.2}% of the range; 1 - A at the mouth {:.2}, in the corners {:.3}",
+        "cycle error {:.2}%, outside mouth and brows {:.2}% of the range; 1 - A at the mouth {:.2}, in the corners {:.3}",
         100.0 * scores.cycle_error,
         100.0 * scores.identity.outside,
         scores.attention.mouth,

@@ -51,7 +51,7 @@ impl Film {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
             }
-            tracker.look(&frame?);
+            tracker.track(&frame?);
             bar.inc(1);
         }
         // Ctrl-C ends ffmpeg too, which may be heard of first.

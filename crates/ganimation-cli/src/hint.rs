@@ -73,6 +73,10 @@ pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
             )
         }
         Library::DeviceAbsent { .. } => "`ganimation devices` lists those present".to_owned(),
+        Library::SoftwareDevice { .. } => {
+            "train on flex, which is faster here, or with smaller batches; --software trains nevertheless"
+                .to_owned()
+        }
         Library::NoDevice => "build with a backend, for example `--features flex`".to_owned(),
         Library::AuCommand { .. } => {
             "write 12=3 for an intensity, 12=+1 for one more than the photo shows, 12=0..4 for a movement"
@@ -122,7 +126,7 @@ pub(crate) fn of_library(error: &LibraryError) -> Option<String> {
 }
 
 /// What helps with pictures of kinds that are not read.
-const PASSED_OVER: &str = "make jpg or png of them first: heif-convert PHOTO.heic photo.png, \
+const UNSUPPORTED: &str = "make jpg or png of them first: heif-convert PHOTO.heic photo.png, \
      ffmpeg -i FILM frames/%06d.png";
 
 fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
@@ -197,10 +201,8 @@ fn data_hint(error: &ganimation_data::Error) -> Option<&'static str> {
         Data::SameFrame { .. } | Data::NoFrame { .. } => Some(
             "--from-frames takes one table of FeatureExtraction and frames numbered at the end of their names",
         ),
-        Data::NoPhotos { passed_over, .. } if passed_over.is_empty() => {
-            Some("name the folder that holds the photos")
-        }
-        Data::NoPhotos { .. } => Some(PASSED_OVER),
+        Data::NoPhotos { skipped, .. } if skipped.is_empty() => Some("name the folder that holds the photos"),
+        Data::NoPhotos { .. } => Some(UNSUPPORTED),
         Data::NothingPrepared { .. } => Some(
             "tables stand beside the photos, in processed/ there, or where --csv says, under the photos' names",
         ),
@@ -260,16 +262,18 @@ fn train_hint(error: &ganimation_train::Error) -> Option<String> {
             "mend the file, or start again under another --name"
         }
         Train::Damaged { .. } => "remove the newest folder in checkpoints/ to go on from the one before",
-        Train::NotFinite { .. } | Train::BrokenWeights { .. } => "go on with --resume and a lower --rate",
+        Train::NotFinite { .. } | Train::BrokenWeights { .. } => {
+            "go on with --resume and a lower --learning-rate"
+        }
         Train::Warned(warning) => warning.advice,
         Train::NotARun(_) => "check the name and --runs-dir",
-        Train::Assignment { .. } => "write NAME=VALUE as in loss.cycle=5",
+        Train::Assignment { .. } => "write NAME=VALUE as in loss.lambda_cycle=5",
         Train::Settings { .. } => "`config.toml` of any run shows the names and kinds of all settings",
         Train::Unchangeable { .. } => {
             "begin another run, with --from and this run's newest checkpoint if you like"
         }
         Train::Begin { .. } => {
-            "give the sizes of those networks: --image-size, --channels, --critic-channels"
+            "give the sizes of those networks: --image-size, --channels, --discriminator-channels"
         }
         Train::Data(error) => data_hint(error)?,
         Train::Model(error) => model_hint(error)?,
@@ -283,14 +287,14 @@ fn setting_hint(name: &str) -> String {
     let flag = match name {
         "faces" => return "look at more --faces, or list more of them in test_ids.csv".to_owned(),
         "generator_channels" => "channels",
-        "discriminator_channels" => "critic-channels",
-        "image_size" | "batch_size" | "steps" | "generator_every" | "rate" | "balance" | "ema_decay"
-        | "seed" | "workers" | "checkpoint_every" | "preview_every" | "log_every" | "validate_every" => name,
+        "discriminator_channels" => "discriminator-channels",
+        "learning_rate" | "adam.learning_rate" => "learning-rate",
+        "image_size" | "batch_size" | "steps" | "n_critic" | "balance" | "ema_decay" | "seed" | "workers"
+        | "checkpoint_every" | "preview_every" | "log_every" | "validate_every" => name,
         "precision" => return "leave --precision out".to_owned(),
         "loss" => return "leave `--preset released` out, or use one device".to_owned(),
         "checkpoint_keep" => "keep",
         "checkpoint_keep_every" => "keep-every",
-        "beta_1" | "beta_2" | "epsilon" => return format!("give another --set adam.{name}=…"),
         _ => return format!("give another --set {name}=…"),
     };
     format!("give another --{}", flag.replace('_', "-"))

@@ -88,16 +88,16 @@ impl Import {
                 }
             }
         }
-        let judged_size = discriminator
+        let discriminator_size = discriminator
             .as_ref()
             .map(|(_, imported)| imported.metadata.image_size);
         let alone = generator.is_none();
         for (file, mut imported) in generator.into_iter().chain(discriminator) {
-            self.tell(&file, &imported);
+            self.print(&file, &imported);
             let path = match &imported.network {
                 Network::Generator(generator) => {
-                    let asked = self.image_size.map(|size| size as usize);
-                    if let Some(size) = asked.or(judged_size) {
+                    let given = self.image_size.map(|size| size as usize);
+                    if let Some(size) = given.or(discriminator_size) {
                         imported.metadata.image_size = size;
                     }
                     save_generator(&self.output, generator, &imported.metadata, FloatFormat::F32)?;
@@ -125,7 +125,7 @@ impl Import {
     }
 
     /// Prints the use of the file's tensors to stderr.
-    fn tell(&self, file: &Path, imported: &Imported) {
+    fn print(&self, file: &Path, imported: &Imported) {
         let kind = match imported.network {
             Network::Generator(_) => "generator",
             Network::Discriminator(_) => "discriminator",
@@ -147,7 +147,7 @@ impl Import {
         }
         if !imported.filled.is_empty() {
             let names: Vec<&str> = imported.filled.iter().map(String::as_str).collect();
-            self.tell_names(
+            self.note_names(
                 "filled in, scale 1 and shift 0 of norms without parameters",
                 &names,
             );
@@ -157,11 +157,11 @@ impl Import {
             reasons.entry(reason).or_default().push(name);
         }
         for (reason, names) in reasons {
-            self.tell_names(&format!("dropped, {reason}"), &names);
+            self.note_names(&format!("dropped, {reason}"), &names);
         }
     }
 
-    fn tell_names(&self, what: &str, names: &[&str]) {
+    fn note_names(&self, what: &str, names: &[&str]) {
         let shown = if self.list {
             names.len()
         } else {

@@ -40,23 +40,23 @@ impl Network {
     }
 }
 
-/// The network, and the one that reads what photos show.
+/// The generator and the AU estimator.
 #[derive(Debug, Args)]
 pub(super) struct Networks {
     #[command(flatten)]
     network: Network,
 
-    /// Network to read photos with in place of the bundled one (safetensors)
-    #[arg(long, value_name = "FILE")]
-    reader: Option<PathBuf>,
+    /// AU regressor or discriminator to use instead of the bundled AU regressor (safetensors)
+    #[arg(long, alias = "reader", value_name = "FILE")]
+    au_estimator: Option<PathBuf>,
 }
 
 impl Networks {
     /// Loads both onto the device.
     pub(super) fn load(&self) -> Result<Animator> {
         let animator = self.network.load()?;
-        match &self.reader {
-            Some(path) => Ok(animator.with_reader(path)?),
+        match &self.au_estimator {
+            Some(path) => Ok(animator.with_estimator(path)?),
             None => Ok(animator),
         }
     }
@@ -71,7 +71,11 @@ impl Networks {
         };
         let device =
             (*device != DeviceChoice::default()).then(|| ["--device".to_owned(), device.to_string()]);
-        let options = [path("--weights", weights), path("--reader", &self.reader), device];
+        let options = [
+            path("--weights", weights),
+            path("--au-estimator", &self.au_estimator),
+            device,
+        ];
         options.into_iter().flatten().flatten().collect()
     }
 }

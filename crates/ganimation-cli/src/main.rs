@@ -10,6 +10,7 @@ mod edit;
 mod error;
 mod evaluate;
 mod export;
+mod expression_args;
 mod film;
 mod hint;
 mod import;
@@ -24,8 +25,7 @@ mod runs;
 mod serve;
 mod sheet;
 mod train;
-mod train_reader;
-mod wanted;
+mod train_au_regressor;
 
 use std::error::Error as _;
 use std::process::ExitCode;
@@ -65,7 +65,8 @@ enum Command {
     Doctor(doctor::Doctor),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
-    TrainReader(train_reader::TrainReader),
+    #[command(alias = "train-reader")]
+    TrainAuRegressor(train_au_regressor::TrainAuRegressor),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Runs(runs::Runs),
@@ -94,7 +95,7 @@ fn main() -> ExitCode {
             #[cfg(feature = "serve")]
             Command::Serve(command) => command.run(),
             Command::Train(command) => command.run(),
-            Command::TrainReader(command) => command.run(),
+            Command::TrainAuRegressor(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Runs(command) => command.run(),
@@ -104,20 +105,20 @@ fn main() -> ExitCode {
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         },
-        // An option's value that our own types refuse is told as any other mistake, not in clap's words.
-        Err(refused) => match refused.source().and_then(refusal) {
-            Some((line, hint)) => return tell_lines(&line, hint),
-            None => refused.exit(), // help, version, or a command line of the wrong shape
+        // A value that our own types reject is reported like every other error, not in clap's format.
+        Err(error) => match error.source().and_then(value_error) {
+            Some((line, hint)) => return note_lines(&line, hint),
+            None => error.exit(), // help, version, or a command line of the wrong shape
         },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => tell(&error),
+        Err(error) => report(&error),
     }
 }
 
-/// Error and hint of a value that one of our own types refuses.
-fn refusal(source: &(dyn std::error::Error + 'static)) -> Option<(String, Option<String>)> {
+/// The error and the hint of a value that one of our own types rejects.
+fn value_error(source: &(dyn std::error::Error + 'static)) -> Option<(String, Option<String>)> {
     if let Some(error) = source.downcast_ref::<Error>() {
         return Some((one_line(error), error.hint()));
     }
@@ -141,11 +142,11 @@ fn one_line(error: &dyn std::error::Error) -> String {
 }
 
 /// One line with the error and its causes, one with what helps.
-fn tell(error: &Error) -> ExitCode {
+fn report(error: &Error) -> ExitCode {
     if matches!(error, Error::Stopped) {
-        return ExitCode::from(INTERRUPTED); // it has been told what to do
+        return ExitCode::from(INTERRUPTED); // already reported
     }
-    let mistake = tell_lines(&one_line(error), error.hint());
+    let mistake = note_lines(&one_line(error), error.hint());
     match error {
         // A failure that no option of the command caused.
         Error::Train(
@@ -159,7 +160,7 @@ fn tell(error: &Error) -> ExitCode {
 }
 
 /// The exit code is that of a mistake.
-fn tell_lines(line: &str, hint: Option<String>) -> ExitCode {
+fn note_lines(line: &str, hint: Option<String>) -> ExitCode {
     note(format_args!("error: {line}"));
     if let Some(hint) = hint {
         note(format_args!("hint: {hint}"));

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use ganimation::device::{self, DeviceChoice};
 use ganimation_data::prepare::{FaceFormat, PrepareConfig, PrepareReport, Prepared, Reason, Source, prepare};
 use ganimation_data::{AU_COUNT, Intensities, pixels};
-use ganimation_model::AuReader;
-use ganimation_model::weights::load_au_reader;
+use ganimation_model::AuEstimator;
+use ganimation_model::weights::load_au_estimator;
 use image::RgbImage;
 
 use super::inputs::Crop;
@@ -29,8 +29,8 @@ const EXAMPLES: &str = "Examples:
     FeatureExtraction -f film.mp4 -out_dir processed
     ganimation prepare frames --from-frames processed/film.csv -o faces
 
-  Without OpenFace: a network that reads action units writes the labels (a reader, or a run's critic):
-    ganimation prepare photos --label-with reader.safetensors -o faces
+  Without OpenFace: an AU regressor or a run's discriminator estimates the labels:
+    ganimation prepare photos --label-with au_regressor.safetensors -o faces
 
   Then:
     ganimation doctor faces
@@ -44,7 +44,7 @@ name of its photo, with that of the subfolder before it: s1/0001.jpg becomes s1_
 name in several PHOTOS get the names of the folders above them too. Their tables are looked for as s1/0001.csv and s1_0001.csv
 in --csv, and as 0001.csv if no other photo has that name.
 
-Other kinds of pictures are counted and passed over; make png of them first:
+Other kinds of pictures are counted and skipped; make png of them first:
     heif-convert PHOTO.heic photo.png";
 
 /// Make a dataset folder from photos and OpenFace's tables
@@ -115,7 +115,7 @@ struct Labels {
     #[arg(long, value_name = "CSV")]
     from_frames: Option<PathBuf>,
 
-    /// Weights of a reader or a critic (safetensors) that reads the labels from the photos
+    /// Weights of an AU regressor or a discriminator that estimates the labels (safetensors)
     #[arg(long, value_name = "WEIGHTS")]
     label_with: Option<PathBuf>,
 }
@@ -152,14 +152,14 @@ impl Prepare {
             (Some(table), _) => self.prepare(&config, Source::Frames(table)),
             (None, Some(weights)) => {
                 let device = device::resolve(self.device)?;
-                let (reader, metadata) = load_au_reader(weights, &device)?;
+                let (estimator, metadata) = load_au_estimator(weights, &device)?;
                 if metadata.action_units.len() != AU_COUNT {
                     let found = metadata.action_units;
                     return Err(LibraryError::OtherActionUnits { found }.into());
                 }
-                let read = |face: &RgbImage| read_face(&reader, face, &device);
+                let read = |face: &RgbImage| read_face(&estimator, face, &device);
                 let name = weights.display().to_string();
-                self.prepare(&config, Source::Reader(&name, &read))
+                self.prepare(&config, Source::Estimator(&name, &read))
             }
             (None, None) => self.prepare(&config, Source::Tables(self.labels.csv.as_deref())),
         }
@@ -175,7 +175,7 @@ impl Prepare {
         let prepared = prepare(config, source, &mut progress, &stop);
         bar.finish_and_clear();
         match prepared? {
-            Prepared::Finished(report) => self.tell(&report),
+            Prepared::Finished(report) => self.print(&report),
             Prepared::Stopped { done, of } => {
                 note(format_args!(
                     "{done} of {of} photos are done; the same command goes on"
@@ -185,14 +185,14 @@ impl Prepare {
         }
     }
 
-    fn tell(&self, report: &PrepareReport) -> Result<()> {
+    fn print(&self, report: &PrepareReport) -> Result<()> {
         let faces = report.train + report.test;
         say(format_args!(
             "{faces} faces from {} photos: {} to train on, {} held out",
             report.photos, report.train, report.test
         ))?;
         for (reason, count) in &report.dropped {
-            say(format_args!("{count:>7} left out: {}", reason.text()))?;
+            say(format_args!("{count:>7} skipped: {}", reason.text()))?;
         }
         let off_scale = report
             .dropped_photos
@@ -201,9 +201,9 @@ impl Prepare {
         if let Some(drop) = off_scale {
             say(format_args!("        such as {}", drop.detail))?;
         }
-        for (kind, count) in &report.passed_over {
+        for (kind, count) in &report.skipped {
             say(format_args!(
-                "{count:>7} passed over: {kind} (--help says what makes png of them)"
+                "{count:>7} skipped: {kind} (--help says what makes png of them)"
             ))?;
         }
         if let Some(first) = &report.first_off_scale {
@@ -232,15 +232,18 @@ impl Prepare {
     }
 }
 
-/// The action units that a network sees in a face.
-fn read_face(reader: &AuReader, face: &RgbImage, device: &Device) -> Intensities {
+/// The estimated action units of a face.
+fn read_face(estimator: &AuEstimator, face: &RgbImage, device: &Device) -> Intensities {
     let image = pixels::tensor_from_images(std::slice::from_ref(face), device);
-    let values = reader.read(image).into_data_as::<f32>().try_into_vec::<f32>();
+    let values = estimator
+        .estimate(image)
+        .into_data_as::<f32>()
+        .try_into_vec::<f32>();
     let values = values
         .ok()
         .and_then(|values| <[f32; AU_COUNT]>::try_from(values).ok());
     let Some(values) = values else {
-        panic!("a reader of {AU_COUNT} action units gives another number of them")
+        panic!("an estimator of {AU_COUNT} action units returned another number of them")
     };
     // Two decimals, as OpenFace writes them.
     let rounded = |value: f32| (value * 100.0).round() / 100.0;

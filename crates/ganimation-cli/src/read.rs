@@ -92,7 +92,7 @@ impl Read {
                 // With one photo, that is the whole answer.
                 Err(error) if self.photos.len() == 1 => return Err(error),
                 Err(error) => {
-                    note(format_args!("left out: {error}"));
+                    note(format_args!("skipped: {error}"));
                     unread += 1;
                     continue;
                 }
@@ -148,7 +148,7 @@ impl Lines {
 
     fn face(&self, path: &Path, number: usize, face: &PhotoFace) -> Result<()> {
         let file = path.display().to_string();
-        let (shown, bounds) = (face.shown(), face.bounds());
+        let (shown, bounds) = (face.intensities(), face.bounds());
         let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
         match self.format {
             Format::Table => say(format_args!(

@@ -13,7 +13,7 @@ use crate::error::Result;
 
 /// List runs and compare them
 ///
-/// AU error: mean squared error of action units (intensity / 5) on held-out faces, estimated by the run's own critic.
+/// AU error: mean squared error of action units (intensity / 5) on held-out faces, estimated by the run's own discriminator.
 /// Use it to compare steps of one run. To compare runs, use `ganimation evaluate`. Best: the validation with the
 /// smallest error. Loop: fraction of time not spent on the networks' steps, such as waiting for pictures, validation
 /// and checkpoints.
@@ -25,7 +25,17 @@ pub(super) struct Runs {
 }
 
 const HEADER: [&str; 12] = [
-    "run", "steps", "of", "px", "channels", "batch", "rate", "AU error", "cycle", "best at", "loop",
+    "run",
+    "steps",
+    "of",
+    "px",
+    "channels",
+    "batch",
+    "learning rate",
+    "AU error",
+    "cycle",
+    "best at",
+    "loop",
     "warnings",
 ];
 
@@ -78,7 +88,7 @@ fn row(history: &History) -> [String; HEADER.len()] {
         config.image_size.to_string(),
         format!("{}/{}", config.generator_channels, config.discriminator_channels),
         config.batch_size.to_string(),
-        config.adam.rate.to_string(),
+        config.adam.learning_rate.to_string(),
         newest.map_or_else(dash, |line| format!("{:.4}", line.aus)),
         newest.map_or_else(dash, |line| format!("{:.4}", line.cycle)),
         history.best().map_or_else(dash, |line| line.step.to_string()),

@@ -7,7 +7,7 @@ mod guard;
 mod lane;
 mod listen;
 mod page;
-mod refusal;
+mod rejection;
 mod reply;
 mod sessions;
 mod studio;

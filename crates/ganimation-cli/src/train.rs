@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use ganimation::device::{self, DeviceChoice};
+use ganimation::device::{self, DeviceChoice, PresentDevice};
 use ganimation_data::dataset::OpenOptions;
 use ganimation_data::{Dataset, Split};
-use ganimation_train::{Limits, Outcome, Run};
+use ganimation_train::{Limits, Outcome, Run, TrainConfig};
 use indicatif::ProgressBar;
 
 use super::output::{note, say};
@@ -21,7 +21,7 @@ use display::Display;
 use settings::Settings;
 
 /// Faces with problems that are named one by one.
-const PROBLEMS_TOLD: usize = 5;
+const PROBLEMS_SHOWN: usize = 5;
 
 const EXAMPLES: &str = "Examples:
   Train the full network:
@@ -32,20 +32,20 @@ const EXAMPLES: &str = "Examples:
     ganimation train --name experiment_2 --resume
 
   A small network for a machine without a GPU:
-    ganimation train --data faces --name small --image-size 64 --channels 32 --critic-channels 32 --generator-every 3
+    ganimation train --data faces --name small --image-size 64 --channels 32 --discriminator-channels 32 --n-critic 3
 
   The network that moves pixels, which the bundled weights are (landmarks.csv in the folder teaches it):
     ganimation train --data faces --name motion --network motion
 
   Settings from a file, some changed, and any of them by name:
-    ganimation train --config small.toml --name other --rate 2e-4 --set adam.beta_1=0
+    ganimation train --config small.toml --name other --learning-rate 2e-4 --set adam.beta_1=0
 
   Go on with a lower rate (rates, weights and lengths may change in a run; sizes, seed and batch may not):
-    ganimation train --name small --resume --rate 5e-5
+    ganimation train --name small --resume --learning-rate 5e-5
 
   Begin with trained weights and new optimisers:
     ganimation train --data faces --name tuned --from runs/small/checkpoints/step-5000 --image-size 64 --channels 32 \\
-        --critic-channels 32
+        --discriminator-channels 32
 
 The run folder holds config.toml, metrics.jsonl, validation.jsonl, TensorBoard's events, previews/, checkpoints/ and
 generator.safetensors, which `ganimation animate --weights` takes. `ganimation runs` compares runs, `ganimation plot` draws
@@ -67,7 +67,7 @@ pub(super) struct Train {
     #[arg(long)]
     resume: bool,
 
-    /// Stop after so many critic steps of the whole run; the schedule stays that of --steps
+    /// Stop after so many discriminator steps of the whole run; the schedule stays that of --steps
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
 
@@ -100,6 +100,10 @@ pub(super) struct Train {
     )]
     devices: Vec<DeviceChoice>,
 
+    /// Train on a device emulated on the CPU even with batches too large for it to compute right
+    #[arg(long)]
+    software: bool,
+
     #[command(flatten)]
     settings: Settings,
 }
@@ -107,25 +111,39 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Result<()> {
         let folder = self.runs_dir.join(&self.name);
-        let team = match &self.devices[..] {
-            [] => vec![device::resolve(self.device)?],
+        let found = match &self.devices[..] {
+            [] => vec![device::present(self.device)?],
             devices => devices
                 .iter()
-                .map(|choice| device::resolve(*choice))
+                .map(|choice| device::present(*choice))
                 .collect::<Result<_, LibraryError>>()?,
         };
+        let team: Vec<_> = found.iter().map(|found| found.device.clone()).collect();
         let device = team[0].clone();
+        let overlay = self.settings.overlay()?;
+        for renamed in overlay.renamed() {
+            note(format_args!("note: {renamed}"));
+        }
         let (mut run, dataset) = if self.resume {
-            let (run, changes) = Run::resume_changed(&folder, &self.settings.overlay()?, &device)?;
+            let (run, changes) = Run::resume_changed(&folder, &overlay, &device)?;
+            if !run.renamed().is_empty() {
+                let names: Vec<_> = run.renamed().iter().map(ToString::to_string).collect();
+                note(format_args!(
+                    "note: config.toml has old names: {}",
+                    names.join(", ")
+                ));
+            }
             for change in changes {
                 note(format_args!("changed {change}"));
             }
+            self.check_emulated(&found, run.config())?;
             let dataset = self.open(&run.config().data)?;
             (run, dataset)
         } else {
-            let mut config = self.settings.config()?;
+            let mut config = self.settings.config(&overlay)?;
             config.check()?;
             config.check_devices(team.len())?;
+            self.check_emulated(&found, &config)?;
             if config.data.as_os_str().is_empty() {
                 return Err(Error::NoData);
             }
@@ -160,9 +178,23 @@ impl Train {
             Outcome::Finished => say(folder.join("generator.safetensors").display()),
             Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts it"),
             Outcome::Stopped { step } => say(format_args!(
-                "stopped after {step} critic steps; --resume goes on"
+                "stopped after {step} discriminator steps; --resume goes on"
             )),
         }
+    }
+
+    /// Says which devices are emulated. Refuses batches that they may not compute right.
+    fn check_emulated(&self, devices: &[PresentDevice], config: &TrainConfig) -> Result<()> {
+        for device in devices.iter().filter(|device| device.software) {
+            note(format_args!(
+                "warning: {device} is emulated on the CPU by {}; flex is faster",
+                device.adapter().as_deref().unwrap_or("its driver")
+            ));
+            if !self.software {
+                device.check_training(config.batch_size / devices.len(), config.image_size)?;
+            }
+        }
+        Ok(())
     }
 
     fn open(&self, folder: &Path) -> Result<Dataset> {
@@ -172,11 +204,11 @@ impl Train {
         };
         let dataset = Dataset::open_with(folder, options)?;
         let problems = dataset.problems();
-        for problem in problems.iter().take(PROBLEMS_TOLD) {
-            note(format_args!("left out: {problem}"));
+        for problem in problems.iter().take(PROBLEMS_SHOWN) {
+            note(format_args!("skipped: {problem}"));
         }
-        if problems.len() > PROBLEMS_TOLD {
-            note(format_args!("left out: {} faces in all", problems.len()));
+        if problems.len() > PROBLEMS_SHOWN {
+            note(format_args!("skipped: {} faces in all", problems.len()));
         }
         Ok(dataset)
     }

@@ -49,15 +49,15 @@ impl Desk {
     fn refuses(&self, arguments: &[&str], expected: &str) {
         let before = self.files();
         let output = self.run(arguments);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
-        let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), 2, "one line and a hint: {told}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        let lines: Vec<&str> = message.lines().collect();
+        assert_eq!(lines.len(), 2, "one line and a hint: {message}");
         assert!(
             lines[0].starts_with("error: ") && lines[0].contains(expected),
-            "{told}"
+            "{message}"
         );
-        assert!(lines[1].starts_with("hint: "), "{told}");
+        assert!(lines[1].starts_with("hint: "), "{message}");
         assert!(output.stdout.is_empty());
         assert_eq!(self.files(), before, "nothing is written");
     }

@@ -122,9 +122,12 @@ fn a_film_is_edited_with_its_sound_rate_and_length_and_what_shows_no_face_is_lef
     let desk = Desk::new();
     film(&desk);
     let output = desk.output("edit film.mp4 --au 12=0 --au 25=0 -o out.mp4");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    assert!(told.contains("film.mp4: no face in 10 of 60 frames"), "{told}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(
+        message.contains("film.mp4: no face in 10 of 60 frames"),
+        "{message}"
+    );
     assert_eq!(String::from_utf8_lossy(&output.stdout), "out.mp4\n");
 
     let (before, after) = (streams(&desk.path("film.mp4")), streams(&desk.path("out.mp4")));
@@ -281,10 +284,10 @@ fn films_that_cannot_be_used_are_refused_in_a_line() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ganimation"));
     command.current_dir(desk.path(".")).env("PATH", "");
     let output = command.args(["read", "no.mp4"]).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        told.contains("films need the programs ffmpeg and ffprobe") && told.contains("hint: install"),
-        "{told}"
+        message.contains("films need the programs ffmpeg and ffprobe") && message.contains("hint: install"),
+        "{message}"
     );
     if no_ffmpeg() {
         return;
@@ -339,9 +342,9 @@ fn ctrl_c_leaves_nothing() {
         let whom = format!("{group}{}", child.id());
         Command::new("kill").args(["-INT", "--", &whom]).status().unwrap();
         let output = child.wait_with_output().unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(130), "{whom}: {told}");
-        assert!(!told.contains("error"), "{told}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{whom}: {message}");
+        assert!(!message.contains("error"), "{message}");
         assert!(parts() == 0 && !desk.path("out.mp4").exists());
     }
 }

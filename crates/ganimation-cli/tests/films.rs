@@ -57,11 +57,11 @@ fn animate_makes_a_video_or_says_what_is_missing() {
         .env("PATH", "")
         .args(line.split_whitespace());
     let output = command.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(
-        told.contains("videos need the program ffmpeg") && told.contains("hint: install ffmpeg"),
-        "{told}"
+        message.contains("videos need the program ffmpeg") && message.contains("hint: install ffmpeg"),
+        "{message}"
     );
 }
 
@@ -93,14 +93,14 @@ fn a_video_is_tagged_and_an_absent_encoder_is_known_before_the_work() {
     let line = |name: &str| {
         format!("animate {COLLINS} --au 12=4 --frames 2 --fps 29.97 --max-side 160 -o {name} --device flex")
     };
-    let told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let message = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
     let arguments = |name: &str| fs::read_to_string(desk.path(name)).unwrap();
 
     let output = with_encoders(&desk, "libx264", &line("a.mp4"));
     assert!(
-        output.status.success() && told(&output).is_empty(),
+        output.status.success() && message(&output).is_empty(),
         "{}",
-        told(&output)
+        message(&output)
     );
     for expected in [
         "-framerate 30000/1001",
@@ -115,16 +115,16 @@ fn a_video_is_tagged_and_an_absent_encoder_is_known_before_the_work() {
         );
     }
     let output = with_encoders(&desk, "mpeg4", &line("b.mp4"));
-    assert!(output.status.success(), "{}", told(&output));
-    assert!(told(&output).contains("mpeg4 is used"), "{}", told(&output));
+    assert!(output.status.success(), "{}", message(&output));
+    assert!(message(&output).contains("mpeg4 is used"), "{}", message(&output));
     assert!(arguments("b.mp4").contains("-c:v mpeg4"));
 
     let output = with_encoders(&desk, "libx264", &line("c.webm"));
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        told(&output).contains("this ffmpeg has none of the encoders libvpx-vp9, libvpx"),
+        message(&output).contains("this ffmpeg has none of the encoders libvpx-vp9, libvpx"),
         "{}",
-        told(&output)
+        message(&output)
     );
 }
 
@@ -189,7 +189,7 @@ fn drive(rows: usize, face: usize, at: impl Fn(usize) -> (f64, f64)) -> String {
 }
 
 #[test]
-fn drivers_with_two_faces_a_nan_or_a_smile_at_the_start_are_followed_and_told() {
+fn drivers_with_two_faces_a_nan_or_a_smile_at_the_start_are_followed_and_reported() {
     let desk = Desk::new();
     let animate = format!("animate {HOPPER} --max-side 160 --fps 5");
     let run = |name: &str, table: &str, more: &str| {
@@ -202,38 +202,38 @@ fn drivers_with_two_faces_a_nan_or_a_smile_at_the_start_are_followed_and_told() 
     };
     let smile = |at: usize| (at as f64 / 10.0, 3.0 - at as f64 / 4.0);
     let two = drive(12, 0, smile) + drive(9, 1, smile).split_once('\n').unwrap().1;
-    let (code, told) = run("two.csv", &two, "-o two");
+    let (code, message) = run("two.csv", &two, "-o two");
     assert!(
-        code == Some(0) && told.contains("2 faces; face 0 is followed"),
-        "{told}"
+        code == Some(0) && message.contains("2 faces; face 0 is followed"),
+        "{message}"
     );
-    let (code, told) = run("two.csv", &two, "--drive-face 1 -o second");
-    assert!(code == Some(0) && !told.contains("followed"), "{told}");
-    let (code, told) = run("two.csv", &two, "--drive-face 7 -o third");
+    let (code, message) = run("two.csv", &two, "--drive-face 1 -o second");
+    assert!(code == Some(0) && !message.contains("followed"), "{message}");
+    let (code, message) = run("two.csv", &two, "--drive-face 7 -o third");
     assert!(
-        code == Some(2) && told.contains("has no face 7; it has: 0, 1"),
-        "{told}"
+        code == Some(2) && message.contains("has no face 7; it has: 0, 1"),
+        "{message}"
     );
 
     let nan = drive(12, 0, smile).replacen("2.50", "nan", 1);
-    let (code, told) = run("nan.csv", &nan, "-o nan");
+    let (code, message) = run("nan.csv", &nan, "-o nan");
     assert!(
-        code == Some(0) && told.contains("1 row(s) skipped for a NaN"),
-        "{told}"
+        code == Some(0) && message.contains("1 row(s) skipped for a NaN"),
+        "{message}"
     );
 
     let comma = drive(12, 0, smile).replacen("2.50", "250", 1);
-    let (code, told) = run("comma.csv", &comma, "-o comma");
+    let (code, message) = run("comma.csv", &comma, "-o comma");
     assert!(
-        code == Some(2) && told.contains("comma.csv:4: column `AU12_r` holds 250"),
-        "{told}"
+        code == Some(2) && message.contains("comma.csv:4: column `AU12_r` holds 250"),
+        "{message}"
     );
 
     // She does not smile: from the first frame on there is nothing to take away.
-    let (code, told) = run("smile.csv", &drive(12, 0, smile), "--neutral first -o still");
-    assert!(code == Some(0) && told.contains("AU12 to -"), "{told}");
-    let (code, told) = run("smile.csv", &drive(12, 0, smile), "-o fading");
-    assert!(code == Some(0) && !told.contains("note"), "{told}");
+    let (code, message) = run("smile.csv", &drive(12, 0, smile), "--neutral first -o still");
+    assert!(code == Some(0) && message.contains("AU12 to -"), "{message}");
+    let (code, message) = run("smile.csv", &drive(12, 0, smile), "-o fading");
+    assert!(code == Some(0) && !message.contains("note"), "{message}");
     let (first, last) = (desk.picture("fading/0001.png"), desk.picture("fading/0006.png"));
     let photo = desk.picture("still/0001.png");
     let away = |picture: &image::RgbImage| {
@@ -272,10 +272,10 @@ fn animate_follows_scripts_tables_and_faces() {
         .save(desk.path("faces/3.png"))
         .unwrap();
     let output = desk.output(&format!("{animate} --like faces -o like"));
-    let told = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && told.contains("left out: faces/3.png: no face found"),
-        "{told}"
+        output.status.success() && message.contains("skipped: faces/3.png: no face found"),
+        "{message}"
     );
     assert_eq!(fs::read_dir(desk.path("like")).unwrap().count(), 2);
 }

@@ -26,9 +26,9 @@ fn ganimation(folder: &Path, arguments: &[&str]) -> Output {
 #[track_caller]
 fn succeeds(folder: &Path, arguments: &[&str]) -> (String, String) {
     let output = ganimation(folder, arguments);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {told}");
-    (String::from_utf8(output.stdout).unwrap(), told)
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {message}");
+    (String::from_utf8(output.stdout).unwrap(), message)
 }
 
 fn picture(path: &Path) -> RgbImage {
@@ -52,11 +52,11 @@ fn imported_weights_give_pytorchs_picture_up_to_one_step_a_pixel() {
         let file = data(file);
         let (file, face) = (file.to_str().unwrap(), face.to_str().unwrap());
         succeeds(folder.path(), &["import", file, "-o", "weights.safetensors"]);
-        let wanted = ["--absolute", "--au", "12=3", "--au", "25=2", "--crop", "none"];
+        let expression_args = ["--absolute", "--au", "12=3", "--au", "25=2", "--crop", "none"];
         let network = ["--weights", "weights.safetensors", "--device", "flex"];
         succeeds(
             folder.path(),
-            &[&["edit", face, "-o", "out.png"], &wanted[..], &network].concat(),
+            &[&["edit", face, "-o", "out.png"], &expression_args[..], &network].concat(),
         );
         let (found, expected) = (picture(&folder.path().join("out.png")), picture(&data(expected)));
         assert_eq!(found.dimensions(), expected.dimensions());
@@ -70,11 +70,11 @@ fn imported_weights_give_pytorchs_picture_up_to_one_step_a_pixel() {
 }
 
 #[test]
-fn both_networks_are_written_and_what_was_dropped_is_told() {
+fn both_networks_are_written_and_what_was_dropped_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let (generator, critic) = (data("vipermu.pth"), data("critic_f16.pth"));
-    let files = [generator.to_str().unwrap(), critic.to_str().unwrap()];
-    let (written, told) = succeeds(
+    let (generator, discriminator) = (data("vipermu.pth"), data("critic_f16.pth"));
+    let files = [generator.to_str().unwrap(), discriminator.to_str().unwrap()];
+    let (written, message) = succeeds(
         folder.path(),
         &["import", files[0], files[1], "-o", "mine.safetensors"],
     );
@@ -85,7 +85,7 @@ fn both_networks_are_written_and_what_was_dropped_is_told() {
         "dropped, second names of the same tensors: ",
         "a discriminator in the layout of the released code, 14 tensors used",
     ] {
-        assert!(told.contains(line), "{told}");
+        assert!(message.contains(line), "{message}");
     }
     let list = succeeds(
         folder.path(),
@@ -99,7 +99,7 @@ fn both_networks_are_written_and_what_was_dropped_is_told() {
 }
 
 #[test]
-fn what_cannot_be_imported_is_told_in_one_line_with_a_hint() {
+fn what_cannot_be_imported_is_reported_in_one_line_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| data(name).to_str().unwrap().to_owned();
     let cases = [
@@ -123,12 +123,12 @@ fn what_cannot_be_imported_is_told_in_one_line_with_a_hint() {
             folder.path(),
             &[&["import", "-o", "out.safetensors"], &files[..]].concat(),
         );
-        let told = String::from_utf8(output.stderr).unwrap();
-        let lines: Vec<&str> = told.lines().collect();
-        assert_eq!((output.status.code(), lines.len()), (Some(2), 2), "{told}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<&str> = message.lines().collect();
+        assert_eq!((output.status.code(), lines.len()), (Some(2), 2), "{message}");
         assert!(
             lines[0].contains(expected) && lines[1].starts_with("hint: "),
-            "{told}"
+            "{message}"
         );
         assert!(!folder.path().join("out.safetensors").exists());
     }

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use disk::{Small, assert_refused, permit, stranger, told};
+use disk::{Small, assert_refused, message, permit, stranger};
 use ganimation::ActionUnit;
 use tempfile::TempDir;
 
@@ -81,7 +81,7 @@ fn columns() -> String {
 
 #[track_caller]
 fn finished(output: Output) -> String {
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", message(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -159,13 +159,13 @@ fn photos_become_a_dataset_that_the_doctor_passes_and_a_step_is_trained_on() {
     assert_eq!(report["fit"], true, "{json}");
 
     desk.run(
-        "train --data faces --name tiny --image-size 64 --channels 1 --critic-channels 1 --batch-size 4 --steps 2 \
-         --generator-every 2 --set generator_blocks=1 --device flex",
+        "train --data faces --name tiny --image-size 64 --channels 1 --discriminator-channels 1 --batch-size 4 --steps 2 \
+         --n-critic 2 --set generator_blocks=1 --device flex",
     );
-    // From here on, the run's critic estimates the labels.
-    let critic = "runs/tiny/checkpoints/step-2/discriminator.safetensors";
+    // From here on, the run's discriminator estimates the labels.
+    let discriminator = "runs/tiny/checkpoints/step-2/discriminator.safetensors";
     let said = desk.run(&format!(
-        "prepare photos --label-with {critic} --size 64 -o read --device flex"
+        "prepare photos --label-with {discriminator} --size 64 -o read --device flex"
     ));
     assert!(said.starts_with("12 faces from 12 photos: "), "{said}");
     let table = fs::read_to_string(desk.path("read/aus_openface.csv")).unwrap();
@@ -191,7 +191,7 @@ fn the_frames_of_a_video_are_labelled_by_its_table() {
         said.starts_with("11 faces from 12 photos: 9 to train on, 2 held out"),
         "{said}"
     );
-    assert!(said.contains("1 left out: no face in the table"), "{said}");
+    assert!(said.contains("1 skipped: no face in the table"), "{said}");
     // The end of the film is held out, and photo 10 is frame 11.
     assert_eq!(
         fs::read_to_string(desk.path("faces/test_ids.csv")).unwrap(),
@@ -207,7 +207,7 @@ fn the_doctor_says_no_by_its_exit_code() {
     desk.run(&prepare("faces"));
     fs::write(desk.path("faces/imgs/03.jpg"), "no picture").unwrap();
     let output = desk.command("doctor faces --batch-size 4").output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", message(&output));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("1 picture(s) cannot be read"), "{said}");
     assert_refused(&desk.command("doctor nowhere").output().unwrap(), &["nowhere"]);
@@ -249,7 +249,7 @@ fn a_photo_that_goes_in_the_middle_is_left_out_and_taken_in_when_it_is_back() {
     let held = Held::after(&desk, 1);
     fs::rename(desk.path("photos/11.jpg"), desk.path("away.jpg")).unwrap();
     let said = finished(held.go_on());
-    assert!(said.contains("1 left out: gone or locked"), "{said}");
+    assert!(said.contains("1 skipped: gone or locked"), "{said}");
     desk.run("doctor faces --batch-size 4 --image-size 64");
     fs::rename(desk.path("away.jpg"), desk.path("photos/11.jpg")).unwrap();
     desk.run(&prepare("faces"));
@@ -284,7 +284,7 @@ fn a_full_disk_costs_no_face_that_was_done() {
 }
 
 #[test]
-fn who_may_not_write_is_told_and_leaves_nothing() {
+fn missing_write_permission_is_reported_and_leaves_nothing() {
     let desk = Desk::new();
     let end = desk.undisturbed();
     let folders = ["", "undisturbed", "undisturbed/imgs"].map(|name| desk.path(name));

@@ -23,7 +23,7 @@ const TINY: [&str; 14] = [
     "tiny",
     "--channels",
     "2",
-    "--critic-channels",
+    "--discriminator-channels",
     "2",
     "--image-size",
     "64",
@@ -70,8 +70,8 @@ impl Desk {
 
 #[track_caller]
 fn lines(output: &Output) -> Vec<String> {
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {told}", output.status);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {message}", output.status);
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .map(str::to_owned)
@@ -81,7 +81,7 @@ fn lines(output: &Output) -> Vec<String> {
 #[test]
 fn animate_writes_the_film_and_the_sheet_and_names_them() {
     let desk = Desk::new();
-    let told = desk.run(&[
+    let message = desk.run(&[
         "animate",
         HOPPER,
         "--au",
@@ -95,7 +95,7 @@ fn animate_writes_the_film_and_the_sheet_and_names_them() {
         "--sheet",
         "smile.png",
     ]);
-    assert_eq!(told, ["smile.gif", "smile.png"]);
+    assert_eq!(message, ["smile.gif", "smile.png"]);
     let film = fs::read(desk.path("smile.gif")).unwrap();
     assert!(film.starts_with(b"GIF89a"));
     assert_eq!(film[6..10], [0, 1, 44, 1], "256 x 300 pixels");
@@ -105,8 +105,8 @@ fn animate_writes_the_film_and_the_sheet_and_names_them() {
 #[test]
 fn edit_writes_a_photo_of_the_same_size() {
     let desk = Desk::new();
-    let told = desk.run(&["edit", HOPPER, "--au", "lip-corner-puller=3", "-o", "smiling.png"]);
-    assert_eq!(told, ["smiling.png"]);
+    let message = desk.run(&["edit", HOPPER, "--au", "lip-corner-puller=3", "-o", "smiling.png"]);
+    assert_eq!(message, ["smiling.png"]);
     let edited = image::open(desk.path("smiling.png")).unwrap().into_rgb8();
     let photo = image::open(HOPPER).unwrap().into_rgb8();
     assert_eq!(edited.dimensions(), photo.dimensions());
@@ -124,7 +124,7 @@ const MOVING: [&str; 18] = [
     "64",
     "--channels",
     "2",
-    "--critic-channels",
+    "--discriminator-channels",
     "2",
     "--batch-size",
     "4",
@@ -169,17 +169,17 @@ fn a_motion_run_draws_previews_and_ends_with_weights_that_animate_takes() {
 }
 
 #[test]
-fn what_the_motion_network_cannot_be_trained_on_is_told_in_a_line_with_a_hint() {
+fn what_the_motion_network_cannot_be_trained_on_is_reported_in_a_line_with_a_hint() {
     let desk = Desk::new();
     let data = drawn::drawn_dataset(&desk.path(""), false);
     let train = [&MOVING[..], &[data.to_str().unwrap()]].concat();
     let output = desk.command(desk.0.path(), &train).output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(
-        told.contains("error: 0 face(s) have landmarks, but learning motion needs 100")
-            && told.contains("hint: `ganimation doctor` counts landmarks"),
-        "{told}"
+        message.contains("error: 0 face(s) have landmarks, but learning motion needs 100")
+            && message.contains("hint: `ganimation doctor` counts landmarks"),
+        "{message}"
     );
     let mut two = Command::new(env!("CARGO_BIN_EXE_ganimation"));
     let output = two
@@ -187,13 +187,13 @@ fn what_the_motion_network_cannot_be_trained_on_is_told_in_a_line_with_a_hint() 
         .args(["--devices", "flex,flex,flex"])
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(
-        told.starts_with(
+        message.starts_with(
             "error: setting `batch_size` is 4; expected a multiple of twice the number of devices"
-        ) && told.contains("hint: "),
-        "{told}"
+        ) && message.contains("hint: "),
+        "{message}"
     );
 }
 
@@ -223,8 +223,8 @@ fn a_run_ends_with_weights_that_animate_takes() {
         "--max-side",
         "300",
     ];
-    let told = desk.run(&[&animate[..], &["--weights", weights, "-o", "tiny.gif"]].concat());
-    assert_eq!(told, ["tiny.gif"]);
+    let message = desk.run(&[&animate[..], &["--weights", weights, "-o", "tiny.gif"]].concat());
+    assert_eq!(message, ["tiny.gif"]);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn runs_are_listed_and_drawn() {
     let length = ["--steps", "6", "--log-every", "2", "--validate-every", "3"];
     desk.run_in(
         ASSETS.as_ref(),
-        &[&TINY[..], &length, &["--generator-every", "2"]].concat(),
+        &[&TINY[..], &length, &["--n-critic", "2"]].concat(),
     );
     let table = desk.run(&["runs", "--runs-dir", "runs"]);
     assert_eq!(table.len(), 2, "{table:?}");
@@ -269,10 +269,10 @@ fn a_run_without_a_length_stores_that_of_thirty_epochs() {
 #[test]
 fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
     let desk = Desk::new();
-    let reader = ganimation_model::ReaderConfig::new().with_channels(1);
+    let reader = ganimation_model::AuRegressorConfig::new().with_channels(1);
     let metadata = ganimation_model::weights::Metadata {
         orders: ganimation_model::Orders::Absolute,
-        image_size: ganimation_model::READER_SIZE,
+        image_size: ganimation_model::AU_REGRESSOR_SIZE,
         channels: 1,
         blocks: 0,
         action_units: ganimation::ActionUnit::ALL
@@ -283,14 +283,20 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
         license: String::new(),
     };
     let reader = reader.init(&burn::tensor::Device::flex());
-    let path = desk.path("reader.safetensors");
-    ganimation_model::weights::save_reader(&path, &reader, &metadata, Default::default()).unwrap();
+    let path = desk.path("au_regressor.safetensors");
+    ganimation_model::weights::save_au_regressor(&path, &reader, &metadata, Default::default()).unwrap();
 
     let data = format!("{ASSETS}/sample_dataset");
-    let arguments = ["evaluate", "--data", &data, "--reader", "reader.safetensors"];
+    let arguments = [
+        "evaluate",
+        "--data",
+        &data,
+        "--au-estimator",
+        "au_regressor.safetensors",
+    ];
     let few = ["--sweep-faces", "1", "--curve-faces", "1", "--photos", ASSETS];
-    let told = desk.run(&[&arguments[..], &few, &["-o", "card"]].concat());
-    assert_eq!(told.last().unwrap(), "card/index.html");
+    let message = desk.run(&[&arguments[..], &few, &["-o", "card"]].concat());
+    assert_eq!(message.last().unwrap(), "card/index.html");
     let card = fs::read_to_string(desk.path("card/scorecard.json")).unwrap();
     for part in [
         "\"faces\": 4",
@@ -323,8 +329,8 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
         "evaluate",
         "--data",
         "bare",
-        "--reader",
-        "reader.safetensors",
+        "--au-estimator",
+        "au_regressor.safetensors",
         "-o",
         "two",
         "--faces",
@@ -335,13 +341,13 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
     fs::create_dir(desk.path("empty")).unwrap();
     let no_photos = [&arguments[..], &["--photos", "empty"]].concat();
     let refused = desk.command(desk.0.path(), &no_photos).output().unwrap();
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(told.contains("empty holds no photo with a face"), "{told}");
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(message.contains("empty holds no photo with a face"), "{message}");
 
     let too_few = [&arguments[..], &["--faces", "1"]].concat();
     let refused = desk.command(desk.0.path(), &too_few).output().unwrap();
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(told.contains("`faces` is 1; expected at least 2"), "{told}");
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(message.contains("`faces` is 1; expected at least 2"), "{message}");
 }
 
 #[test]
@@ -349,7 +355,7 @@ fn exported_halves_are_half_the_size_and_still_edit() {
     let desk = Desk::new();
     let bundled = format!("{ASSETS}/../crates/ganimation-weights/generator.safetensors");
     let exact = desk.path("exact.safetensors");
-    let told = desk.run(&[
+    let message = desk.run(&[
         "export",
         &bundled,
         "-o",
@@ -357,7 +363,7 @@ fn exported_halves_are_half_the_size_and_still_edit() {
         "--license",
         "for a test",
     ]);
-    assert_eq!(told, ["exact.safetensors"]);
+    assert_eq!(message, ["exact.safetensors"]);
     desk.run(&["export", &bundled, "--float", "f16", "-o", "half.safetensors"]);
     let size = |path: &Path| fs::metadata(path).unwrap().len() as f64;
     let share = size(&desk.path("half.safetensors")) / size(&exact);
@@ -366,8 +372,8 @@ fn exported_halves_are_half_the_size_and_still_edit() {
     assert!(bytes.windows(10).any(|text| text == b"for a test"));
 
     let edit = ["edit", HOPPER, "--au", "12=3", "-o", "half.png"];
-    let told = desk.run(&[&edit[..], &["--weights", "half.safetensors"]].concat());
-    assert_eq!(told, ["half.png"]);
+    let message = desk.run(&[&edit[..], &["--weights", "half.safetensors"]].concat());
+    assert_eq!(message, ["half.png"]);
 }
 
 #[cfg(unix)]
@@ -407,12 +413,12 @@ fn newest(desk: &Desk) -> u64 {
         .unwrap_or(0)
 }
 
-/// The steps of `stopped after N critic steps; --resume goes on`.
+/// The steps of `stopped after N discriminator steps; --resume goes on`.
 #[cfg(unix)]
 #[track_caller]
-fn stopped_after(told: &[String]) -> u64 {
-    let [line] = told else {
-        panic!("one line: {told:?}");
+fn stopped_after(message: &[String]) -> u64 {
+    let [line] = message else {
+        panic!("one line: {message:?}");
     };
     let steps = line.strip_prefix("stopped after ").unwrap();
     steps.split(' ').next().unwrap().parse().unwrap()

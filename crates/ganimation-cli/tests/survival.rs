@@ -18,13 +18,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use disk::{Small, assert_refused, permit, stranger, told};
+use disk::{Small, assert_refused, message, permit, stranger};
 use ganimation_train::Run;
 use tempfile::TempDir;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/sample_dataset");
 
-/// Critic steps of a run. There is a checkpoint after every third step, so that kills can interrupt many of them.
+/// Discriminator steps of a run. There is a checkpoint after every third step, so that kills can interrupt many of them.
 const STEPS: u64 = 24;
 
 /// Two networks with very fast steps.
@@ -81,7 +81,7 @@ impl Desk {
 
     fn finish(&self, runs_dir: &Path, name: &str) {
         let output = self.train(runs_dir, name).output().unwrap();
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", message(&output));
     }
 }
 
@@ -352,6 +352,6 @@ fn a_picture_that_goes_in_mid_run_costs_no_step() {
         .args(["--max-steps", &(stopped + 40).to_string()])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", message(&output));
     assert_eq!(newest(&run).0, stopped + 40);
 }

@@ -16,7 +16,7 @@ const CROP: &str = concat!(
 );
 
 #[test]
-fn edit_takes_units_emotions_and_differences_and_saves_what_it_was_told() {
+fn edit_takes_units_emotions_and_differences_and_saves_the_request() {
     let desk = Desk::new();
     let said = desk.run(&format!(
         "edit {HOPPER} --emotion happy=0.8 --au 25=+1 --au brow-lowerer=0.5 --max-side 300 -o a.webp --strip s.png --save mood.toml"
@@ -46,7 +46,7 @@ fn edit_takes_units_emotions_and_differences_and_saves_what_it_was_told() {
 }
 
 #[test]
-fn unnamed_units_rest_only_if_told_to() {
+fn unnamed_units_rest_only_on_request() {
     let desk = Desk::new();
     desk.run(&format!("edit {COLLINS} --au 45=0 -o kept.png"));
     desk.run(&format!("edit {COLLINS} --au 45=0 --absolute -o rest.png"));
@@ -102,7 +102,7 @@ fn a_camera_s_orientation_is_honoured_on_the_way_in() {
 }
 
 #[test]
-fn read_tells_the_smile_in_every_format_and_draws_it() {
+fn read_finds_the_smile_in_every_format_and_draws_it() {
     let desk = Desk::new();
     let csv = desk.run(&format!("read {HOPPER} {COLLINS} --format csv"));
     let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
@@ -120,8 +120,8 @@ fn read_tells_the_smile_in_every_format_and_draws_it() {
 
     let json = desk.run(&format!("read {COLLINS} --format json --overlay bars.png"));
     let faces: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let told = faces[0]["action_units"]["AU12"].as_f64().unwrap();
-    assert!((told - f64::from(smile(2))).abs() < 1e-6, "{json}");
+    let message = faces[0]["action_units"]["AU12"].as_f64().unwrap();
+    assert!((message - f64::from(smile(2))).abs() < 1e-6, "{json}");
     assert!(desk.picture("bars.png").width() > 512 + 200);
 
     let table = desk.run(&format!("read {COLLINS}"));
@@ -136,14 +136,14 @@ fn read_goes_on_past_photos_without_faces_and_says_so() {
         .save(desk.path("black.png"))
         .unwrap();
     let output = desk.output(&format!("read black.png {COLLINS} nowhere.jpg --format csv"));
-    let told = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
-    assert!(told.contains("left out: black.png: no face found"), "{told}");
-    assert!(told.contains("left out: cannot read nowhere.jpg"), "{told}");
+    assert!(message.contains("skipped: black.png: no face found"), "{message}");
+    assert!(message.contains("skipped: cannot read nowhere.jpg"), "{message}");
     assert!(
-        told.contains("error: 2 of the photos could not be read"),
-        "{told}"
+        message.contains("error: 2 of the photos could not be read"),
+        "{message}"
     );
     desk.refuses(
         &format!("read {COLLINS} {HOPPER} --overlay a.png"),
@@ -165,13 +165,13 @@ fn edit_keeps_what_the_file_holds_or_says_what_it_does_not() {
         ])
     });
     clear.save(desk.path("clear.png")).unwrap();
-    let told = |line: &str| {
+    let message = |line: &str| {
         let output = desk.output(line);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{line}: {told}");
-        told
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {message}");
+        message
     };
-    assert_eq!(told("edit clear.png --au 12=0 -o kept.png"), "");
+    assert_eq!(message("edit clear.png --au 12=0 -o kept.png"), "");
     let kept = image::open(desk.path("kept.png")).unwrap();
     assert!(kept.color().has_alpha());
     let kept = kept.into_rgba8();
@@ -179,7 +179,7 @@ fn edit_keeps_what_the_file_holds_or_says_what_it_does_not() {
         assert_eq!(kept.get_pixel(x, y), pixel, "{x} {y}");
     }
     assert!(kept != clear, "the face was edited");
-    let jpeg = told("edit clear.png --au 12=0 -o lost.jpg");
+    let jpeg = message("edit clear.png --au 12=0 -o lost.jpg");
     assert!(
         jpeg.contains("note: lost.jpg: transparent parts are laid on white"),
         "{jpeg}"
@@ -187,21 +187,21 @@ fn edit_keeps_what_the_file_holds_or_says_what_it_does_not() {
 
     let deep = image::DynamicImage::ImageRgb8(portrait.clone()).into_rgb16();
     deep.save(desk.path("deep.png")).unwrap();
-    assert_eq!(told("edit deep.png --au 12=0 -o deep_too.png"), "");
+    assert_eq!(message("edit deep.png --au 12=0 -o deep_too.png"), "");
     assert!(
         image::open(desk.path("deep_too.png"))
             .unwrap()
             .as_rgb16()
             .is_some()
     );
-    let webp = told("edit deep.png --au 12=0 -o lost.webp");
+    let webp = message("edit deep.png --au 12=0 -o lost.webp");
     assert!(webp.contains("16 bits a colour become 8"), "{webp}");
 
     image::DynamicImage::ImageRgb8(portrait)
         .into_luma8()
         .save(desk.path("grey.png"))
         .unwrap();
-    told("edit grey.png --au 12=0 -o still_grey.png");
+    message("edit grey.png --au 12=0 -o still_grey.png");
     let grey = desk.picture("still_grey.png");
     assert!(
         grey.pixels()
@@ -210,15 +210,15 @@ fn edit_keeps_what_the_file_holds_or_says_what_it_does_not() {
 }
 
 #[test]
-fn files_that_are_cut_off_or_foreign_are_told() {
+fn files_that_are_cut_off_or_foreign_are_reported() {
     let desk = Desk::new();
     let whole = fs::read(HOPPER).unwrap();
     fs::write(desk.path("cut.jpg"), &whole[..whole.len() * 9 / 10]).unwrap();
     let output = desk.output("edit cut.jpg --au 12=3 -o out.png");
-    let told = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && told.contains("note: cut.jpg: the file is cut off"),
-        "{told}"
+        output.status.success() && message.contains("note: cut.jpg: the file is cut off"),
+        "{message}"
     );
     fs::write(desk.path("phone.jpg"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
     desk.refuses(
@@ -237,10 +237,10 @@ fn upright_and_turned_faces_of_one_photo_are_edited_each_its_way() {
     image::imageops::replace(&mut both, &image::imageops::rotate180(&portrait), width.into(), 0);
     both.save(desk.path("both.png")).unwrap();
     let output = desk.output("edit both.png --au 12=0 -o edited.png");
-    let told = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && told.contains("is upside down"),
-        "{told}"
+        output.status.success() && message.contains("is upside down"),
+        "{message}"
     );
     desk.run(&format!("edit {COLLINS} --au 12=0 -o one.png"));
     let (edited, one) = (desk.picture("edited.png"), desk.picture("one.png"));
@@ -271,10 +271,10 @@ fn faces_on_their_side_and_upside_down_are_edited_in_place() {
     for (name, turn, back) in turns {
         turn(&portrait).save(desk.path(&format!("{name}.png"))).unwrap();
         let output = desk.output(&format!("edit {name}.png --au 12=0 -o {name}_too.png"));
-        let told = String::from_utf8_lossy(&output.stderr);
+        let message = String::from_utf8_lossy(&output.stderr);
         assert!(
-            output.status.success() && told.contains("face 1 is "),
-            "{name}: {told}"
+            output.status.success() && message.contains("face 1 is "),
+            "{name}: {message}"
         );
         let edited = image::open(desk.path(&format!("{name}_too.png"))).unwrap();
         assert_eq!(back(&edited).into_rgb8(), upright, "{name}");
@@ -292,13 +292,13 @@ fn faces_on_their_side_and_upside_down_are_edited_in_place() {
 #[test]
 fn ready_crops_are_read_and_followed_whole() {
     let desk = Desk::new();
-    let told = desk.run(&format!("read {CROP} --crop none --format json"));
-    let faces: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(faces[0]["box"]["x"], 0, "{told}");
+    let message = desk.run(&format!("read {CROP} --crop none --format json"));
+    let faces: serde_json::Value = serde_json::from_str(&message).unwrap();
+    assert_eq!(faces[0]["box"]["x"], 0, "{message}");
     assert_eq!(
         faces[0]["box"]["size"],
         u64::from(image::open(CROP).unwrap().width()),
-        "{told}"
+        "{message}"
     );
     desk.run(&format!(
         "edit {HOPPER} --like {CROP} --like-crop none -o like.png"
@@ -335,7 +335,7 @@ fn sheet_has_a_row_a_unit_and_a_column_an_intensity() {
 }
 
 #[test]
-fn mistakes_in_what_is_wanted_are_told_in_one_line() {
+fn mistakes_in_what_is_wanted_are_reported_in_one_line() {
     let desk = Desk::new();
     fs::write(desk.path("bad.toml"), "[action_units]\nAU12 = 9\n").unwrap();
     fs::write(desk.path("bad.csv"), "name,age\na,3\n").unwrap();
@@ -361,7 +361,10 @@ fn mistakes_in_what_is_wanted_are_told_in_one_line() {
         ),
         (edit("--au 12=3 --face 2"), "no face 2: 1 found"),
         (edit("--au 12=3 --face 0"), "no face 0: 1 found"),
-        (edit("--au 12=3 --reader bad.toml"), "not a safetensors file"),
+        (
+            edit("--au 12=3 --au-estimator bad.toml"),
+            "not a safetensors file",
+        ),
         (edit("--like bad.toml"), "cannot decode picture bad.toml"),
         (animate("--au 12=3 --ease bounce"), "unknown ease `bounce`"),
         (animate("--script bad.toml"), "bad.toml is not as expected"),

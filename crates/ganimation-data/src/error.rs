@@ -192,13 +192,13 @@ pub enum Error {
         "no photos ({}) in {}{}",
         PHOTO_EXTENSIONS.join(", "),
         places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "),
-        passed_over_text(passed_over)
+        skipped_text(skipped)
     )]
     NoPhotos {
         /// Where they were looked for.
         places: Vec<PathBuf>,
         /// How many files of other kinds are there, by extension.
-        passed_over: BTreeMap<String, usize>,
+        skipped: BTreeMap<String, usize>,
     },
 
     /// None of the photos could be used.
@@ -525,12 +525,12 @@ pub enum Error {
     },
 
     /// FFmpeg was built without any encoder that would do.
-    #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), wanted.join(", "))]
+    #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), expression_args.join(", "))]
     NoEncoder {
         /// The file.
         path: PathBuf,
         /// The encoders that would do.
-        wanted: &'static [&'static str],
+        expression_args: &'static [&'static str],
     },
 
     /// FFmpeg did not make a video.
@@ -550,15 +550,15 @@ pub enum Error {
     },
 }
 
-/// `; passed over: 3 heic, 1 tif`, or nothing.
-fn passed_over_text(kinds: &BTreeMap<String, usize>) -> String {
+/// `; skipped: 3 heic, 1 tif`, or nothing.
+fn skipped_text(kinds: &BTreeMap<String, usize>) -> String {
     let kinds: Vec<_> = kinds
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     match kinds.is_empty() {
         true => String::new(),
-        false => format!("; passed over: {}", kinds.join(", ")),
+        false => format!("; skipped: {}", kinds.join(", ")),
     }
 }
 

@@ -227,7 +227,7 @@ impl Columns {
                 .ok()
                 .or_else(|| text.strip_suffix(".0")?.parse().ok())
         };
-        let told = |column| row.number(column).map_or(true, |told| told != 0.0);
+        let is_set = |column| row.number(column).map_or(true, |value| value != 0.0);
         let reading = Reading {
             line: row.line(),
             frame: whole(self.frame),
@@ -236,7 +236,7 @@ impl Columns {
                 None => None,
             },
             confidence: 0.0,
-            success: self.success.is_none_or(told),
+            success: self.success.is_none_or(is_set),
             intensities: Intensities::default(),
             place: None,
             landmarks: None,
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_video_holds_a_row_a_frame_and_lost_frames_are_told() {
+    fn a_video_holds_a_row_a_frame_and_lost_frames_are_reported() {
         let table = format!(
             "frame,face_id,timestamp,confidence,success,{}\n1,0,0.000,0.98,1,{}\n2,0,0.033,0.02,0,{}\n",
             unit_columns(),
@@ -481,11 +481,11 @@ mod tests {
             let rows = measured(Path::new("openface.csv"), table.as_bytes(), false)
                 .unwrap()
                 .rows;
-            let told: Vec<_> = rows
+            let found: Vec<_> = rows
                 .iter()
                 .map(|row| (row.face, row.reading.success, row.broken))
                 .collect();
-            assert_eq!(told, [(Some(0), false, true), (Some(3), true, false)], "{nan}");
+            assert_eq!(found, [(Some(0), false, true), (Some(3), true, false)], "{nan}");
         }
         // A word is not a failed number.
         let table = format!(

@@ -46,7 +46,7 @@ pub enum Source<'a> {
     /// One table of `FeatureExtraction`; photos are its frames, found by the number at the end of their names.
     Frames(&'a Path),
     /// A network and its name.
-    Reader(&'a str, &'a ReadFace<'a>),
+    Estimator(&'a str, &'a ReadFace<'a>),
 }
 
 /// How faces are stored.
@@ -137,7 +137,7 @@ pub fn prepare(
         "a share of {}",
         config.test_share
     );
-    let (photos, passed_over) = sources::find(config, source)?;
+    let (photos, skipped) = sources::find(config, source)?;
     let pictures = config.output.join(PICTURES_DIR);
     fs::create_dir_all(&pictures).map_err(|source| Error::Write {
         path: pictures.clone(),
@@ -175,5 +175,5 @@ pub fn prepare(
     }
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     journal.close(&photos, &outcomes)?;
-    report::finish(config, source, (&photos, passed_over), &outcomes).map(Prepared::Finished)
+    report::finish(config, source, (&photos, skipped), &outcomes).map(Prepared::Finished)
 }

@@ -26,19 +26,21 @@ fn every_bad_file_is_refused_in_the_words_expected() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if name != "make.py" && name != "expected.tsv" {
-            let told = refusal(&path, &name).replace(path.to_str().unwrap(), &name);
-            found.insert(name, told);
+            let reported = refusal(&path, &name).replace(path.to_str().unwrap(), &name);
+            found.insert(name, reported);
         }
     }
     if std::env::var_os("BLESS").is_some() {
-        let lines = found.iter().map(|(name, told)| format!("{name}\t{told}\n"));
+        let lines = found
+            .iter()
+            .map(|(name, reported)| format!("{name}\t{reported}\n"));
         fs::write(&table, lines.collect::<String>()).unwrap();
     }
     let expected = fs::read_to_string(&table).unwrap();
     let expected: BTreeMap<String, String> = expected
         .lines()
         .map(|line| line.split_once('\t').unwrap())
-        .map(|(name, told)| (name.to_owned(), told.to_owned()))
+        .map(|(name, reported)| (name.to_owned(), reported.to_owned()))
         .collect();
     assert!(found.len() >= 40, "{} files", found.len());
     assert_eq!(found, expected);

@@ -56,8 +56,8 @@ fn every_kind_of_jpeg_is_decoded_as_libjpeg_does() {
 fn kinds_that_nothing_here_decodes_are_refused_by_name() {
     let mut refused = 0;
     for (path, _) in files().iter().filter(|(_, name)| name == "refused") {
-        let told = decode_photo(path).unwrap_err().with_sources();
-        assert!(told.contains("arithmetic coding"), "{told}");
+        let reported = decode_photo(path).unwrap_err().with_sources();
+        assert!(reported.contains("arithmetic coding"), "{reported}");
         refused += 1;
     }
     assert_eq!(refused, 2);
@@ -69,8 +69,8 @@ fn kinds_that_nothing_here_decodes_are_refused_by_name() {
     bytes[frame + 1] = 0xc1;
     bytes[frame + 4] = 12;
     fs::write(&path, bytes).unwrap();
-    let told = decode_photo(&path).unwrap_err().with_sources();
-    assert!(told.contains("samples of other than 8 bits"), "{told}");
+    let reported = decode_photo(&path).unwrap_err().with_sources();
+    assert!(reported.contains("samples of other than 8 bits"), "{reported}");
 }
 
 #[test]

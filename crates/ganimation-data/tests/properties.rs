@@ -109,8 +109,8 @@ fn read_as_tables(bytes: &[u8]) {
         table_from_bytes(path, bytes).err(),
     ];
     for error in errors.into_iter().flatten() {
-        let told = error.with_sources();
-        assert!(told.contains("a.csv"), "{told}");
+        let message = error.with_sources();
+        assert!(message.contains("a.csv"), "{message}");
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Moments {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// Learning rate, above 0.
-    pub rate: f64,
+    pub learning_rate: f64,
     /// Decay of the first moment, in `[0, 1)`.
     pub beta_1: f64,
     /// Decay of the second moment, in `[0, 1)`.
@@ -36,7 +36,7 @@ impl AdamStep {
 
     /// `rate / (1 - beta_1^count)`.
     pub(crate) fn step_size(&self) -> f64 {
-        self.rate / self.corrections()[0]
+        self.learning_rate / self.corrections()[0]
     }
 
     /// `1 / sqrt(1 - beta_2^count)`.

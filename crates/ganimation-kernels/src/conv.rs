@@ -78,6 +78,10 @@ fn composite(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
+    #[cfg(any(feature = "flex", feature = "gpu"))]
+    if crate::general::convolves(&x) {
+        return crate::general::conv2d(x, weight, bias, stride, padding);
+    }
     let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
     burn_conv2d(x, weight, bias, options)
 }
@@ -114,6 +118,10 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding:
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
         return crate::flex::conv_transpose2d(x, weight, stride, padding);
+    }
+    #[cfg(any(feature = "flex", feature = "gpu"))]
+    if crate::general::convolves(&x) {
+        return crate::general::conv_transpose2d(x, weight, stride, padding);
     }
     burn_conv_transpose2d(
         x,

@@ -1,7 +1,7 @@
 //! Fast operations for GANimation's networks.
 //!
 //! Every function takes and returns Burn tensors, works on every backend and is differentiable. The bodies are
-//! compositions of Burn's own operations. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of
+//! compositions of Burn's own operations; with the feature `gpu`, those on Burn's GPU backends have own backward passes. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of
 //! this crate instead, forward and backward. They use AVX-512, AVX2, NEON or plain Rust, depending on the processor;
 //! the environment variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
 //!
@@ -10,7 +10,7 @@
 //! | [`conv2d`] | all layers but the two up-convolutions |
 //! | [`conv_transpose2d`] | up-convolutions; the explicit input gradient of the penalty |
 //! | [`conv2d_with_planes`] | the first layer: a face and constant planes of action units |
-//! | [`conv2d_leaky_relu`] | the critic's layers |
+//! | [`conv2d_leaky_relu`] | the discriminator's layers |
 //! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator but the heads |
 //! | [`instance_norm_add`] | the end of a residual block |
 //! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |
@@ -23,8 +23,11 @@ mod activation;
 mod adam;
 mod conv;
 mod cores;
+mod device;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(any(feature = "flex", feature = "gpu"))]
+mod general;
 mod memory;
 mod norm;
 mod planes;
@@ -35,6 +38,7 @@ pub use activation::{leaky_relu, scale_by_slope};
 pub use adam::{AdamStep, Moments, adam_step};
 pub use conv::{conv_transpose2d, conv2d, conv2d_leaky_relu};
 pub use cores::{Cores, cores_of};
+pub use device::has_all_reduce;
 pub use memory::keep_freed_memory;
 pub use norm::{instance_norm, instance_norm_add, instance_norm_relu};
 pub use planes::conv2d_with_planes;

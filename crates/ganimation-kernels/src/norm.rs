@@ -24,6 +24,10 @@ pub fn instance_norm<const D: usize>(
     if crate::flex::runs(&x) {
         return crate::flex::instance_norm(x, [weight, bias], epsilon, crate::flex::After::Nothing);
     }
+    #[cfg(any(feature = "flex", feature = "gpu"))]
+    if crate::general::runs(&x) {
+        return crate::general::instance_norm(x, [weight, bias], epsilon, false);
+    }
     composite(x, weight, bias, epsilon)
 }
 
@@ -44,6 +48,10 @@ pub fn instance_norm_relu<const D: usize>(
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
         return crate::flex::instance_norm(x, [weight, bias], epsilon, crate::flex::After::Relu);
+    }
+    #[cfg(any(feature = "flex", feature = "gpu"))]
+    if crate::general::runs(&x) {
+        return crate::general::instance_norm(x, [weight, bias], epsilon, true);
     }
     relu(composite(x, weight, bias, epsilon))
 }
@@ -71,6 +79,10 @@ pub fn instance_norm_add<const D: usize>(
     #[cfg(feature = "flex")]
     if crate::flex::runs(&x) {
         return crate::flex::instance_norm_add(x, [weight, bias], skip, epsilon);
+    }
+    #[cfg(any(feature = "flex", feature = "gpu"))]
+    if crate::general::runs(&x) {
+        return crate::general::instance_norm_add(x, [weight, bias], skip, epsilon);
     }
     composite(x, weight, bias, epsilon) + skip
 }

@@ -34,13 +34,32 @@ pub fn conv2d_with_planes(x: Tensor<4>, planes: Tensor<2>, weight: Tensor<4>) ->
     );
     let padding = kernel / 2;
     let planes = planes.reshape([batch, count, 1, 1]);
+    if height < kernel || width < kernel {
+        let planes = planes.expand([batch, count, height, width]);
+        return conv2d(Tensor::cat(vec![x, planes], 1), weight, None, 1, padding);
+    }
+    let small = planes.expand([batch, count, kernel, kernel]);
+    let of_planes = conv2d(small, weight.clone().narrow(1, channels, count), None, 1, padding);
+    let of_image = conv2d(x, weight.narrow(1, 0, channels), None, 1, padding);
     #[cfg(feature = "flex")]
-    if crate::flex::runs(&x) && height >= kernel && width >= kernel {
-        let small = planes.expand([batch, count, kernel, kernel]);
-        let of_planes = conv2d(small, weight.clone().narrow(1, channels, count), None, 1, padding);
-        let of_image = conv2d(x, weight.narrow(1, 0, channels), None, 1, padding);
+    if crate::flex::runs(&of_image) {
         return crate::flex::add_by_border(of_image, of_planes);
     }
-    let planes = planes.expand([batch, count, height, width]);
-    conv2d(Tensor::cat(vec![x, planes], 1), weight, None, 1, padding)
+    // Channels last, as convolutions on GPUs give and take images.
+    let [of_image, of_planes] = [of_image, of_planes].map(|x| x.permute([0, 2, 3, 1]));
+    let of_planes = stretched(stretched(of_planes, 2, width), 1, height);
+    (of_image + of_planes).permute([0, 3, 1, 2])
+}
+
+/// Repeats the middle of an axis, up to `size`.
+fn stretched(x: Tensor<4>, axis: usize, size: usize) -> Tensor<4> {
+    let mut shape = x.dims();
+    let border = shape[axis] / 2;
+    shape[axis] = size - 2 * border;
+    let middle = x.clone().narrow(axis, border, 1).expand(shape);
+    if border == 0 {
+        return middle;
+    }
+    let [first, last] = [0, border + 1].map(|start| x.clone().narrow(axis, start, border));
+    Tensor::cat(vec![first, middle, last], axis)
 }

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::convolution::Conv2d;
 use crate::layer::{self, Layer, run};
+use crate::resample::mean_over_positions;
 use crate::{AU_COUNT, Error, Result};
 
 /// Slope of the LeakyReLUs below zero.
@@ -72,7 +73,7 @@ impl DiscriminatorConfig {
     }
 }
 
-/// WGAN critic with an action-unit head (paper, section 4).
+/// WGAN discriminator with an action-unit head (paper, section 4).
 ///
 /// Fields have the names of the published files: `conv1` computes the critic score, `conv2` the action units.
 #[derive(Module, Debug)]
@@ -84,9 +85,9 @@ pub struct Discriminator {
 
 /// The discriminator's outputs for a batch of faces.
 #[derive(Clone, Debug)]
-pub struct Judgement {
+pub struct DiscriminatorOutput {
     /// The critic score, `[batch, 1, height / 64, width / 64]`, unbounded. Larger means more real.
-    pub realness: Tensor<4>,
+    pub score: Tensor<4>,
     /// The action units, `[batch, aus]`, OpenFace intensity / 5, unbounded.
     pub aus: Tensor<2>,
 }
@@ -96,19 +97,19 @@ impl Discriminator {
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, height, width]`, in [-1, 1]; height and width at least the configured image size
-    pub fn forward(&self, images: Tensor<4>) -> Judgement {
+    pub fn forward(&self, images: Tensor<4>) -> DiscriminatorOutput {
         let features = run(&self.main, images);
-        Judgement {
-            realness: self.conv1.forward(features.clone()),
+        DiscriminatorOutput {
+            score: self.conv1.forward(features.clone()),
             // At the configured size, one position is left. For larger images, take the mean over positions.
-            aus: self.conv2.forward(features).mean_dims(&[2, 3]).flatten(1, 3),
+            aus: mean_over_positions(self.conv2.forward(features)),
         }
     }
 
     /// Gradient of the summed critic score with respect to `images`, differentiable in the weights.
     ///
     /// The network is piecewise linear, so this gradient is itself a chain of transposed convolutions with the same
-    /// weights and the LeakyReLU slopes as constant factors: `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … Wᵀ_realness 1))`. Differentiating
+    /// weights and the LeakyReLU slopes as constant factors: `Wᵀ₁(s₁ ⊙ Wᵀ₂(s₂ ⊙ … Wᵀ_score 1))`. Differentiating
     /// that chain once gives the exact second-order gradient, which first-order autodiff cannot compute.
     ///
     /// # Shapes
@@ -135,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn a_judgement_has_one_realness_for_every_64_pixels() {
+    fn the_output_has_one_score_for_every_64_pixels() {
         let device = Device::flex();
         let discriminator = DiscriminatorConfig::new(64).with_channels(2).init(&device);
-        let judgement = discriminator.forward(Tensor::zeros([2, 3, 64, 192], &device));
-        assert_eq!(judgement.realness.dims(), [2, 1, 1, 3]);
-        assert_eq!(judgement.aus.dims(), [2, AU_COUNT]);
+        let output = discriminator.forward(Tensor::zeros([2, 3, 64, 192], &device));
+        assert_eq!(output.score.dims(), [2, 1, 1, 3]);
+        assert_eq!(output.aus.dims(), [2, AU_COUNT]);
     }
 
     #[test]

@@ -130,10 +130,10 @@ mod tests {
             assert_eq!(source, expected);
         }
         file.set_len(MAX_FILE + 1).unwrap();
-        let told = open(&path).unwrap_err().to_string();
+        let message = open(&path).unwrap_err().to_string();
         assert!(
-            told.ends_with("has 2147483649 bytes; weights of more than 2147483648 are not read"),
-            "{told}"
+            message.ends_with("has 2147483649 bytes; weights of more than 2147483648 are not read"),
+            "{message}"
         );
     }
 }

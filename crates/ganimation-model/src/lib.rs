@@ -22,7 +22,8 @@
 pub mod import;
 pub mod weights;
 
-mod au_reader;
+mod au_estimator;
+mod au_regressor;
 mod convolution;
 mod discriminator;
 mod edit;
@@ -35,24 +36,23 @@ mod loss;
 mod parameters;
 mod penalty;
 mod projection;
-mod reader;
 mod resample;
 mod shapes;
 mod tensors;
 
-pub use au_reader::AuReader;
-pub use discriminator::{Discriminator, DiscriminatorConfig, Judgement};
+pub use au_estimator::AuEstimator;
+pub use au_regressor::{AU_REGRESSOR_SIZE, AuRegressor, AuRegressorConfig};
+pub use discriminator::{Discriminator, DiscriminatorConfig, DiscriminatorOutput};
 pub use edit::{Edit, blend};
 pub use error::{Error, Result};
 pub use generator::{Conditioning, Enlarging, Generator, GeneratorConfig, Orders, PreparedGenerator};
 pub use loss::{
-    AttentionTerm, AuTerm, CriticLoss, CriticUpdates, GeneratorLoss, LossWeights, Preset, SmoothnessTerm,
-    critic_loss, generator_loss,
+    AttentionTerm, AuTerm, DiscriminatorLoss, DiscriminatorUpdates, GeneratorLoss, LossWeights, Preset,
+    TotalVariationTerm, discriminator_loss, generator_loss,
 };
 pub use parameters::{load_state_dict, map_parameters, state_dict, take_gradients, update_parameters};
 pub use penalty::gradient_penalty;
-pub use projection::{Features, ProjectionDiscriminator, ProjectionDiscriminatorConfig, Verdict};
-pub use reader::{READER_SIZE, Reader, ReaderConfig};
+pub use projection::{Features, ProjectionDiscriminator, ProjectionDiscriminatorConfig, ProjectionOutput};
 pub use resample::{average, enlarge};
 pub use tensors::{NamedTensors, tensors_from_bytes, tensors_to_bytes};
 

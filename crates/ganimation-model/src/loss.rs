@@ -18,15 +18,15 @@ pub enum AuTerm {
 }
 
 impl AuTerm {
-    /// `read` (estimates) and `asked` (targets): `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action
+    /// `estimates`, `targets`: `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action
     /// unit; an empty list means 1.
     /// Returns `[1]`.
     ///
     /// # Panics
     /// If `factors` is not empty and its length is not the number of action units.
-    fn measure(self, read: Tensor<2>, asked: Tensor<2>, factors: &[f64]) -> Tensor<1> {
-        let [batch, aus] = read.dims();
-        let mut error = (read - asked).square();
+    fn measure(self, estimates: Tensor<2>, targets: Tensor<2>, factors: &[f64]) -> Tensor<1> {
+        let [batch, aus] = estimates.dims();
+        let mut error = (estimates - targets).square();
         if !factors.is_empty() {
             let count = factors.len();
             assert_eq!(count, aus, "{count} factors for {aus} action units");
@@ -65,7 +65,7 @@ impl AttentionTerm {
 /// Measure of the total variation of an attention mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SmoothnessTerm {
+pub enum TotalVariationTerm {
     /// Batch mean of the absolute differences of vertical and horizontal neighbours, summed and divided by the image's
     /// height and width. This is the length of the mask's outline in image sides, for any resolution.
     Outline,
@@ -75,7 +75,7 @@ pub enum SmoothnessTerm {
     SquaredSum,
 }
 
-impl SmoothnessTerm {
+impl TotalVariationTerm {
     /// `attention`: `[batch, 1, height, width]`, in [0, 1]. Returns `[1]`.
     fn measure(self, attention: Tensor<4>) -> Tensor<1> {
         let [batch, _, height, width] = attention.dims();
@@ -95,14 +95,16 @@ impl SmoothnessTerm {
     }
 }
 
-/// Whether the gradient penalty and the other terms use the same Adam step of the critic.
+/// Whether the gradient penalty and the other terms use the same Adam step of the discriminator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum CriticUpdates {
+pub enum DiscriminatorUpdates {
     /// One step on the sum of all terms.
-    Together,
+    #[serde(alias = "together")]
+    Joint,
     /// One step on the adversarial loss and the action units, then one step on the gradient penalty.
-    Apart,
+    #[serde(alias = "apart")]
+    Separate,
 }
 
 /// A complete preset of the losses.
@@ -122,61 +124,61 @@ pub enum Preset {
 #[serde(deny_unknown_fields)]
 pub struct LossWeights {
     /// Weight of the action-unit error in both networks (`lambda_y` in the paper).
-    pub aus: f64,
+    pub lambda_au: f64,
     /// Measure of that error.
     pub au_term: AuTerm,
     /// Factor of each action unit's squared error in both networks, in label order. Empty means 1 for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub au_factors: Vec<f64>,
-    /// Weight of the gradient penalty (`lambda_gp`).
-    pub penalty: f64,
+    /// Weight of the gradient penalty.
+    pub lambda_gp: f64,
     /// Weight of the cycle error.
-    pub cycle: f64,
+    pub lambda_cycle: f64,
     /// Weight of the mask's size. This term moves masks towards 0 (the colour), against the AU error, which favours no
     /// change.
-    pub attention: f64,
+    pub lambda_attention: f64,
     /// Measure of that size.
     pub attention_term: AttentionTerm,
     /// Weight of the mask's total variation.
-    pub smoothness: f64,
+    pub lambda_tv: f64,
     /// Measure of the total variation.
-    pub smoothness_term: SmoothnessTerm,
-    /// Whether the critic takes one or two Adam steps per batch.
-    pub critic_updates: CriticUpdates,
+    pub total_variation_term: TotalVariationTerm,
+    /// Whether the discriminator takes one or two Adam steps per batch.
+    pub discriminator_updates: DiscriminatorUpdates,
 }
 
 impl From<Preset> for LossWeights {
     fn from(preset: Preset) -> Self {
         let default = Self {
-            aus: 160.0,
+            lambda_au: 160.0,
             au_term: AuTerm::Mean,
             au_factors: Vec::new(),
-            penalty: 10.0,
-            cycle: 10.0,
-            attention: 0.1,
+            lambda_gp: 10.0,
+            lambda_cycle: 10.0,
+            lambda_attention: 0.1,
             attention_term: AttentionTerm::Mean,
             // The released weight for its batch of 25 faces with 128 pixels: 1e-5 * 25 * 128.
-            smoothness: 0.032,
-            smoothness_term: SmoothnessTerm::Outline,
-            critic_updates: CriticUpdates::Together,
+            lambda_tv: 0.032,
+            total_variation_term: TotalVariationTerm::Outline,
+            discriminator_updates: DiscriminatorUpdates::Joint,
         };
         match preset {
             Preset::Default => default,
             Preset::Released => Self {
-                aus: 4000.0,
+                lambda_au: 4000.0,
                 au_term: AuTerm::MeanDividedByBatch,
-                smoothness: 1e-5,
-                smoothness_term: SmoothnessTerm::Sum,
-                critic_updates: CriticUpdates::Apart,
+                lambda_tv: 1e-5,
+                total_variation_term: TotalVariationTerm::Sum,
+                discriminator_updates: DiscriminatorUpdates::Separate,
                 ..default
             },
             Preset::Paper => Self {
-                aus: 4000.0,
+                lambda_au: 4000.0,
                 au_term: AuTerm::SquaredNorm,
                 attention_term: AttentionTerm::Norm,
                 // Equation 5 has a weight for equation 2, which contains this term with a weight of 1e-4.
-                smoothness: 0.1 * 1e-4,
-                smoothness_term: SmoothnessTerm::SquaredSum,
+                lambda_tv: 0.1 * 1e-4,
+                total_variation_term: TotalVariationTerm::SquaredSum,
                 ..default
             },
         }
@@ -192,18 +194,18 @@ impl Default for LossWeights {
 /// The discriminator's unweighted terms, each `[1]`, without the gradient penalty
 /// ([`gradient_penalty`](crate::gradient_penalty)).
 #[derive(Clone, Debug)]
-pub struct CriticLoss {
+pub struct DiscriminatorLoss {
     /// Adversarial loss: mean critic score of the edited faces minus that of the real faces (the negative Wasserstein
     /// estimate).
-    pub realness: Tensor<1>,
+    pub adversarial: Tensor<1>,
     /// Error of the action units estimated on the real faces.
     pub aus: Tensor<1>,
 }
 
-impl CriticLoss {
+impl DiscriminatorLoss {
     /// The weighted sum.
     pub fn total(&self, weights: &LossWeights) -> Tensor<1> {
-        self.realness.clone() + self.aus.clone() * weights.aus
+        self.adversarial.clone() + self.aus.clone() * weights.lambda_au
     }
 }
 
@@ -213,19 +215,19 @@ impl CriticLoss {
 /// # Shapes
 /// - `real`, `fake`: `[batch, 3, height, width]`, in [-1, 1]; `fake` contains the generator's edits of `real`, detached
 /// - `aus`: `[batch, aus]` of `real`, OpenFace intensity / 5
-pub fn critic_loss(
+pub fn discriminator_loss(
     discriminator: &Discriminator,
     real: Tensor<4>,
     aus: Tensor<2>,
     fake: Tensor<4>,
     weights: &LossWeights,
-) -> CriticLoss {
+) -> DiscriminatorLoss {
     let [batch, ..] = real.dims();
     let both = discriminator.forward(Tensor::cat(vec![real, fake], 0));
-    let realness_real = both.realness.clone().narrow(0, 0, batch).mean();
-    let realness_fake = both.realness.narrow(0, batch, batch).mean();
-    CriticLoss {
-        realness: realness_fake - realness_real,
+    let real_score = both.score.clone().narrow(0, 0, batch).mean();
+    let fake_score = both.score.narrow(0, batch, batch).mean();
+    DiscriminatorLoss {
+        adversarial: fake_score - real_score,
         aus: weights
             .au_term
             .measure(both.aus.narrow(0, 0, batch), aus, &weights.au_factors),
@@ -236,7 +238,7 @@ pub fn critic_loss(
 #[derive(Clone, Debug)]
 pub struct GeneratorLoss {
     /// Adversarial loss: the negative mean critic score of the edited faces.
-    pub realness: Tensor<1>,
+    pub adversarial: Tensor<1>,
     /// Error of the action units estimated on the edited faces.
     pub aus: Tensor<1>,
     /// Cycle error: mean absolute difference between a face and its edit edited back.
@@ -244,7 +246,7 @@ pub struct GeneratorLoss {
     /// Attention loss: size of the masks, both passes.
     pub attention: Tensor<1>,
     /// Total variation of the masks, both passes.
-    pub smoothness: Tensor<1>,
+    pub total_variation: Tensor<1>,
     /// The masks of the first pass, `[batch, 1, height, width]`, for monitoring.
     pub mask: Tensor<4>,
 }
@@ -252,11 +254,11 @@ pub struct GeneratorLoss {
 impl GeneratorLoss {
     /// The weighted sum (paper, eq. 5).
     pub fn total(&self, weights: &LossWeights) -> Tensor<1> {
-        self.realness.clone()
-            + self.aus.clone() * weights.aus
-            + self.cycle.clone() * weights.cycle
-            + self.attention.clone() * weights.attention
-            + self.smoothness.clone() * weights.smoothness
+        self.adversarial.clone()
+            + self.aus.clone() * weights.lambda_au
+            + self.cycle.clone() * weights.lambda_cycle
+            + self.attention.clone() * weights.lambda_attention
+            + self.total_variation.clone() * weights.lambda_tv
     }
 }
 
@@ -278,18 +280,16 @@ pub fn generator_loss(
 ) -> GeneratorLoss {
     let there = generator.edit(real.clone(), targets.clone());
     let back = generator.edit(there.image.clone(), aus);
-    let judgement = discriminator.forward(there.image);
+    let output = discriminator.forward(there.image);
     let both_passes = |measure: &dyn Fn(Tensor<4>) -> Tensor<1>| {
         measure(there.attention.clone()) + measure(back.attention.clone())
     };
     GeneratorLoss {
-        realness: judgement.realness.mean().neg(),
-        aus: weights
-            .au_term
-            .measure(judgement.aus, targets, &weights.au_factors),
+        adversarial: output.score.mean().neg(),
+        aus: weights.au_term.measure(output.aus, targets, &weights.au_factors),
         cycle: (back.image - real).abs().mean(),
         attention: both_passes(&|mask| weights.attention_term.measure(mask)),
-        smoothness: both_passes(&|mask| weights.smoothness_term.measure(mask)),
+        total_variation: both_passes(&|mask| weights.total_variation_term.measure(mask)),
         mask: there.attention,
     }
 }

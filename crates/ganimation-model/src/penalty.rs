@@ -90,8 +90,8 @@ mod tests {
         let device = Device::flex().autodiff();
         let discriminator = discriminator(&device);
         let images = faces(100, &device).require_grad();
-        let realness = discriminator.forward(images.clone()).realness.sum();
-        let expected = images.grad(&realness.backward()).unwrap();
+        let score = discriminator.forward(images.clone()).score.sum();
+        let expected = images.grad(&score.backward()).unwrap();
         let found = discriminator.input_gradient(images).inner();
         found
             .into_data()
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_critic_has_a_penalty_of_one_and_finite_gradients() {
+    fn a_flat_discriminator_has_a_penalty_of_one_and_finite_gradients() {
         let device = Device::flex().autodiff();
         let flat = map_parameters(discriminator(&device), |_, values| values * 0.0);
         let penalty = gradient_penalty(&flat, faces(100, &device), faces(101, &device), alpha(&device));

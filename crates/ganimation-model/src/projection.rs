@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::convolution::Conv2d;
 use crate::discriminator::SIZE_STEP;
 use crate::layer::{self, Layer, run};
-use crate::resample::{average, repeat};
+use crate::resample::{average, mean_over_positions, repeat};
 use crate::{AU_COUNT, Error, Result};
 
 /// Slope of the LeakyReLUs below zero.
@@ -80,7 +80,7 @@ impl ProjectionDiscriminatorConfig {
                 .with_weights_of(HEAD_STD, device)
                 .with_bias(device)
         };
-        let local = || LocalCritic::new(self.local_channels, self.aus, device);
+        let local = || LocalDiscriminator::new(self.local_channels, self.aus, device);
         ProjectionDiscriminator {
             whole,
             realness: head(1),
@@ -101,23 +101,24 @@ fn strided(channels: [usize; 2], device: &Device) -> [Layer; 2] {
     [Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]
 }
 
-/// Scores faces together with action units: `realness + <features, aus>` (Miyato and Koyama, *cGANs with projection
+/// Scores faces together with action units: `unconditional score + <features, aus>` (Miyato and Koyama, *cGANs with projection
 /// discriminator*, ICLR 2018). It uses the whole face at half size, and the mouth and the eyes at full size.
 #[derive(Module, Debug)]
 pub struct ProjectionDiscriminator {
     whole: Vec<Layer>,
+    /// The unconditional score. The name is part of the checkpoint format.
     realness: Conv2d,
     matching: Conv2d,
     aus: Conv2d,
-    mouth: LocalCritic,
-    eyes: LocalCritic,
+    mouth: LocalDiscriminator,
+    eyes: LocalDiscriminator,
     /// `[aus]`; not trained.
     mean_aus: Param<Tensor<1>>,
 }
 
 /// The outputs of a [`ProjectionDiscriminator`] for a batch of faces.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct ProjectionOutput {
     /// `[batch]`, unbounded. Larger means more real, and closer to the given action units.
     pub score: Tensor<1>,
     /// `[batch, patches]`, unbounded: the score of each patch of the mouth and the eyes.
@@ -130,20 +131,20 @@ pub struct Verdict {
 #[derive(Clone, Debug)]
 pub struct Features {
     /// `[batch, 1]`.
-    realness: Tensor<2>,
+    unconditional: Tensor<2>,
     /// `[batch, aus]`.
     matching: Tensor<2>,
-    /// See [`Verdict`].
+    /// See [`ProjectionOutput`].
     pub patches: Tensor<2>,
-    /// See [`Verdict`].
+    /// See [`ProjectionOutput`].
     pub aus: Tensor<2>,
 }
 
 impl Features {
-    /// [`Verdict::score`] of the faces for the action units `aus`, `[batch, aus]`.
+    /// [`ProjectionOutput::score`] of the faces for the action units `aus`, `[batch, aus]`.
     pub fn score(&self, discriminator: &ProjectionDiscriminator, aus: Tensor<2>) -> Tensor<1> {
         let matching = (self.matching.clone() * discriminator.key(aus)).sum_dim(1);
-        (self.realness.clone() + matching).flatten(0, 1)
+        (self.unconditional.clone() + matching).flatten(0, 1)
     }
 }
 
@@ -153,9 +154,9 @@ impl ProjectionDiscriminator {
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1], of the configured size
     /// - `aus`: `[batch, aus]`, OpenFace intensity / 5
-    pub fn forward(&self, images: Tensor<4>, aus: Tensor<2>) -> Verdict {
+    pub fn forward(&self, images: Tensor<4>, aus: Tensor<2>) -> ProjectionOutput {
         let features = self.features(images);
-        Verdict {
+        ProjectionOutput {
             score: features.score(self, aus),
             patches: features.patches,
             aus: features.aus,
@@ -172,7 +173,7 @@ impl ProjectionDiscriminator {
         let (eyes, of_eyes) = self.eyes.forward(part(images, EYES));
         let matching = self.matching.forward(top.clone()).flatten::<2>(1, 3);
         Features {
-            realness: self.realness.forward(top.clone()).flatten(1, 3),
+            unconditional: self.realness.forward(top.clone()).flatten(1, 3),
             matching: matching + of_mouth + of_eyes,
             patches: Tensor::cat(vec![mouth, eyes], 1),
             aus: self.aus.forward(top).flatten(1, 3),
@@ -193,7 +194,7 @@ impl ProjectionDiscriminator {
     /// # Shapes
     /// - `images`: see [`Self::forward`]
     /// - result: `[batch, aus]`, OpenFace intensity / 5, unbounded
-    pub fn read(&self, images: Tensor<4>) -> Tensor<2> {
+    pub fn estimate_aus(&self, images: Tensor<4>) -> Tensor<2> {
         let top = run(&self.whole, average(images, 2));
         self.aus.forward(top).flatten(1, 3)
     }
@@ -222,9 +223,9 @@ impl ProjectionDiscriminator {
             (&self.mouth, &frozen.mouth, MOUTH),
             (&self.eyes, &frozen.eyes, EYES),
         ]
-        .map(|(critic, frozen, place)| {
+        .map(|(discriminator, frozen, place)| {
             (
-                critic,
+                discriminator,
                 layer::activations(&frozen.main, part(images.clone(), place)),
                 place,
             )
@@ -232,8 +233,8 @@ impl ProjectionDiscriminator {
         let places =
             |activations: &[Tensor<4>]| activations.last().map_or(0, |map| map.dims()[2] * map.dims()[3]);
         let patches: usize = parts.iter().map(|(_, activations, _)| places(activations)).sum();
-        let local = parts.map(|(critic, activations, place)| {
-            let gradient = critic.input_gradient(activations, key.clone(), patches);
+        let local = parts.map(|(discriminator, activations, place)| {
+            let gradient = discriminator.input_gradient(activations, key.clone(), patches);
             let [top, bottom, left, right] = bounds(place, [height, width]);
             gradient.pad((left, width - right, top, height - bottom), 0.0)
         });
@@ -249,14 +250,15 @@ impl ProjectionDiscriminator {
 
 /// Processes a part of the face: three strided layers, scores of patches, and features of the whole part.
 #[derive(Module, Debug)]
-struct LocalCritic {
+struct LocalDiscriminator {
     main: Vec<Layer>,
+    /// The scores of patches. The name is part of the checkpoint format.
     realness: Conv2d,
     /// A 1x1 convolution, for the mean over positions.
     matching: Conv2d,
 }
 
-impl LocalCritic {
+impl LocalDiscriminator {
     fn new(channels: usize, aus: usize, device: &Device) -> Self {
         let mut main = Vec::new();
         for [input, output] in [
@@ -282,7 +284,9 @@ impl LocalCritic {
     fn forward(&self, images: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let top = run(&self.main, images);
         let patches = self.realness.forward(top.clone()).flatten(1, 3);
-        let matching = self.matching.forward(top.mean_dims(&[2, 3])).flatten(1, 3);
+        let [batch, channels, ..] = top.dims();
+        let mean = mean_over_positions(top).reshape([batch, channels, 1, 1]);
+        let matching = self.matching.forward(mean).flatten(1, 3);
         (patches, matching)
     }
 
@@ -346,15 +350,15 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_has_a_score_for_each_face_and_patches_of_mouth_and_eyes() {
+    fn the_output_has_a_score_for_each_face_and_patches_of_mouth_and_eyes() {
         let device = Device::flex();
         let (images, aus) = faces(&device);
         let discriminator = small(&device);
-        let verdict = discriminator.forward(images.clone(), aus);
-        assert_eq!(verdict.score.dims(), [2]);
-        assert_eq!(verdict.patches.dims(), [2, 4 * 6 + 3 * 8]);
-        let read = discriminator.read(images).into_data();
-        read.assert_eq(&verdict.aus.into_data(), true);
+        let output = discriminator.forward(images.clone(), aus);
+        assert_eq!(output.score.dims(), [2]);
+        assert_eq!(output.patches.dims(), [2, 4 * 6 + 3 * 8]);
+        let estimates = discriminator.estimate_aus(images).into_data();
+        estimates.assert_eq(&output.aus.into_data(), true);
     }
 
     #[test]
@@ -379,9 +383,9 @@ mod tests {
         let (images, aus) = faces(&device);
         let images = images.detach().require_grad();
         let discriminator = small(&device);
-        let verdict = discriminator.forward(images.clone(), aus.clone());
-        let [_, patches] = verdict.patches.dims();
-        let total = verdict.score.sum() + verdict.patches.sum() / (patches as f64).sqrt();
+        let output = discriminator.forward(images.clone(), aus.clone());
+        let [_, patches] = output.patches.dims();
+        let total = output.score.sum() + output.patches.sum() / (patches as f64).sqrt();
         let expected = images.grad(&total.backward()).unwrap();
         let gradient = discriminator.input_gradient(images, aus);
         let difference: f32 = (gradient.inner() - expected.clone()).abs().max().into_scalar();
@@ -415,10 +419,10 @@ mod tests {
                 .with_local_channels(2);
             let device = Device::flex();
             let faces = Tensor::zeros([1, 3, size, size], &device);
-            let verdict = config
+            let output = config
                 .init(&[0.0; AU_COUNT], &device)
                 .forward(faces, Tensor::zeros([1, AU_COUNT], &device));
-            assert_eq!(verdict.aus.dims(), [1, AU_COUNT]);
+            assert_eq!(output.aus.dims(), [1, AU_COUNT]);
         }
     }
 }

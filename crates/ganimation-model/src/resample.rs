@@ -30,6 +30,14 @@ pub(crate) fn depth_to_space(x: Tensor<4>, scale: usize) -> Tensor<4> {
         .reshape([batch, channels, rows * scale, columns * scale])
 }
 
+/// The mean over all positions, `[batch, channels, height, width]` -> `[batch, channels]`.
+///
+/// Use this instead of `mean_dims(&[2, 3])`: on Burn's GPU backends, the mean over the rows of a map with channels last
+/// and one row mixes channels (`docs/upstream/cubek-reduce.md`). Here the positions are one axis, which is the last one.
+pub(crate) fn mean_over_positions(x: Tensor<4>) -> Tensor<2> {
+    x.flatten::<3>(2, 3).mean_dim(2).flatten(1, 2)
+}
+
 /// The mean of each block of `scale` x `scale` pixels.
 ///
 /// `[batch, c, h, w]` -> `[batch, c, h / scale, w / scale]`.

@@ -9,12 +9,14 @@ use burn::tensor::{DType, Device, TensorData};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
+use crate::au_regressor::AU_REGRESSOR_SIZE;
 use crate::files::{of_file, write};
 use crate::parameters::{load_state_dict, state_dict};
-use crate::reader::READER_SIZE;
 use crate::shapes::{discriminator_config, expect_shape, generator_config, shapes_of};
 use crate::tensors::{finite, tensors_from_bytes, tensors_to_bytes};
-use crate::{AU_COUNT, AuReader, Discriminator, Error, Generator, Orders, Reader, ReaderConfig, Result};
+use crate::{
+    AU_COUNT, AuEstimator, AuRegressor, AuRegressorConfig, Discriminator, Error, Generator, Orders, Result,
+};
 
 /// The newest version of the metadata block, for networks with [`Orders::Relative`].
 ///
@@ -26,6 +28,9 @@ pub const ACTION_UNITS: [u32; AU_COUNT] = [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 
 
 /// Side of the published networks' training faces, in pixels.
 const PUBLISHED_SIZE: usize = 128;
+
+/// Metadata value of an AU regressor's `network`. Files have had this value since version 1.
+const AU_REGRESSOR: &str = "reader";
 
 /// Metadata value for [`Orders::Relative`].
 const RELATIVE: &str = "relative";
@@ -149,62 +154,67 @@ pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discri
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
-/// Writes a reader's weights as one file.
+/// Writes an AU regressor's weights as one file.
 ///
 /// # Errors
 /// See [`save_generator`].
-pub fn save_reader(path: &Path, reader: &Reader, metadata: &Metadata, format: FloatFormat) -> Result<()> {
-    write(path, &encode(reader, "reader", metadata, format)?)
+pub fn save_au_regressor(
+    path: &Path,
+    regressor: &AuRegressor,
+    metadata: &Metadata,
+    format: FloatFormat,
+) -> Result<()> {
+    write(path, &encode(regressor, AU_REGRESSOR, metadata, format)?)
 }
 
-/// Reads a network that estimates action units from a file: a reader, or a discriminator with its action-unit head.
+/// Reads a network that estimates action units from a file: an AU regressor, or a discriminator with its action-unit head.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`au_reader_from_bytes`].
-pub fn load_au_reader(path: &Path, device: &Device) -> Result<(AuReader, Metadata)> {
-    of_file(path, |bytes| au_reader_from_bytes(bytes, device))
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`au_estimator_from_bytes`].
+pub fn load_au_estimator(path: &Path, device: &Device) -> Result<(AuEstimator, Metadata)> {
+    of_file(path, |bytes| au_estimator_from_bytes(bytes, device))
 }
 
 /// Reads a network that estimates action units from the bytes of a file.
 ///
 /// # Errors
 /// See [`discriminator_from_bytes`], because a file can contain a discriminator.
-pub fn au_reader_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuReader, Metadata)> {
+pub fn au_estimator_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuEstimator, Metadata)> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let network = header
         .metadata()
         .as_ref()
         .and_then(|entries| entries.get("network"));
     // A run's checkpoint has no metadata of its networks. The released name of the action-unit head identifies a
-    // critic.
-    let is_critic = match network {
+    // discriminator.
+    let is_discriminator = match network {
         Some(network) => network == "discriminator",
         None => header.info("conv2.weight").is_some(),
     };
-    if is_critic {
+    if is_discriminator {
         let (discriminator, metadata) = discriminator_from_bytes(bytes, device)?;
-        let reader = AuReader::Critic {
+        let estimator = AuEstimator::Discriminator {
             discriminator,
             image_size: metadata.image_size,
         };
-        return Ok((reader, metadata));
+        return Ok((estimator, metadata));
     }
-    let (metadata, tensors) = decode(bytes, "reader")?;
-    let metadata = metadata.ok_or_else(|| wrong("network", &"missing", "reader"))?;
-    let config = ReaderConfig {
+    let (metadata, tensors) = decode(bytes, AU_REGRESSOR)?;
+    let metadata = metadata.ok_or_else(|| wrong("network", &"missing", AU_REGRESSOR))?;
+    let config = AuRegressorConfig {
         channels: metadata.channels,
         aus: metadata.action_units.len(),
     };
     let size = &metadata.image_size;
-    require(*size == READER_SIZE, "image_size", size, "128")?;
+    require(*size == AU_REGRESSOR_SIZE, "image_size", size, "128")?;
     let c = config.channels;
     require(c > 0, "channels", &c, "at least 1")?;
     // As for the other networks, memory is allocated only after the file's size is checked.
     let shapes = shapes_of(&tensors);
     expect_shape(&shapes, "main.0.weight", &[c, 3, 4, 4])?;
     expect_shape(&shapes, "head.weight", &[config.aus, 8 * c, 8, 8])?;
-    let reader = load_state_dict(config.init(device), tensors)?;
-    Ok((AuReader::Independent(reader), metadata))
+    let regressor = load_state_dict(config.init(device), tensors)?;
+    Ok((AuEstimator::Regressor(regressor), metadata))
 }
 
 fn encode<M: Module>(module: &M, network: &str, metadata: &Metadata, format: FloatFormat) -> Result<Vec<u8>> {

@@ -120,9 +120,9 @@ fn what_stands_beside_the_weights_is_skipped_and_a_key_chooses_a_network() {
     for name in ["beside.pth", "beside_legacy.pth"] {
         let several = import(&data(name), &Device::flex()).unwrap_err();
         assert!(
-            told(&several).contains("contains two generators: `G` (the released code) and `G_ema`"),
+            message(&several).contains("contains two generators: `G` (the released code) and `G_ema`"),
             "{}",
-            told(&several)
+            message(&several)
         );
         for key in ["G", "G_ema"] {
             let imported = import_under(&data(name), Some(key), &Device::flex()).unwrap();
@@ -139,9 +139,9 @@ fn what_stands_beside_the_weights_is_skipped_and_a_key_chooses_a_network() {
         }
         let absent = import_under(&data(name), Some("G_"), &Device::flex()).unwrap_err();
         assert!(
-            told(&absent).contains("no network under the key `G_`; there are: G, G_ema"),
+            message(&absent).contains("no network under the key `G_`; there are: G, G_ema"),
             "{}",
-            told(&absent)
+            message(&absent)
         );
     }
 }
@@ -156,7 +156,7 @@ fn whole_networks_and_programs_are_named() {
         ("script.pt", "a TorchScript program"),
     ] {
         let refused = import(&data(name), &Device::flex()).unwrap_err();
-        assert!(told(&refused).contains(expected), "{}", told(&refused));
+        assert!(message(&refused).contains(expected), "{}", message(&refused));
     }
 }
 
@@ -178,7 +178,7 @@ fn discriminators_judge_as_in_pytorch() {
         );
         let judgement = discriminator.forward(tensor(&expected["corner"]));
         for (found, name) in [
-            (judgement.realness.into_data(), "realness"),
+            (judgement.score.into_data(), "realness"),
             (judgement.aus.into_data(), "read"),
         ] {
             found.assert_approx_eq::<f32>(&expected[name], Tolerance::rel_abs(1e-4, 1e-4));
@@ -221,7 +221,7 @@ fn networks_of_the_papers_size_agree_with_pytorch() {
                 }
                 Network::Discriminator(discriminator) => {
                     let judgement = discriminator.forward(faces());
-                    compare("realness", judgement.realness.into_data());
+                    compare("realness", judgement.score.into_data());
                     compare("read", judgement.aus.into_data());
                 }
             }
@@ -253,17 +253,17 @@ fn written(folder: &TempDir, tensors: &BTreeMap<String, TensorData>, name: &str)
 /// The error for a file with these bytes, with its causes, on one line.
 #[track_caller]
 fn refusal(bytes: &[u8]) -> String {
-    told(&imported(bytes).unwrap_err())
+    message(&imported(bytes).unwrap_err())
 }
 
-fn told(error: &Error) -> String {
-    let mut told = error.to_string();
+fn message(error: &Error) -> String {
+    let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        told = format!("{told}: {error}");
+        message = format!("{message}: {error}");
         cause = error.source();
     }
-    told
+    message
 }
 
 fn imported(bytes: &[u8]) -> Result<Vec<Imported>> {
@@ -383,8 +383,8 @@ fn every_kind_of_damage_has_its_own_reason() {
         ),
     ];
     for (what, bytes, reason) in cases {
-        let told = refusal(&bytes);
-        assert!(told.contains(reason), "{what}: {told}");
+        let message = refusal(&bytes);
+        assert!(message.contains(reason), "{what}: {message}");
     }
 }
 
@@ -392,7 +392,7 @@ fn every_kind_of_damage_has_its_own_reason() {
 fn networks_that_are_not_whole_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = |tensors: &BTreeMap<String, TensorData>| {
-        told(&import(&written(&folder, tensors, "a.safetensors"), &Device::flex()).unwrap_err())
+        message(&import(&written(&folder, tensors, "a.safetensors"), &Device::flex()).unwrap_err())
     };
     let nothing = refusal(&BTreeMap::new());
     assert!(nothing.ends_with("contains no tensors with names"), "{nothing}");
@@ -415,10 +415,10 @@ fn networks_that_are_not_whole_are_refused_by_name() {
         "main.3.weight".to_owned(),
         TensorData::new(vec![0.0_f32; 64], [4, 1, 4, 4]),
     );
-    let told = refusal(&misshapen);
+    let message = refusal(&misshapen);
     assert!(
-        told.ends_with("main.3.weight has shape [4, 1, 4, 4]; the network expects [2, 1, 4, 4]"),
-        "{told}"
+        message.ends_with("main.3.weight has shape [4, 1, 4, 4]; the network expects [2, 1, 4, 4]"),
+        "{message}"
     );
     let mut infinite = tiny();
     infinite.insert("main.1.bias".to_owned(), TensorData::from([f32::INFINITY]));
@@ -433,10 +433,11 @@ fn networks_that_are_not_whole_are_refused_by_name() {
             .into_iter()
             .map(|(name, data)| (format!("ema.{name}"), data)),
     );
-    let told = refusal(&double);
+    let message = refusal(&double);
     assert!(
-        told.contains("contains two generators: top level (the released code) and `ema` (the released code)"),
-        "{told}"
+        message
+            .contains("contains two generators: top level (the released code) and `ema` (the released code)"),
+        "{message}"
     );
 }
 
@@ -458,10 +459,10 @@ fn views_that_stand_for_more_than_the_file_holds_are_refused() {
         stream.extend_from_slice(format!("S'{name}'\n{tensor}s").as_bytes());
     }
     stream.extend_from_slice(b".]U\x010a.\x01\0\0\0\0\0\0\0\0\0\x80\x3f");
-    let told = refusal(&stream);
+    let message = refusal(&stream);
     assert!(
-        told.contains("main.3.weight has shape [65536, 65536, 7, 7]"),
-        "{told}"
+        message.contains("main.3.weight has shape [65536, 65536, 7, 7]"),
+        "{message}"
     );
 }
 

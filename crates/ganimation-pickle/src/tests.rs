@@ -213,8 +213,8 @@ fn what_would_run_programs_is_refused_beside_weights_too() {
         "os.path\njoin",
     ] {
         let pickle = format!("}}S'x'\nc{global}\n(S'ls'\ntRsS'w'\n{TENSOR}s.");
-        let told = weights_from_bytes(pickle.as_bytes()).unwrap_err().to_string();
-        assert!(told.contains("is refused"), "{told}");
+        let message = weights_from_bytes(pickle.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains("is refused"), "{message}");
     }
 }
 
@@ -253,10 +253,10 @@ fn dictionaries_within_themselves_are_bounded() {
         laughs.extend_from_slice(format!("}}p{level}\nI1\ng{0}\nsI2\ng{0}\ns", level - 1).as_bytes());
     }
     laughs.push(b'.');
-    let told = weights_from_bytes(&laughs).unwrap_err().to_string();
+    let message = weights_from_bytes(&laughs).unwrap_err().to_string();
     assert!(
-        told.contains("dictionaries too deep within one another"),
-        "{told}"
+        message.contains("dictionaries too deep within one another"),
+        "{message}"
     );
     let itself = weights_from_bytes(b"}p0\nI1\ng0\ns.").unwrap_err().to_string();
     assert!(

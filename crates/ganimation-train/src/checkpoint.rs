@@ -49,7 +49,7 @@ impl Keep {
     }
 }
 
-/// Writes `trainer` after `step` critic steps into `folder/step-N`.
+/// Writes `trainer` after `step` discriminator steps into `folder/step-N`.
 pub(crate) fn save<D: Module>(folder: &Path, trainer: &Trainer<D>, step: u64) -> Result<PathBuf> {
     let path = folder.join(format!("step-{step}"));
     if path.exists() {
@@ -108,17 +108,17 @@ fn clear(folder: &Path) -> Result<()> {
 
 /// Initial networks: the `fresh` ones, or those from the files named in their settings.
 pub(crate) fn begin<D: Module>(fresh: Trainer<D>) -> Result<Trainer<D>> {
-    let (from, critic_from) = (fresh.config.from.clone(), fresh.config.critic_from.clone());
+    let (from, discriminator_from) = (fresh.config.from.clone(), fresh.config.discriminator_from.clone());
     let of_folder = |name| Some(from.as_ref().filter(|path| path.is_dir())?.join(name));
     let generator = of_folder(GENERATOR).or_else(|| from.clone());
-    let critic = critic_from.or_else(|| of_folder(DISCRIMINATOR).filter(|path| path.exists()));
-    if generator.is_none() && critic.is_none() {
+    let discriminator = discriminator_from.or_else(|| of_folder(DISCRIMINATOR).filter(|path| path.exists()));
+    if generator.is_none() && discriminator.is_none() {
         return Ok(fresh);
     }
     Ok(Trainer::from_networks(
         fresh.config,
         begin_from(generator, fresh.generator)?,
-        begin_from(critic, fresh.discriminator)?,
+        begin_from(discriminator, fresh.discriminator)?,
     ))
 }
 
@@ -144,12 +144,13 @@ pub(crate) fn load<D: Module>(
         generator: load_module(path, GENERATOR, fresh.generator)?,
         discriminator: load_module(path, DISCRIMINATOR, fresh.discriminator)?,
         average: load_module(path, AVERAGE, fresh.average)?,
+        further: Vec::new(),
         config: fresh.config,
         team: fresh.team,
     })
 }
 
-/// All checkpoints and their numbers of critic steps, oldest first.
+/// All checkpoints and their numbers of discriminator steps, oldest first.
 pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     if !folder.exists() {
         return Ok(Vec::new());

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::motion::MotionConfig;
 use crate::schedule::Schedule;
+use crate::settings::{Renamed, renew};
 
 /// Version of the settings file. Files of other versions are refused.
 pub const CONFIG_VERSION: u32 = 1;
@@ -20,7 +21,7 @@ pub const CONFIG_VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
     /// Learning rate of the constant part of the schedule.
-    pub rate: f64,
+    pub learning_rate: f64,
     /// Decay of the first moment.
     pub beta_1: f64,
     /// Decay of the second moment.
@@ -32,7 +33,7 @@ pub struct AdamConfig {
 impl Default for AdamConfig {
     fn default() -> Self {
         Self {
-            rate: 1e-4,
+            learning_rate: 1e-4,
             beta_1: 0.5,
             beta_2: 0.999,
             epsilon: 1e-8,
@@ -55,7 +56,7 @@ pub enum Precision {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// The paper's network: it paints, receives action units as constant planes, and trains against a WGAN-GP critic.
+    /// The paper's network: it paints, receives action units as constant planes, and trains against a WGAN-GP discriminator.
     #[default]
     Paper,
     /// Moves pixels and paints what the motion uncovers. Trained with landmarks first, then against a projection
@@ -94,10 +95,10 @@ pub struct TrainConfig {
     pub discriminator_channels: usize,
     /// Faces per batch; an incomplete last batch is dropped.
     pub batch_size: usize,
-    /// Critic steps of the whole run; 30 epochs of the dataset when absent.
+    /// Discriminator steps of the whole run; 30 epochs of the dataset when absent.
     pub steps: Option<u64>,
-    /// Critic steps per generator step (the paper's `n_critic`).
-    pub generator_every: u64,
+    /// Discriminator steps per generator step (the paper's `n_critic`).
+    pub n_critic: u64,
     /// Mirror half of the faces.
     pub flip: bool,
     /// Largest random shift of a target action unit, in OpenFace intensity / 5.
@@ -115,22 +116,22 @@ pub struct TrainConfig {
     pub workers: usize,
     /// Keep decoded pictures in memory.
     pub cache: bool,
-    /// Critic steps between checkpoints.
+    /// Discriminator steps between checkpoints.
     pub checkpoint_every: u64,
     /// Newest checkpoints to keep; older ones are removed.
     pub checkpoint_keep: usize,
     /// Keep checkpoints permanently if their step is a multiple of this.
     #[serde(default)]
     pub checkpoint_keep_every: Option<u64>,
-    /// Critic steps between validations on held-out faces. The best validated checkpoint is kept too.
+    /// Discriminator steps between validations on held-out faces. The best validated checkpoint is kept too.
     #[serde(default = "validate_every")]
     pub validate_every: u64,
     /// Maximum number of held-out faces per validation; below 2, validation is skipped.
     #[serde(default = "validate_faces")]
     pub validate_faces: usize,
-    /// Critic steps between preview pictures.
+    /// Discriminator steps between preview pictures.
     pub preview_every: u64,
-    /// Critic steps between lines of metrics.
+    /// Discriminator steps between lines of metrics.
     pub log_every: u64,
     /// Element type of activations.
     #[serde(default)]
@@ -139,9 +140,9 @@ pub struct TrainConfig {
     /// optionally `discriminator.safetensors`. The optimisers start from their initial state.
     #[serde(default)]
     pub from: Option<PathBuf>,
-    /// File with the critic's initial weights.
+    /// File with the discriminator's initial weights.
     #[serde(default)]
-    pub critic_from: Option<PathBuf>,
+    pub discriminator_from: Option<PathBuf>,
     /// Both optimisers.
     pub adam: AdamConfig,
     /// The paper's losses.
@@ -165,7 +166,7 @@ impl TrainConfig {
             discriminator_channels: 64,
             batch_size: 25,
             steps: None,
-            generator_every: 5,
+            n_critic: 5,
             flip: true,
             target_noise: 0.1,
             clamp_targets: true,
@@ -183,7 +184,7 @@ impl TrainConfig {
             log_every: 10,
             precision: Precision::F32,
             from: None,
-            critic_from: None,
+            discriminator_from: None,
             adam: AdamConfig::default(),
             loss: LossWeights::default(),
             motion: MotionConfig::default(),
@@ -198,9 +199,9 @@ impl TrainConfig {
             discriminator_channels: 48,
             batch_size: 16,
             steps: Some(60_000),
-            generator_every: 1,
+            n_critic: 1,
             adam: AdamConfig {
-                rate: 4e-4,
+                learning_rate: 4e-4,
                 beta_1: 0.5,
                 beta_2: 0.99,
                 epsilon: 1e-8,
@@ -222,8 +223,8 @@ impl TrainConfig {
         self
     }
 
-    /// Reads the text of a `config.toml`. The error describes the problem in one line.
-    pub(crate) fn from_toml(text: &str) -> Result<Self, String> {
+    /// Reads the text of a `config.toml`, and lists its old names. The error describes the problem in one line.
+    pub(crate) fn from_toml(text: &str) -> Result<(Self, Vec<Renamed>), String> {
         /// Read first: otherwise settings of another version would only be reported as unknown.
         #[derive(Deserialize)]
         struct Versioned {
@@ -236,7 +237,14 @@ impl TrainConfig {
                 "its version is {version}; this program reads {CONFIG_VERSION}"
             ));
         }
-        toml::from_str(text).map_err(one_line)
+        let mut table: toml::Table = toml::from_str(text).map_err(one_line)?;
+        let renamed = renew(&mut table);
+        // A file without old names is parsed from its text, so that errors have a line.
+        let config = match &renamed[..] {
+            [] => toml::from_str(text).map_err(one_line)?,
+            _ => table.try_into().map_err(one_line)?,
+        };
+        Ok((config, renamed))
     }
 
     /// Sets the losses and the protocol of `preset`.
@@ -281,16 +289,16 @@ impl TrainConfig {
     }
 
     /// The learning rate in step `step` of a schedule of `steps` steps. Each stage has its own schedule.
-    pub(crate) fn rate_at(&self, step: u64, steps: u64) -> f64 {
+    pub(crate) fn learning_rate_at(&self, step: u64, steps: u64) -> f64 {
         let taught = self.motion.taught_steps.min(steps);
-        let rate = self.adam_at(step).rate;
+        let learning_rate = self.adam_at(step).learning_rate;
         match self.network {
-            Network::Paper => Schedule { rate, steps }.rate_at(step),
+            Network::Paper => Schedule { learning_rate, steps }.learning_rate_at(step),
             // The first stage has a constant learning rate.
-            Network::Motion if step < taught => rate,
+            Network::Motion if step < taught => learning_rate,
             Network::Motion => {
                 let steps = steps - taught;
-                Schedule { rate, steps }.rate_at(step - taught)
+                Schedule { learning_rate, steps }.learning_rate_at(step - taught)
             }
         }
     }
@@ -307,7 +315,7 @@ impl TrainConfig {
     pub fn schedule(&self, faces: usize) -> Schedule {
         let epoch = (faces / self.batch_size) as u64;
         Schedule {
-            rate: self.adam.rate,
+            learning_rate: self.adam.learning_rate,
             steps: self.steps.unwrap_or(30 * epoch),
         }
     }
@@ -346,14 +354,14 @@ mod tests {
     fn the_defaults_are_the_papers_protocol() {
         let config = TrainConfig::new("faces");
         let adam = AdamConfig {
-            rate: 1e-4,
+            learning_rate: 1e-4,
             beta_1: 0.5,
             beta_2: 0.999,
             epsilon: 1e-8,
         };
         assert_eq!(config.adam, adam);
         assert_eq!(
-            (config.image_size, config.batch_size, config.generator_every),
+            (config.image_size, config.batch_size, config.n_critic),
             (128, 25, 5)
         );
         assert!(config.flip && config.clamp_targets && (config.target_noise - 0.1).abs() < 1e-9);
@@ -382,8 +390,8 @@ mod tests {
             "image size 100 is not a positive multiple of 64"
         );
         assert_eq!(
-            with(|c| c.loss.cycle = f64::NAN),
-            "setting `loss.cycle` is NaN; expected 0 or more"
+            with(|c| c.loss.lambda_cycle = f64::NAN),
+            "setting `loss.lambda_cycle` is NaN; expected 0 or more"
         );
         assert_eq!(
             with(|c| c.precision = Precision::Bf16),
@@ -394,8 +402,8 @@ mod tests {
             "setting `ema_decay` is 1; expected 0 or more, below 1"
         );
         assert_eq!(
-            with(|c| c.adam.rate = f64::NAN),
-            "setting `rate` is NaN; expected above 0"
+            with(|c| c.adam.learning_rate = f64::NAN),
+            "setting `adam.learning_rate` is NaN; expected above 0"
         );
     }
 

@@ -60,7 +60,7 @@ impl TrainConfig {
         )?;
         for (name, value) in [
             ("steps", self.steps.unwrap_or(1)),
-            ("generator_every", self.generator_every),
+            ("n_critic", self.n_critic),
             ("checkpoint_every", self.checkpoint_every),
             ("preview_every", self.preview_every),
             ("log_every", self.log_every),
@@ -78,22 +78,22 @@ impl TrainConfig {
         )?;
         require(
             share(self.adam.beta_1),
-            "beta_1",
+            "adam.beta_1",
             &self.adam.beta_1,
             "0 or more, below 1",
         )?;
         require(
             share(self.adam.beta_2),
-            "beta_2",
+            "adam.beta_2",
             &self.adam.beta_2,
             "0 or more, below 1",
         )?;
         for (name, value) in [
-            ("loss.aus", self.loss.aus),
-            ("loss.penalty", self.loss.penalty),
-            ("loss.cycle", self.loss.cycle),
-            ("loss.attention", self.loss.attention),
-            ("loss.smoothness", self.loss.smoothness),
+            ("loss.lambda_au", self.loss.lambda_au),
+            ("loss.lambda_gp", self.loss.lambda_gp),
+            ("loss.lambda_cycle", self.loss.lambda_cycle),
+            ("loss.lambda_attention", self.loss.lambda_attention),
+            ("loss.lambda_tv", self.loss.lambda_tv),
         ] {
             require(value.is_finite() && value >= 0.0, name, &value, "0 or more")?;
         }
@@ -101,10 +101,15 @@ impl TrainConfig {
             self.check_motion()?;
         }
         let positive = |value: f64| value.is_finite() && value > 0.0;
-        require(positive(self.adam.rate), "rate", &self.adam.rate, "above 0")?;
+        require(
+            positive(self.adam.learning_rate),
+            "adam.learning_rate",
+            &self.adam.learning_rate,
+            "above 0",
+        )?;
         require(
             positive(self.adam.epsilon),
-            "epsilon",
+            "adam.epsilon",
             &self.adam.epsilon,
             "above 0",
         )?;
@@ -168,7 +173,10 @@ impl TrainConfig {
             ("motion.taught.pixels_inside", taught.pixels_inside),
             ("motion.taught.shading", taught.shading),
             ("motion.taught.aus", taught.aus),
-            ("motion.matched.discriminator_rate", matched.discriminator_rate),
+            (
+                "motion.matched.discriminator_lr_factor",
+                matched.discriminator_lr_factor,
+            ),
             ("motion.matched.adversarial", matched.adversarial),
             ("motion.matched.patches", matched.patches),
             ("motion.matched.mismatched", matched.mismatched),
@@ -176,13 +184,16 @@ impl TrainConfig {
             ("motion.matched.r1", matched.r1),
             ("motion.matched.cycle", matched.cycle),
             ("motion.matched.cycle_inside", matched.cycle_inside),
-            ("motion.matched.paint", matched.paint),
-            ("motion.matched.paint_inside", matched.paint_inside),
-            ("motion.matched.paint_variation", matched.paint_variation),
+            ("motion.matched.mask_coverage", matched.mask_coverage),
+            (
+                "motion.matched.mask_coverage_inside",
+                matched.mask_coverage_inside,
+            ),
+            ("motion.matched.mask_tv", matched.mask_tv),
             ("motion.matched.motion", matched.motion),
             ("motion.matched.shading", matched.shading),
             ("motion.matched.stains", matched.stains),
-            ("motion.matched.shading_variation", matched.shading_variation),
+            ("motion.matched.shading_tv", matched.shading_tv),
             ("motion.matched.identity", matched.identity),
             ("motion.matched.pixels", matched.pixels),
             ("motion.matched.pixels_inside", matched.pixels_inside),
@@ -207,9 +218,9 @@ impl TrainConfig {
         }
         let adam = &matched.adam;
         require(
-            adam.rate.is_finite() && adam.rate > 0.0,
-            "motion.matched.adam.rate",
-            &adam.rate,
+            adam.learning_rate.is_finite() && adam.learning_rate > 0.0,
+            "motion.matched.adam.learning_rate",
+            &adam.learning_rate,
             "above 0",
         )?;
         for (name, value) in [

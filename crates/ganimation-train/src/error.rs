@@ -55,7 +55,7 @@ pub enum Error {
         term: &'static str,
         /// Its value.
         value: f32,
-        /// The critic step.
+        /// The discriminator step.
         step: u64,
     },
     /// The initial weights do not fit the networks of the settings.
@@ -71,11 +71,11 @@ pub enum Error {
     BrokenWeights {
         /// Which network.
         network: &'static str,
-        /// The critic step.
+        /// The discriminator step.
         step: u64,
     },
     /// The watchdog warned, and the run was set to stop at warnings.
-    #[error("stopped at step {}: {}", .0.step, .0.sign)]
+    #[error("stopped at step {}: {}", .0.step, .0.message)]
     Warned(Warning),
     /// A text that is not of the form `NAME=VALUE`.
     #[error("cannot read setting `{found}`: {reason}")]

@@ -9,7 +9,7 @@ pub(crate) struct Expression {
     /// Its label under a picture.
     pub(crate) name: &'static str,
     /// The named action units and their intensities.
-    pub(crate) asked: &'static [(ActionUnit, f32)],
+    pub(crate) requested: &'static [(ActionUnit, f32)],
 }
 
 impl Expression {
@@ -21,7 +21,7 @@ impl Expression {
     /// The complete target.
     pub(crate) fn target(self) -> Intensities {
         let mut target = Intensities::default();
-        for &(unit, intensity) in self.asked {
+        for &(unit, intensity) in self.requested {
             target.set(unit, intensity);
         }
         target
@@ -30,11 +30,11 @@ impl Expression {
     /// The target for a face that shows `current`. With relative orders, action units that are not named keep their
     /// values. With absolute orders, their target is 0. If no action unit is named, the target is a neutral face.
     pub(crate) fn target_of(self, current: Intensities, orders: Orders) -> Intensities {
-        if orders == Orders::Absolute || self.asked.is_empty() {
+        if orders == Orders::Absolute || self.requested.is_empty() {
             return self.target();
         }
         let mut target = current;
-        for &(unit, intensity) in self.asked {
+        for &(unit, intensity) in self.requested {
             target.set(unit, intensity);
         }
         target
@@ -44,19 +44,19 @@ impl Expression {
 /// No action unit is active.
 pub(crate) const NEUTRAL: Expression = Expression {
     name: "neutral",
-    asked: &[],
+    requested: &[],
 };
 
 /// The mouth's corners rise a little, and the cheeks.
 pub(crate) const SLIGHT_SMILE: Expression = Expression {
     name: "slight smile",
-    asked: &[(ActionUnit::CheekRaiser, 1.0), (ActionUnit::LipCornerPuller, 2.0)],
+    requested: &[(ActionUnit::CheekRaiser, 1.0), (ActionUnit::LipCornerPuller, 2.0)],
 };
 
 /// A smile that shows teeth.
 pub(crate) const SMILE: Expression = Expression {
     name: "smile",
-    asked: &[
+    requested: &[
         (ActionUnit::CheekRaiser, 3.0),
         (ActionUnit::LipCornerPuller, 4.0),
         (ActionUnit::LipsPart, 3.0),
@@ -66,7 +66,7 @@ pub(crate) const SMILE: Expression = Expression {
 /// A smile with the lips together.
 pub(crate) const CLOSED_SMILE: Expression = Expression {
     name: "closed smile",
-    asked: &[
+    requested: &[
         (ActionUnit::CheekRaiser, 2.0),
         (ActionUnit::LipCornerPuller, 3.5),
         (ActionUnit::LipsPart, 0.0),
@@ -77,7 +77,7 @@ pub(crate) const CLOSED_SMILE: Expression = Expression {
 /// No smile. A face that does not smile does not change.
 pub(crate) const SMILE_REMOVED: Expression = Expression {
     name: "smile removed",
-    asked: &[
+    requested: &[
         (ActionUnit::CheekRaiser, 0.0),
         (ActionUnit::UpperLipRaiser, 0.0),
         (ActionUnit::LipCornerPuller, 0.0),
@@ -88,7 +88,7 @@ pub(crate) const SMILE_REMOVED: Expression = Expression {
 /// Raised brows, wide eyes, open mouth.
 pub(crate) const SURPRISE: Expression = Expression {
     name: "surprise",
-    asked: &[
+    requested: &[
         (ActionUnit::InnerBrowRaiser, 2.5),
         (ActionUnit::OuterBrowRaiser, 2.5),
         (ActionUnit::UpperLidRaiser, 1.5),
@@ -100,7 +100,7 @@ pub(crate) const SURPRISE: Expression = Expression {
 /// Lowered brows, narrow lids and lips.
 pub(crate) const ANGER: Expression = Expression {
     name: "anger",
-    asked: &[
+    requested: &[
         (ActionUnit::BrowLowerer, 4.0),
         (ActionUnit::LidTightener, 3.0),
         (ActionUnit::LipTightener, 2.0),
@@ -110,7 +110,7 @@ pub(crate) const ANGER: Expression = Expression {
 /// Inner brows up and together, the mouth's corners down.
 pub(crate) const SADNESS: Expression = Expression {
     name: "sadness",
-    asked: &[
+    requested: &[
         (ActionUnit::InnerBrowRaiser, 3.0),
         (ActionUnit::BrowLowerer, 2.5),
         (ActionUnit::LipCornerDepressor, 3.0),
@@ -121,7 +121,7 @@ pub(crate) const SADNESS: Expression = Expression {
 /// Wrinkled nose, raised upper lip.
 pub(crate) const DISGUST: Expression = Expression {
     name: "disgust",
-    asked: &[
+    requested: &[
         (ActionUnit::NoseWrinkler, 3.0),
         (ActionUnit::UpperLipRaiser, 3.5),
         (ActionUnit::BrowLowerer, 2.0),
@@ -131,5 +131,5 @@ pub(crate) const DISGUST: Expression = Expression {
 /// Closed eyes.
 pub(crate) const BLINK: Expression = Expression {
     name: "blink",
-    asked: &[(ActionUnit::Blink, 5.0)],
+    requested: &[(ActionUnit::Blink, 5.0)],
 };

@@ -29,7 +29,7 @@ pub struct History {
     pub validations: Vec<Validation>,
     /// Number of warnings of the watchdog.
     pub warnings: usize,
-    /// Critic steps of the newest checkpoint, 0 without one.
+    /// Discriminator steps of the newest checkpoint, 0 without one.
     pub saved: u64,
 }
 
@@ -47,7 +47,7 @@ impl History {
         let newest = checkpoint::list(&folder.join(CHECKPOINTS))?.pop();
         Ok(Self {
             name: name.to_string_lossy().into_owned(),
-            config: read_settings(folder)?,
+            config: read_settings(folder)?.0,
             metrics: read_lines(&folder.join(METRICS))?,
             validations: read_lines(&folder.join(VALIDATION))?,
             warnings: read_lines::<serde_json::Value>(&folder.join(WARNINGS))?.len(),

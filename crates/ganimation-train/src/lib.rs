@@ -8,6 +8,7 @@
 
 pub mod evaluate;
 
+mod au_regressor;
 mod checkpoint;
 mod config;
 mod config_check;
@@ -22,18 +23,18 @@ mod optimizer;
 mod plot;
 mod preview;
 mod random;
-mod reader;
 mod run;
+mod samples;
 mod schedule;
 mod session;
 mod settings;
-mod shown;
 mod team;
 mod trainer;
 mod training;
 mod validation;
 mod watchdog;
 
+pub use au_regressor::{AuEstimatorScore, AuRegressorTraining, score_au_estimator, train_au_regressor};
 pub use config::{AdamConfig, CONFIG_VERSION, Network, Precision, TrainConfig};
 pub use error::{Error, Result};
 pub use history::{History, run_folders};
@@ -42,11 +43,10 @@ pub use motion::{
     LessonBatch, MatchedConfig, MotionConfig, MotionReport, MotionTrainer, TaughtConfig, ViewConfig,
 };
 pub use optimizer::Adam;
-pub use reader::{ReaderScore, ReaderTraining, score_reader, train_reader};
 pub use run::{Limits, Observer, Outcome, Run};
 pub use schedule::Schedule;
-pub use settings::{Change, Overlay};
-pub use trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
+pub use settings::{Change, Overlay, Renamed};
+pub use trainer::{DiscriminatorReport, FaceBatch, GeneratorReport, Trainer};
 pub use training::Training;
 pub use validation::Validation;
-pub use watchdog::{Trouble, Warning};
+pub use watchdog::{Problem, Warning};

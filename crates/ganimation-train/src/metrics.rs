@@ -10,31 +10,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::lines::Lines;
 use crate::motion::MotionReport;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 use crate::{Error, Result};
 
 /// The file of losses.
 pub(crate) const METRICS: &str = "metrics.jsonl";
 
-/// One line of `metrics.jsonl`: the latest losses, unweighted.
+/// One line of `metrics.jsonl`: the latest losses, unweighted. The aliases are the names before version 0.1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Critic steps taken.
+    /// Discriminator steps taken.
     pub step: u64,
-    /// Critic steps of the whole run.
+    /// Discriminator steps of the whole run.
     pub steps: u64,
     /// Passes through the training faces.
     pub epoch: f64,
     /// Learning rate.
-    pub rate: f64,
+    #[serde(alias = "rate")]
+    pub learning_rate: f64,
     /// Mean critic score of edited faces minus that of real faces.
-    pub critic_realness: f32,
+    #[serde(alias = "critic_realness")]
+    pub discriminator_adversarial: f32,
     /// Squared error of action units on real faces.
-    pub critic_aus: f32,
-    /// Gradient penalty.
-    pub penalty: f32,
+    #[serde(alias = "critic_aus")]
+    pub discriminator_aus: f32,
+    /// Gradient penalty. For the motion network: R1.
+    #[serde(alias = "penalty")]
+    pub gradient_penalty: f32,
     /// Negative mean critic score of edited faces.
-    pub generator_realness: f32,
+    #[serde(alias = "generator_realness")]
+    pub generator_adversarial: f32,
     /// Squared error of action units on edited faces.
     pub generator_aus: f32,
     /// Mean absolute cycle error, for a value range of 2.
@@ -42,11 +47,14 @@ pub struct Progress {
     /// Attention loss: size of the masks, both passes.
     pub attention: f32,
     /// Total variation of the masks, both passes.
-    pub smoothness: f32,
+    #[serde(alias = "smoothness")]
+    pub total_variation: f32,
     /// Mask coverage: mean of `1 - A`.
-    pub painted: f32,
+    #[serde(alias = "painted")]
+    pub mask_coverage: f32,
     /// Batch mean of each picture's largest `1 - A`.
-    pub painted_peak: f32,
+    #[serde(alias = "painted_peak")]
+    pub mask_coverage_peak: f32,
     /// Measurements of the motion network's training only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<MotionProgress>,
@@ -68,29 +76,32 @@ pub struct MotionProgress {
     /// Mean absolute difference of the motion from the teacher's, in pixels of the face.
     pub field: f32,
     /// Mean absolute motion of the teacher, in pixels.
-    pub field_of_nothing: f32,
+    #[serde(alias = "field_of_nothing")]
+    pub field_baseline: f32,
     /// Mean absolute difference of pairs from the real face, for a value range of 2.
     pub pixels: f32,
     /// The same difference without any edit.
-    pub pixels_of_nothing: f32,
+    #[serde(alias = "pixels_of_nothing")]
+    pub pixels_baseline: f32,
     /// Mean of `1 - A` where motion uncovers nothing.
-    pub outside: f32,
+    #[serde(alias = "outside")]
+    pub mask_coverage_outside: f32,
     /// Mean magnitude of the shading.
     pub shading: f32,
 }
 
 /// The progress of a run at a measurement.
 pub(crate) struct Position {
-    /// Critic steps taken.
+    /// Discriminator steps taken.
     pub(crate) step: u64,
-    /// Critic steps of the whole run.
+    /// Discriminator steps of the whole run.
     pub(crate) steps: u64,
     /// Faces per batch.
     pub(crate) batch: usize,
     /// Batches per pass through the training faces.
     pub(crate) batches_per_epoch: u64,
     /// Learning rate.
-    pub(crate) rate: f64,
+    pub(crate) learning_rate: f64,
     /// Total time spent waiting for pictures so far.
     pub(crate) waited: Duration,
     /// Total time spent on steps of the networks so far.
@@ -122,7 +133,7 @@ impl Metrics {
     #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
     pub(crate) fn measure(
         &mut self,
-        critic: &CriticReport,
+        discriminator: &DiscriminatorReport,
         generator: &GeneratorReport,
         motion: Option<&MotionReport>,
         at: &Position,
@@ -134,10 +145,10 @@ impl Metrics {
         let motion = motion.map(|motion| {
             Ok::<_, Error>(MotionProgress {
                 field: read("motion", &motion.field)?,
-                field_of_nothing: read("motion", &motion.field_of_nothing)?,
+                field_baseline: read("motion", &motion.field_baseline)?,
                 pixels: or_none("pixel", &motion.pixels)?,
-                pixels_of_nothing: or_none("pixel", &motion.pixels_of_nothing)?,
-                outside: read("mask", &motion.outside)?,
+                pixels_baseline: or_none("pixel", &motion.pixels_baseline)?,
+                mask_coverage_outside: read("mask", &motion.mask_coverage_outside)?,
                 shading: read("shading", &motion.shading)?,
             })
         });
@@ -145,17 +156,17 @@ impl Metrics {
             step: at.step,
             steps: at.steps,
             epoch: at.step as f64 / at.batches_per_epoch as f64,
-            rate: at.rate,
-            critic_realness: read("critic's adversarial", &critic.realness)?,
-            critic_aus: read("critic's action-unit", &critic.aus)?,
-            penalty: read("penalty", &critic.penalty)?,
-            generator_realness: read("generator's adversarial", &generator.realness)?,
+            learning_rate: at.learning_rate,
+            discriminator_adversarial: read("discriminator's adversarial", &discriminator.adversarial)?,
+            discriminator_aus: read("discriminator's action-unit", &discriminator.aus)?,
+            gradient_penalty: read("gradient penalty", &discriminator.gradient_penalty)?,
+            generator_adversarial: read("generator's adversarial", &generator.adversarial)?,
             generator_aus: read("generator's action-unit", &generator.aus)?,
             cycle: read("cycle", &generator.cycle)?,
             attention: read("attention", &generator.attention)?,
-            smoothness: read("smoothness", &generator.smoothness)?,
-            painted: read("mask", &generator.painted)?,
-            painted_peak: read("mask", &generator.painted_peak)?,
+            total_variation: read("total variation", &generator.total_variation)?,
+            mask_coverage: read("mask", &generator.mask_coverage)?,
+            mask_coverage_peak: read("mask", &generator.mask_coverage_peak)?,
             motion: motion.transpose()?,
             ..Progress::default()
         };
@@ -176,18 +187,20 @@ impl Metrics {
     }
 }
 
-/// Refuses losses that are NaN or infinite: such networks must not replace good checkpoints.
+/// Returns [`Error::NotFinite`] if a loss is NaN or infinite: such networks must not replace good checkpoints.
 pub(crate) fn require_finite(
-    critic: &CriticReport,
+    discriminator: &DiscriminatorReport,
     generator: Option<&GeneratorReport>,
+    motion: Option<&MotionReport>,
     step: u64,
 ) -> Result<()> {
-    read_finite("critic's adversarial", &critic.realness, step)?;
-    read_finite("critic's action-unit", &critic.aus, step)?;
-    read_finite("penalty", &critic.penalty, step)?;
-    if let Some(generator) = generator {
-        read_finite("generator's adversarial", &generator.realness, step)?;
-        read_finite("cycle", &generator.cycle, step)?;
+    let generator = generator.map(GeneratorReport::terms);
+    let motion = motion.map(MotionReport::terms);
+    let terms = (discriminator.terms().into_iter())
+        .chain(generator.into_iter().flatten())
+        .chain(motion.into_iter().flatten());
+    for (term, tensor) in terms {
+        read_finite(term, tensor, step)?;
     }
     Ok(())
 }
@@ -227,38 +240,104 @@ mod tests {
         Tensor::from_data([value], &Device::flex())
     }
 
+    fn discriminator(at: Option<usize>, value: f32) -> DiscriminatorReport {
+        let number = |index| number(if at == Some(index) { value } else { 0.1 });
+        DiscriminatorReport {
+            adversarial: number(0),
+            aus: number(1),
+            gradient_penalty: number(2),
+        }
+    }
+
+    fn generator(at: Option<usize>, value: f32) -> GeneratorReport {
+        let number = |index| number(if at == Some(index) { value } else { 0.1 });
+        GeneratorReport {
+            adversarial: number(0),
+            aus: number(1),
+            cycle: number(2),
+            attention: number(3),
+            total_variation: number(4),
+            mask_coverage: number(5),
+            mask_coverage_peak: number(6),
+        }
+    }
+
     #[test]
-    fn the_loss_that_is_no_number_any_more_is_named() {
-        let critic = |realness, aus, penalty| CriticReport {
-            realness: number(realness),
-            aus: number(aus),
-            penalty: number(penalty),
+    fn every_loss_that_is_not_finite_is_named() {
+        let sound = discriminator(None, 0.0);
+        require_finite(&sound, Some(&generator(None, 0.0)), None, 70).unwrap();
+        for (at, term) in [
+            "discriminator's adversarial",
+            "discriminator's action-unit",
+            "gradient penalty",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let error = require_finite(&discriminator(Some(at), f32::NAN), None, None, 70).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("the {term} loss became NaN at step 70")
+            );
+        }
+        for (at, term) in [
+            "generator's adversarial",
+            "generator's action-unit",
+            "cycle",
+            "attention",
+            "total variation",
+            "mask",
+            "mask",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let broken = generator(Some(at), f32::NEG_INFINITY);
+            let error = require_finite(&sound, Some(&broken), None, 70).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("the {term} loss became -inf at step 70")
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_with_the_names_of_older_versions_is_read() {
+        let line = r#"{"step":50,"steps":40000,"epoch":0.5,"rate":0.0004,"critic_realness":-1.5,"critic_aus":0.25,"penalty":0.75,"generator_realness":1.25,"generator_aus":0.125,"cycle":0.5,"attention":0.875,"smoothness":2.5,"painted":0.0625,"painted_peak":0.625,"motion":{"field":0.5,"field_of_nothing":0.75,"pixels":0.25,"pixels_of_nothing":0.375,"outside":0.03125,"shading":1.0},"faces_per_second":36.5,"waiting":0.5,"upkeep":0.25,"seconds_left":17371.5}"#;
+        let found: Progress = serde_json::from_str(line).unwrap();
+        let expected = Progress {
+            step: 50,
+            steps: 40_000,
+            epoch: 0.5,
+            learning_rate: 0.0004,
+            discriminator_adversarial: -1.5,
+            discriminator_aus: 0.25,
+            gradient_penalty: 0.75,
+            generator_adversarial: 1.25,
+            generator_aus: 0.125,
+            cycle: 0.5,
+            attention: 0.875,
+            total_variation: 2.5,
+            mask_coverage: 0.0625,
+            mask_coverage_peak: 0.625,
+            motion: Some(MotionProgress {
+                field: 0.5,
+                field_baseline: 0.75,
+                pixels: 0.25,
+                pixels_baseline: 0.375,
+                mask_coverage_outside: 0.03125,
+                shading: 1.0,
+            }),
+            faces_per_second: 36.5,
+            waiting: 0.5,
+            upkeep: 0.25,
+            seconds_left: 17_371.5,
         };
-        let generator = |cycle| GeneratorReport {
-            realness: number(0.5),
-            aus: number(0.1),
-            cycle: number(cycle),
-            attention: number(1.0),
-            smoothness: number(1.0),
-            painted: number(0.1),
-            painted_peak: number(0.5),
-        };
-        let told = |critic: &CriticReport, generator: Option<&GeneratorReport>| {
-            require_finite(critic, generator, 70).unwrap_err().to_string()
-        };
-        let sound = critic(1.0, 0.1, 0.2);
-        require_finite(&sound, Some(&generator(0.1)), 70).unwrap();
-        assert_eq!(
-            told(&critic(1.0, 0.1, f32::NAN), None),
-            "the penalty loss became NaN at step 70"
-        );
-        assert_eq!(
-            told(&critic(f32::NEG_INFINITY, 0.1, 0.2), None),
-            "the critic's adversarial loss became -inf at step 70"
-        );
-        assert_eq!(
-            told(&sound, Some(&generator(f32::INFINITY))),
-            "the cycle loss became inf at step 70"
+        assert_eq!(found, expected);
+        let renewed = serde_json::to_string(&found).unwrap();
+        assert!(
+            renewed.contains("\"mask_coverage\":0.0625") && !renewed.contains("painted"),
+            "{renewed}"
         );
     }
 }

@@ -50,7 +50,7 @@ impl Adam {
             ..
         } = self.config;
         let step = AdamStep {
-            rate,
+            learning_rate: rate,
             beta_1,
             beta_2,
             epsilon,
@@ -66,6 +66,19 @@ impl Adam {
             self.moments.insert(name.to_owned(), moments);
             values
         });
+    }
+
+    /// A copy of this optimiser on `device`.
+    pub(crate) fn copied(&self, device: &Device) -> Self {
+        let moments = self.moments.iter().map(|(name, moments)| {
+            let [first, second] =
+                [&moments.first, &moments.second].map(|tensor| tensor.clone().to_device(device));
+            (name.clone(), Moments { first, second })
+        });
+        Self {
+            moments: moments.collect(),
+            ..*self
+        }
     }
 
     /// Steps taken so far.

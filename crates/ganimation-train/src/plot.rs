@@ -21,7 +21,7 @@ const COLORS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 /// Maximum points per curve. More points than pixels are useless.
 const POINTS: usize = 800;
 
-/// One curve: critic steps and values.
+/// One curve: discriminator steps and values.
 struct Curve {
     name: &'static str,
     points: Vec<(f64, f64)>,
@@ -37,7 +37,7 @@ struct Panel {
 }
 
 impl History {
-    /// Draws the run's losses, masks and speed over critic steps.
+    /// Draws the run's losses, masks and speed over discriminator steps.
     pub fn plot(&self) -> String {
         let panels = self.panels();
         let rows = panels.len().div_ceil(COLUMNS);
@@ -70,18 +70,18 @@ impl History {
     fn settings(&self) -> String {
         let config = &self.config;
         let sizes = format!(
-            "of {} faces · {} px · generator {} channels, critic {}",
+            "of {} faces · {} px · generator {} channels, discriminator {}",
             config.batch_size, config.image_size, config.generator_channels, config.discriminator_channels
         );
-        let rate = config.adam.rate;
+        let learning_rate = config.adam.learning_rate;
         match config.network {
             Network::Paper => format!(
-                "critic steps {sizes} · rate {rate} · generator every {}",
-                config.generator_every
+                "discriminator steps {sizes} · learning rate {learning_rate} · n_critic {}",
+                config.n_critic
             ),
             Network::Motion => format!(
-                "steps {sizes} · {} with landmarks at rate {rate}, then {}",
-                config.motion.taught_steps, config.motion.matched.adam.rate
+                "steps {sizes} · {} with landmarks at learning rate {learning_rate}, then {}",
+                config.motion.taught_steps, config.motion.matched.adam.learning_rate
             ),
         }
     }
@@ -101,7 +101,7 @@ impl History {
                 ..panel(
                     "Squared error of action units (intensity / 5)",
                     vec![
-                        curve("critic, real faces", |line| line.critic_aus.into()),
+                        curve("discriminator, real faces", |line| line.discriminator_aus.into()),
                         curve("generator, edited faces", |line| line.generator_aus.into()),
                         self.held_out("edited, held out", |line| line.aus),
                     ],
@@ -110,8 +110,8 @@ impl History {
             panel(
                 "Critic score: edited minus real",
                 vec![
-                    curve("training", |line| line.critic_realness.into()),
-                    self.held_out("held out", |line| -line.realness_gap),
+                    curve("training", |line| line.discriminator_adversarial.into()),
+                    self.held_out("held out", |line| -line.discriminator_score_gap),
                 ],
             ),
             panel(
@@ -124,14 +124,14 @@ impl History {
             ),
             panel(
                 "Gradient penalty",
-                vec![curve("training", |line| line.penalty.into())],
+                vec![curve("training", |line| line.gradient_penalty.into())],
             ),
             panel(
                 "Mask coverage: 1 - A",
                 vec![
-                    curve("mean", |line| line.painted.into()),
-                    curve("largest per face", |line| line.painted_peak.into()),
-                    self.held_out("corners, held out", |line| line.painted_corners),
+                    curve("mean", |line| line.mask_coverage.into()),
+                    curve("largest per face", |line| line.mask_coverage_peak.into()),
+                    self.held_out("corners, held out", |line| line.mask_coverage_corners),
                 ],
             ),
             panel(
@@ -158,14 +158,14 @@ impl History {
                 "Motion's difference from the teacher's, in pixels",
                 vec![
                     motion("training", |line| line.field),
-                    motion("without any edit", |line| line.field_of_nothing),
+                    motion("without any edit", |line| line.field_baseline),
                 ],
             ),
             panel(
                 "Absolute pixel error of pairs, value range 2",
                 vec![
                     motion("training", |line| line.pixels),
-                    motion("without any edit", |line| line.pixels_of_nothing),
+                    motion("without any edit", |line| line.pixels_baseline),
                 ],
             ),
             Panel {
@@ -173,7 +173,7 @@ impl History {
                 ..panel(
                     "Squared error of action units (intensity / 5)",
                     vec![
-                        curve("critic, real faces", |line| line.critic_aus.into()),
+                        curve("discriminator, real faces", |line| line.discriminator_aus.into()),
                         matched("generator, edited faces", |line| line.generator_aus.into()),
                         self.held_out("edited, held out", |line| line.aus),
                     ],
@@ -182,8 +182,8 @@ impl History {
             panel(
                 "Score: edited minus real",
                 vec![
-                    matched("training", |line| line.critic_realness.into()),
-                    self.held_out("held out", |line| -line.realness_gap),
+                    matched("training", |line| line.discriminator_adversarial.into()),
+                    self.held_out("held out", |line| -line.discriminator_score_gap),
                 ],
             ),
             panel(
@@ -196,15 +196,15 @@ impl History {
             ),
             panel(
                 "Squared gradient of the score (R1)",
-                vec![matched("training", |line| line.penalty.into())],
+                vec![matched("training", |line| line.gradient_penalty.into())],
             ),
             panel(
                 "Mask coverage: 1 - A",
                 vec![
-                    curve("mean", |line| line.painted.into()),
-                    curve("largest per face", |line| line.painted_peak.into()),
-                    motion("where motion uncovers nothing", |line| line.outside),
-                    self.held_out("corners, held out", |line| line.painted_corners),
+                    curve("mean", |line| line.mask_coverage.into()),
+                    curve("largest per face", |line| line.mask_coverage_peak.into()),
+                    motion("where motion uncovers nothing", |line| line.mask_coverage_outside),
+                    self.held_out("corners, held out", |line| line.mask_coverage_corners),
                 ],
             ),
             panel(
@@ -450,7 +450,7 @@ mod tests {
         let line = |step| Progress {
             step,
             cycle: 1.0 / (1.0 + step as f32),
-            penalty: f32::NAN,
+            gradient_penalty: f32::NAN,
             ..Progress::default()
         };
         History {
@@ -480,10 +480,10 @@ mod tests {
         history.config = TrainConfig::motion("faces");
         history.config.motion.taught_steps = 400;
         for line in &mut history.metrics {
-            line.penalty = 1.0;
+            line.gradient_penalty = 1.0;
             line.motion = Some(MotionProgress {
                 field: 0.5,
-                field_of_nothing: 1.0,
+                field_baseline: 1.0,
                 ..MotionProgress::default()
             });
         }

@@ -7,7 +7,7 @@ use ganimation_model::Generator;
 use image::RgbImage;
 
 use crate::expressions::{ANGER, DISGUST, Expression, NEUTRAL, SLIGHT_SMILE, SMILE, SURPRISE};
-use crate::shown::Shown;
+use crate::samples::SampledFace;
 
 /// Number of faces in a preview.
 pub(crate) const PREVIEWED: usize = 6;
@@ -26,7 +26,7 @@ pub(crate) struct Preview {
 
 impl Preview {
     /// Takes faces of the generator's image size. Returns `None` without faces.
-    pub(crate) fn new(faces: Vec<Shown<'_>>, device: &Device) -> Option<Self> {
+    pub(crate) fn new(faces: Vec<SampledFace<'_>>, device: &Device) -> Option<Self> {
         let shown = faces.iter().map(|(face, _)| face.intensities).collect();
         let pictures: Vec<RgbImage> = faces.into_iter().map(|(_, picture)| picture).collect();
         (!pictures.is_empty()).then(|| Self {

@@ -15,7 +15,7 @@ use crate::history::best_step;
 use crate::lines::Lines;
 use crate::metrics::Progress;
 use crate::session::Session;
-use crate::settings::{Change, Overlay};
+use crate::settings::{Change, Overlay, Renamed};
 use crate::training::Training;
 use crate::validation::Validation;
 use crate::watchdog::Warning;
@@ -30,7 +30,7 @@ const CHANGES: &str = "changes.jsonl";
 pub trait Observer {
     /// A line of metrics was written.
     fn measured(&mut self, _progress: &Progress) {}
-    /// A critic step was taken. No values were read from the device.
+    /// A discriminator step was taken. No values were read from the device.
     fn stepped(&mut self, _step: u64, _steps: u64) {}
     /// A checkpoint is complete.
     fn saved(&mut self, _path: &Path) {}
@@ -42,7 +42,7 @@ pub trait Observer {
     fn warned(&mut self, _warning: &Warning) {}
     /// A face was skipped because its picture cannot be read. The dataset was opened with the option to skip such
     /// faces.
-    fn left_out(&mut self, _problem: &ganimation_data::Error) {}
+    fn skipped(&mut self, _problem: &ganimation_data::Error) {}
 }
 
 impl Observer for () {}
@@ -50,7 +50,7 @@ impl Observer for () {}
 /// Limits of one session of a run, in addition to the end of the schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Stop at this number of critic steps of the whole run.
+    /// Stop at this number of discriminator steps of the whole run.
     pub steps: Option<u64>,
     /// Stop after this time. The time limit does not change any step.
     pub time: Option<Duration>,
@@ -77,7 +77,7 @@ pub enum Outcome {
     Finished,
     /// A stop was requested, and the run was saved.
     Stopped {
-        /// Critic steps taken.
+        /// Discriminator steps taken.
         step: u64,
     },
 }
@@ -90,6 +90,8 @@ pub struct Run {
     pub(crate) training: Training,
     pub(crate) step: u64,
     pub(crate) device: Device,
+    /// Settings with old names in `config.toml`.
+    renamed: Vec<Renamed>,
     /// A lock while the run is open, so that two processes do not write to one folder.
     _lock: File,
 }
@@ -120,6 +122,7 @@ impl Run {
             training,
             step: 0,
             device: device.clone(),
+            renamed: Vec::new(),
             _lock: lock,
         })
     }
@@ -152,7 +155,7 @@ impl Run {
         }
         let lock = lock_folder(&folder)?;
         clear_leftovers(&folder)?;
-        let before = read_settings(&folder)?;
+        let (before, renamed) = read_settings(&folder)?;
         let config = before.overlaid(changes)?;
         config.check()?;
         let newest = checkpoint::list(&folder.join(CHECKPOINTS))?.pop();
@@ -174,6 +177,7 @@ impl Run {
             training,
             step,
             device: device.clone(),
+            renamed,
             _lock: lock,
         };
         if run.step > 0 {
@@ -196,7 +200,12 @@ impl Run {
         self.training.config()
     }
 
-    /// Critic steps taken so far.
+    /// The settings that have an old name in the run's `config.toml`, which an older version wrote.
+    pub fn renamed(&self) -> &[Renamed] {
+        &self.renamed
+    }
+
+    /// Discriminator steps taken so far.
     pub fn step(&self) -> u64 {
         self.step
     }
@@ -234,8 +243,8 @@ impl Run {
             crop: "square faces as in the dataset, resized with lanczos".to_owned(),
             training: match config.network {
                 Network::Paper => format!(
-                    "{} critic steps with {} faces each, one generator step every {}, moving average",
-                    self.step, config.batch_size, config.generator_every
+                    "{} discriminator steps with {} faces each, one generator step every {}, moving average",
+                    self.step, config.batch_size, config.n_critic
                 ),
                 Network::Motion => format!(
                     "{} steps with {} faces each, the first {} with landmarks, moving average",
@@ -271,7 +280,7 @@ impl Run {
     }
 }
 
-pub(crate) fn read_settings(folder: &Path) -> Result<TrainConfig> {
+pub(crate) fn read_settings(folder: &Path) -> Result<(TrainConfig, Vec<Renamed>)> {
     let settings = folder.join(SETTINGS);
     let text = fs::read_to_string(&settings).map_err(Error::file("read", &settings))?;
     TrainConfig::from_toml(&text).map_err(|reason| Error::Damaged {

@@ -4,22 +4,22 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// The learning rate of the constant part.
-    pub rate: f64,
-    /// Critic steps of the whole run.
+    pub learning_rate: f64,
+    /// Discriminator steps of the whole run.
     pub steps: u64,
 }
 
 impl Schedule {
-    /// The learning rate of critic step `step`, counted from 0.
-    pub fn rate_at(&self, step: u64) -> f64 {
+    /// The learning rate of discriminator step `step`, counted from 0.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
         let constant = self.steps * 2 / 3;
         if step < constant {
-            return self.rate;
+            return self.learning_rate;
         }
         let left = self.steps.saturating_sub(step);
         #[expect(clippy::cast_precision_loss, reason = "step counts are far below 2^52")]
         let share = left as f64 / (self.steps - constant).max(1) as f64;
-        self.rate * share
+        self.learning_rate * share
     }
 }
 
@@ -30,15 +30,15 @@ mod tests {
     #[test]
     fn the_rate_is_constant_for_two_thirds_and_then_falls_to_zero() {
         let schedule = Schedule {
-            rate: 3e-4,
+            learning_rate: 3e-4,
             steps: 300,
         };
-        assert_eq!(schedule.rate_at(0), 3e-4);
-        assert_eq!(schedule.rate_at(199), 3e-4);
-        assert_eq!(schedule.rate_at(200), 3e-4);
-        assert!((schedule.rate_at(250) - 1.5e-4).abs() < 1e-12);
-        assert!((schedule.rate_at(299) - 3e-6).abs() < 1e-12);
-        assert_eq!(schedule.rate_at(300), 0.0);
-        assert_eq!(schedule.rate_at(1000), 0.0);
+        assert_eq!(schedule.learning_rate_at(0), 3e-4);
+        assert_eq!(schedule.learning_rate_at(199), 3e-4);
+        assert_eq!(schedule.learning_rate_at(200), 3e-4);
+        assert!((schedule.learning_rate_at(250) - 1.5e-4).abs() < 1e-12);
+        assert!((schedule.learning_rate_at(299) - 3e-6).abs() < 1e-12);
+        assert_eq!(schedule.learning_rate_at(300), 0.0);
+        assert_eq!(schedule.learning_rate_at(1000), 0.0);
     }
 }

@@ -16,8 +16,8 @@ use crate::metrics::{Metrics, Position, Progress, require_finite};
 use crate::motion::MotionReport;
 use crate::preview::{PREVIEWED, Preview};
 use crate::run::{Limits, Observer, Outcome, PREVIEWS, Run};
-use crate::shown::Shower;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::samples::FaceSampler;
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 use crate::training::StepReport;
 use crate::validation::{HeldOut, Validation};
 use crate::watchdog::{Warning, Watchdog};
@@ -39,7 +39,7 @@ pub(crate) struct Session<'a> {
     warnings: Lines,
     events: Events,
     watchdog: Watchdog,
-    critic: Option<CriticReport>,
+    discriminator: Option<DiscriminatorReport>,
     generator: Option<GeneratorReport>,
     motion: Option<MotionReport>,
     /// Steps of the newest checkpoint and of the newest preview.
@@ -63,13 +63,13 @@ impl<'a> Session<'a> {
         let (folder, step, device) = (&run.folder, run.step, &run.device);
         let faces = dataset.split(Split::Train);
         let lessons = lessons(&config, faces)?; // first, because faces without landmarks are an error
-        let shown = match dataset.split(Split::Test) {
+        let previewed = match dataset.split(Split::Test) {
             [] => faces,
             held_out => held_out,
         };
-        let mut shower = Shower::new(dataset, config.image_size, observer);
-        let preview = Preview::new(shower.show(shown, PREVIEWED)?, device);
-        let held_out = shower.show(dataset.split(Split::Test), config.validate_faces)?;
+        let mut sampler = FaceSampler::new(dataset, config.image_size, observer);
+        let preview = Preview::new(sampler.sample(previewed, PREVIEWED)?, device);
+        let held_out = sampler.sample(dataset.split(Split::Test), config.validate_faces)?;
         Ok(Self {
             steps: config.schedule(faces.len()).steps,
             loader: Loader::new(
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
             warnings: Lines::open(folder, WARNINGS, step)?,
             events: Events::open(folder, step)?,
             watchdog: Watchdog::default(),
-            critic: None,
+            discriminator: None,
             generator: None,
             motion: None,
             saved: step,
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// One critic step and, every `n_critic` steps, one generator step. Returns false if there are no more batches.
+    /// One discriminator step and, every `n_critic` steps, one generator step. Returns false if there are no more batches.
     fn step(&mut self) -> Result<bool> {
         let batch = match self.loader.next() {
             Some(Ok(batch)) => batch,
@@ -152,10 +152,10 @@ impl<'a> Session<'a> {
             None => return Ok(false),
         };
         for problem in self.loader.take_problems() {
-            self.observer.left_out(&problem);
+            self.observer.skipped(&problem);
         }
         let start = Instant::now();
-        let rate = self.config.rate_at(self.run.step, self.steps);
+        let rate = self.config.learning_rate_at(self.run.step, self.steps);
         let Run {
             training,
             device,
@@ -163,13 +163,13 @@ impl<'a> Session<'a> {
             ..
         } = &mut *self.run;
         match training.step(batch, device, *step, rate) {
-            StepReport::Paper(critic, generator) => {
-                self.critic = Some(critic);
+            StepReport::Paper(discriminator, generator) => {
+                self.discriminator = Some(discriminator);
                 self.generator = generator.or(self.generator.take());
             }
             StepReport::Motion(motion) => {
                 let motion = motion.or_latest(self.motion.take());
-                self.critic = Some(motion.critic.clone());
+                self.discriminator = Some(motion.discriminator.clone());
                 self.generator = Some(motion.generator.clone());
                 self.motion = Some(motion);
             }
@@ -181,7 +181,7 @@ impl<'a> Session<'a> {
     }
 
     fn measure(&mut self) -> Result<()> {
-        let (Some(critic), Some(generator)) = (&self.critic, &self.generator) else {
+        let (Some(discriminator), Some(generator)) = (&self.discriminator, &self.generator) else {
             return Ok(()); // no generator step yet
         };
         let position = Position {
@@ -189,13 +189,13 @@ impl<'a> Session<'a> {
             steps: self.steps,
             batch: self.config.batch_size,
             batches_per_epoch: self.loader.batches_per_epoch(),
-            rate: self.config.rate_at(self.run.step - 1, self.steps),
+            learning_rate: self.config.learning_rate_at(self.run.step - 1, self.steps),
             waited: self.loader.waited(),
             stepped: self.stepped,
         };
         let progress = self
             .metrics
-            .measure(critic, generator, self.motion.as_ref(), &position)?;
+            .measure(discriminator, generator, self.motion.as_ref(), &position)?;
         self.events.scalars(progress.step, scalars_of(&progress))?;
         self.observer.measured(&progress);
         let warnings = self.watchdog.measured(&progress);
@@ -228,8 +228,13 @@ impl<'a> Session<'a> {
 
     /// Saves, unless the latest losses are NaN or infinite.
     fn save(&mut self) -> Result<()> {
-        if let Some(critic) = &self.critic {
-            require_finite(critic, self.generator.as_ref(), self.run.step)?;
+        if let Some(discriminator) = &self.discriminator {
+            require_finite(
+                discriminator,
+                self.generator.as_ref(),
+                self.motion.as_ref(),
+                self.run.step,
+            )?;
         }
         let path = self.run.save()?;
         (self.saved, self.saved_at) = (self.run.step, Instant::now());
@@ -253,17 +258,17 @@ impl<'a> Session<'a> {
 
 fn scalars_of(line: &Progress) -> Vec<(&'static str, f64)> {
     let mut scalars = vec![
-        ("critic/realness", line.critic_realness.into()),
-        ("critic/action units", line.critic_aus.into()),
-        ("critic/penalty", line.penalty.into()),
-        ("generator/realness", line.generator_realness.into()),
+        ("discriminator/adversarial", line.discriminator_adversarial.into()),
+        ("discriminator/action units", line.discriminator_aus.into()),
+        ("discriminator/gradient penalty", line.gradient_penalty.into()),
+        ("generator/adversarial", line.generator_adversarial.into()),
         ("generator/action units", line.generator_aus.into()),
         ("generator/cycle", line.cycle.into()),
-        ("mask/size", line.attention.into()),
-        ("mask/smoothness", line.smoothness.into()),
-        ("mask/painted", line.painted.into()),
-        ("mask/painted peak", line.painted_peak.into()),
-        ("run/rate", line.rate),
+        ("mask/attention", line.attention.into()),
+        ("mask/total variation", line.total_variation.into()),
+        ("mask/coverage", line.mask_coverage.into()),
+        ("mask/coverage peak", line.mask_coverage_peak.into()),
+        ("run/learning rate", line.learning_rate),
         ("run/epoch", line.epoch),
         ("run/faces a second", line.faces_per_second),
         ("run/waiting", line.waiting),
@@ -272,11 +277,11 @@ fn scalars_of(line: &Progress) -> Vec<(&'static str, f64)> {
     if let Some(motion) = &line.motion {
         scalars.extend([
             ("motion/field", motion.field.into()),
-            ("motion/field of nothing", motion.field_of_nothing.into()),
+            ("motion/field baseline", motion.field_baseline.into()),
             ("motion/pixels", motion.pixels.into()),
-            ("motion/pixels of nothing", motion.pixels_of_nothing.into()),
+            ("motion/pixels baseline", motion.pixels_baseline.into()),
             ("motion/shading", motion.shading.into()),
-            ("mask/painted outside", motion.outside.into()),
+            ("mask/coverage outside", motion.mask_coverage_outside.into()),
         ]);
     }
     scalars
@@ -286,13 +291,13 @@ fn scalars_of_validation(line: &Validation) -> [(&'static str, f64); 9] {
     [
         ("validation/score", line.score),
         ("validation/action units", line.aus),
-        ("validation/critic's action units", line.critic_aus),
+        ("validation/discriminator action units", line.discriminator_aus),
         ("validation/cycle", line.cycle),
         ("validation/self-edit", line.self_edit),
-        ("validation/realness gap", line.realness_gap),
-        ("validation/painted", line.painted),
-        ("validation/painted peak", line.painted_peak),
-        ("validation/painted corners", line.painted_corners),
+        ("validation/discriminator score gap", line.discriminator_score_gap),
+        ("validation/mask coverage", line.mask_coverage),
+        ("validation/mask coverage peak", line.mask_coverage_peak),
+        ("validation/mask coverage corners", line.mask_coverage_corners),
     ]
 }
 

@@ -23,8 +23,67 @@ const FIXED: [&str; 12] = [
     "discriminator_channels",
     "batch_size",
     "from",
-    "critic_from",
+    "discriminator_from",
 ];
+
+/// Settings that were renamed, old → new. The old names can still be read.
+const RENAMED: [(&str, &str); 16] = [
+    ("adam.rate", "adam.learning_rate"),
+    ("critic_from", "discriminator_from"),
+    ("generator_every", "n_critic"),
+    ("loss.aus", "loss.lambda_au"),
+    ("loss.attention", "loss.lambda_attention"),
+    ("loss.critic_updates", "loss.discriminator_updates"),
+    ("loss.cycle", "loss.lambda_cycle"),
+    ("loss.penalty", "loss.lambda_gp"),
+    ("loss.smoothness", "loss.lambda_tv"),
+    ("loss.smoothness_term", "loss.total_variation_term"),
+    ("motion.matched.adam.rate", "motion.matched.adam.learning_rate"),
+    (
+        "motion.matched.discriminator_rate",
+        "motion.matched.discriminator_lr_factor",
+    ),
+    ("motion.matched.paint", "motion.matched.mask_coverage"),
+    (
+        "motion.matched.paint_inside",
+        "motion.matched.mask_coverage_inside",
+    ),
+    ("motion.matched.paint_variation", "motion.matched.mask_tv"),
+    ("motion.matched.shading_variation", "motion.matched.shading_tv"),
+];
+
+/// A setting with an old name, from an older version's file or command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// The old name, which was given.
+    pub old: &'static str,
+    /// The current name.
+    pub new: &'static str,
+}
+
+impl fmt::Display for Renamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is now {}", self.old, self.new)
+    }
+}
+
+/// Replaces old names by current ones, and returns those that were found. A current name wins over an old one.
+pub(crate) fn renew(table: &mut Table) -> Vec<Renamed> {
+    let mut renamed = Vec::new();
+    for (old, new) in RENAMED {
+        let (group, old_key) = old.rsplit_once('.').unwrap_or(("", old));
+        let (_, new_key) = new.rsplit_once('.').unwrap_or(("", new));
+        let mut groups = group.split('.').filter(|name| !name.is_empty());
+        let group = groups.try_fold(&mut *table, |table, name| table.get_mut(name)?.as_table_mut());
+        if let Some(group) = group
+            && let Some(value) = group.remove(old_key)
+        {
+            group.entry(new_key.to_owned()).or_insert(value);
+            renamed.push(Renamed { old, new });
+        }
+    }
+    renamed
+}
 
 /// Some settings, by their names in `config.toml`, that override a complete configuration. Later values win.
 ///
@@ -33,13 +92,16 @@ const FIXED: [&str; 12] = [
 ///
 /// let mut overlay = Overlay::default();
 /// overlay.set("batch_size", 8)?;
-/// overlay.set_text("loss.cycle=5")?;
+/// overlay.set_text("loss.lambda_cycle=5")?;
 /// let config = TrainConfig::new("faces").overlaid(&overlay)?;
-/// assert_eq!((config.batch_size, config.loss.cycle), (8, 5.0));
+/// assert_eq!((config.batch_size, config.loss.lambda_cycle), (8, 5.0));
 /// # Ok::<(), ganimation_train::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Overlay(Table);
+pub struct Overlay {
+    table: Table,
+    renamed: Vec<Renamed>,
+}
 
 impl Overlay {
     /// Adds the settings of a TOML file. The file can be incomplete.
@@ -52,11 +114,11 @@ impl Overlay {
             path: path.to_owned(),
             reason: one_line(&error),
         })?;
-        lay(&mut self.0, table);
+        self.add(table);
         Ok(())
     }
 
-    /// Sets one setting. A dot selects a setting in a group, as in `loss.cycle`.
+    /// Sets one setting. A dot selects a setting in a group, as in `loss.lambda_cycle`.
     ///
     /// # Errors
     /// [`Error::Assignment`] if TOML cannot represent the value.
@@ -69,7 +131,7 @@ impl Overlay {
             Value::Table(Table::from_iter([(part.to_owned(), inner)]))
         });
         if let Value::Table(table) = nested {
-            lay(&mut self.0, table);
+            self.add(table);
         }
         Ok(())
     }
@@ -94,14 +156,24 @@ impl Overlay {
 
     /// Whether it contains no settings.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.table.is_empty()
+    }
+
+    /// The settings that were given by old names.
+    pub fn renamed(&self) -> &[Renamed] {
+        &self.renamed
+    }
+
+    fn add(&mut self, mut table: Table) {
+        self.renamed.extend(renew(&mut table));
+        lay(&mut self.table, table);
     }
 }
 
 /// A setting that was changed when a run was resumed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// Critic steps taken before the change.
+    /// Discriminator steps taken before the change.
     pub step: u64,
     /// The setting.
     pub name: String,
@@ -124,13 +196,13 @@ impl TrainConfig {
     /// [`Error::Settings`] if a name does not exist or a value has the wrong type.
     pub fn overlaid(&self, overlay: &Overlay) -> Result<Self> {
         let mut table = self.table()?;
-        lay(&mut table, overlay.0.clone());
+        lay(&mut table, overlay.table.clone());
         table.try_into().map_err(|error| Error::Settings {
             reason: one_line(&error),
         })
     }
 
-    /// The differences between these settings, of a run after `step` critic steps, and the `new` settings.
+    /// The differences between these settings, of a run after `step` discriminator steps, and the `new` settings.
     ///
     /// # Errors
     /// [`Error::Unchangeable`] for a setting that cannot change in a run.
@@ -218,29 +290,33 @@ mod tests {
     fn later_settings_win_and_the_rest_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.toml");
-        fs::write(&path, "batch_size = 4\nflip = false\n[loss]\ncycle = 3.5\n").unwrap();
+        fs::write(
+            &path,
+            "batch_size = 4\nflip = false\n[loss]\nlambda_cycle = 3.5\n",
+        )
+        .unwrap();
         let mut overlay = Overlay::default();
         overlay.read(&path).unwrap();
         overlay.set("batch_size", 6).unwrap();
         overlay.set("data", PathBuf::from("other")).unwrap();
         overlay.set_text("loss.au_term = squared-norm").unwrap();
-        overlay.set_text("adam.rate=2e-4").unwrap();
+        overlay.set_text("adam.learning_rate=2e-4").unwrap();
         let config = TrainConfig::new("faces").overlaid(&overlay).unwrap();
         assert_eq!(
-            (config.batch_size, config.flip, config.loss.cycle),
+            (config.batch_size, config.flip, config.loss.lambda_cycle),
             (6, false, 3.5)
         );
-        assert_eq!((config.data, config.adam.rate), ("other".into(), 2e-4));
+        assert_eq!((config.data, config.adam.learning_rate), ("other".into(), 2e-4));
         assert_eq!(config.loss.au_term, ganimation_model::AuTerm::SquaredNorm);
-        assert_eq!(config.loss.penalty, TrainConfig::new("").loss.penalty);
+        assert_eq!(config.loss.lambda_gp, TrainConfig::new("").loss.lambda_gp);
     }
 
     #[test]
     fn what_does_not_exist_is_named() {
         let mut overlay = Overlay::default();
-        overlay.set_text("loss.cicle=5").unwrap();
+        overlay.set_text("loss.lambda_cicle=5").unwrap();
         let error = TrainConfig::new("faces").overlaid(&overlay).unwrap_err();
-        assert!(error.to_string().contains("cicle"), "{error}");
+        assert!(error.to_string().contains("lambda_cicle"), "{error}");
         let mut overlay = Overlay::default();
         overlay.set_text("batch_size=many").unwrap();
         let error = TrainConfig::new("faces").overlaid(&overlay).unwrap_err();
@@ -259,9 +335,9 @@ mod tests {
             overlay.set_text(change).unwrap();
             before.changes_to(&before.overlaid(&overlay).unwrap(), 7)
         };
-        let changes = with("adam.rate=0.5").unwrap();
+        let changes = with("adam.learning_rate=0.5").unwrap();
         assert_eq!(changes.len(), 1);
-        assert_eq!(changes[0].to_string(), "adam.rate: 0.0001 -> 0.5");
+        assert_eq!(changes[0].to_string(), "adam.learning_rate: 0.0001 -> 0.5");
         assert_eq!(with("steps=12").unwrap()[0].to_string(), "steps: none -> 12");
         assert_eq!(
             with("target_noise=0.2").unwrap()[0].to_string(),
@@ -280,11 +356,65 @@ mod tests {
             "discriminator_channels=2",
             "batch_size=4",
             "from=other",
-            "critic_from=other",
+            "discriminator_from=other",
         ] {
             assert!(matches!(with(fixed), Err(Error::Unchangeable { .. })), "{fixed}");
             let name = fixed.split('=').next().unwrap();
             assert!(FIXED.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn old_names_are_accepted_and_noted() {
+        let mut overlay = Overlay::default();
+        overlay.set_text("adam.rate=2e-4").unwrap();
+        overlay.set("generator_every", 3).unwrap();
+        overlay.set_text("loss.critic_updates=apart").unwrap();
+        let config = TrainConfig::new("faces").overlaid(&overlay).unwrap();
+        assert_eq!((config.adam.learning_rate, config.n_critic), (2e-4, 3));
+        assert_eq!(
+            config.loss.discriminator_updates,
+            ganimation_model::DiscriminatorUpdates::Separate
+        );
+        let notes: Vec<String> = overlay.renamed().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            notes,
+            [
+                "adam.rate is now adam.learning_rate",
+                "generator_every is now n_critic",
+                "loss.critic_updates is now loss.discriminator_updates",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_renamed_setting_exists_and_its_old_name_does_not() {
+        let mut names = Vec::new();
+        let mut config = TrainConfig::motion("faces");
+        config.discriminator_from = Some("discriminator.safetensors".into());
+        flatten("", &Value::Table(config.table().unwrap()), &mut names);
+        let exists = |name: &str| names.iter().any(|(found, _)| found == name);
+        for (old, new) in RENAMED {
+            assert!(exists(new) && !exists(old), "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn the_settings_of_an_older_version_are_read() {
+        let old = include_str!("../tests/data/config_0.toml");
+        let (config, renamed) = TrainConfig::from_toml(old).unwrap();
+        assert_eq!(renamed.len(), 15, "{renamed:?}");
+        assert_eq!(config.network, crate::Network::Motion);
+        assert_eq!((config.adam.learning_rate, config.n_critic), (0.0004, 1));
+        assert_eq!((config.loss.lambda_tv, config.loss.lambda_gp), (0.032, 10.0));
+        let matched = &config.motion.matched;
+        assert_eq!(
+            (matched.adam.learning_rate, matched.discriminator_lr_factor),
+            (0.0002, 1.5)
+        );
+        assert_eq!((matched.mask_coverage, matched.shading_tv), (40.0, 4.0));
+        config.check().unwrap();
+        let (again, renamed) = TrainConfig::from_toml(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!((again, renamed), (config, Vec::new()));
     }
 }

@@ -8,15 +8,14 @@ use burn::tensor::{Device, Tensor};
 use ganimation_data::Batch;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_model::{
-    CriticLoss, CriticUpdates, Discriminator, Generator, LossWeights, critic_loss, generator_loss,
-    gradient_penalty, map_parameters, take_gradients, update_parameters,
+    Discriminator, DiscriminatorLoss, DiscriminatorUpdates, Generator, LossWeights, discriminator_loss,
+    generator_loss, gradient_penalty, map_parameters, take_gradients, update_parameters,
 };
 
-use crate::Result;
 use crate::config::TrainConfig;
-use crate::optimizer::{Adam, Gradients};
+use crate::optimizer::Adam;
 use crate::random::penalty_alphas;
-use crate::team::{Measurements, Team, replica, split};
+use crate::team::{Measurements, Replica, Team, replica, split};
 
 /// A batch of faces on a device.
 #[derive(Clone, Debug)]
@@ -49,20 +48,31 @@ impl FaceBatch {
     }
 }
 
-/// The measurements of a critic step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
+/// The measurements of a discriminator step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
 #[derive(Clone, Debug)]
-pub struct CriticReport {
+pub struct DiscriminatorReport {
     /// Mean critic score of edited faces minus that of real faces.
-    pub realness: Tensor<1>,
+    pub adversarial: Tensor<1>,
     /// Action-unit error on real faces.
     pub aus: Tensor<1>,
     /// Gradient penalty.
-    pub penalty: Tensor<1>,
+    pub gradient_penalty: Tensor<1>,
 }
 
-impl Measurements for CriticReport {
+impl DiscriminatorReport {
+    /// The terms and their names in errors.
+    pub(crate) fn terms(&self) -> [(&'static str, &Tensor<1>); 3] {
+        [
+            ("discriminator's adversarial", &self.adversarial),
+            ("discriminator's action-unit", &self.aus),
+            ("gradient penalty", &self.gradient_penalty),
+        ]
+    }
+}
+
+impl Measurements for DiscriminatorReport {
     fn values(&mut self) -> Vec<&mut Tensor<1>> {
-        vec![&mut self.realness, &mut self.aus, &mut self.penalty]
+        vec![&mut self.adversarial, &mut self.aus, &mut self.gradient_penalty]
     }
 }
 
@@ -70,7 +80,7 @@ impl Measurements for CriticReport {
 #[derive(Clone, Debug)]
 pub struct GeneratorReport {
     /// Negative mean critic score of edited faces.
-    pub realness: Tensor<1>,
+    pub adversarial: Tensor<1>,
     /// Action-unit error on edited faces.
     pub aus: Tensor<1>,
     /// Mean absolute cycle error, for a value range of 2.
@@ -78,23 +88,38 @@ pub struct GeneratorReport {
     /// Attention loss: size of the masks, both passes.
     pub attention: Tensor<1>,
     /// Total variation of the masks, both passes.
-    pub smoothness: Tensor<1>,
+    pub total_variation: Tensor<1>,
     /// Mask coverage: mean of `1 - A`.
-    pub painted: Tensor<1>,
+    pub mask_coverage: Tensor<1>,
     /// Batch mean of each picture's largest `1 - A`. Near 0 for a dead mask.
-    pub painted_peak: Tensor<1>,
+    pub mask_coverage_peak: Tensor<1>,
+}
+
+impl GeneratorReport {
+    /// The terms and their names in errors.
+    pub(crate) fn terms(&self) -> [(&'static str, &Tensor<1>); 7] {
+        [
+            ("generator's adversarial", &self.adversarial),
+            ("generator's action-unit", &self.aus),
+            ("cycle", &self.cycle),
+            ("attention", &self.attention),
+            ("total variation", &self.total_variation),
+            ("mask", &self.mask_coverage),
+            ("mask", &self.mask_coverage_peak),
+        ]
+    }
 }
 
 impl Measurements for GeneratorReport {
     fn values(&mut self) -> Vec<&mut Tensor<1>> {
         vec![
-            &mut self.realness,
+            &mut self.adversarial,
             &mut self.aus,
             &mut self.cycle,
             &mut self.attention,
-            &mut self.smoothness,
-            &mut self.painted,
-            &mut self.painted_peak,
+            &mut self.total_variation,
+            &mut self.mask_coverage,
+            &mut self.mask_coverage_peak,
         ]
     }
 }
@@ -112,6 +137,8 @@ pub struct Trainer<D = Discriminator> {
     pub(crate) generator_adam: Adam,
     pub(crate) discriminator_adam: Adam,
     pub(crate) team: Team,
+    /// The networks of the team's devices but the first.
+    pub(crate) further: Vec<Replica<D>>,
 }
 
 impl<D: Module> Trainer<D> {
@@ -138,6 +165,7 @@ impl<D: Module> Trainer<D> {
         let device = generator.devices().into_iter().next().unwrap_or_default();
         Self {
             team: Team::of_one(&device, &config),
+            further: Vec::new(),
             discriminator,
             average: generator.valid(),
             generator,
@@ -162,38 +190,8 @@ impl<D: Module> Trainer<D> {
         &self.discriminator
     }
 
-    /// Divides each batch among `devices`. The first one must be the device of the networks. A step is the same as on
-    /// one device, except for rounding. For one device, the batch is divided among its cores where this is faster.
-    ///
-    /// # Errors
-    /// The errors of [`TrainConfig::check_devices`].
-    pub fn share(&mut self, devices: &[Device]) -> Result<()> {
-        self.config.check_devices(devices.len())?;
-        self.team = match devices {
-            [] => return Ok(()),
-            [device] => Team::of_one(device, &self.config),
-            devices => Team::new(devices),
-        };
-        Ok(())
-    }
-
-    /// One step of the discriminator's optimiser against the mean of the parts' gradients.
-    pub(crate) fn update_discriminator(&mut self, gradients: Vec<Gradients>, rate: f64) {
-        let gradients = self.team.mean_gradients(gradients);
-        let adam = &mut self.discriminator_adam;
-        adam.step_against(&mut self.discriminator, gradients, rate);
-    }
-
-    /// The same of the generator, and an update of its EMA.
-    pub(crate) fn update_generator(&mut self, gradients: Vec<Gradients>, rate: f64) {
-        let gradients = self.team.mean_gradients(gradients);
-        self.generator_adam
-            .step_against(&mut self.generator, gradients, rate);
-        self.update_average();
-    }
-
     /// Updates the EMA. The decay is smaller in the first steps, so that the initial weights soon lose their effect.
-    fn update_average(&mut self) {
+    pub(crate) fn update_average(&mut self) {
         let count = f64::from(self.generator_adam.count());
         let decay = self.config.ema_decay.min((1.0 + count) / (10.0 + count));
         let mut current = BTreeMap::new();
@@ -220,57 +218,65 @@ impl Trainer {
     }
 
     /// One update of the discriminator at learning rate `rate`. `step` determines the gradient penalty's random points.
-    pub fn critic_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> CriticReport {
+    pub fn discriminator_step(&mut self, faces: &FaceBatch, step: u64, rate: f64) -> DiscriminatorReport {
         let [batch, ..] = faces.images.dims();
         let alphas = penalty_alphas(self.config.seed, step, batch);
         let alpha = Tensor::from_data(alphas.as_slice(), &faces.images.device());
-        self.critic_step_at(faces, alpha, rate)
+        self.discriminator_step_at(faces, alpha, rate)
     }
 
-    /// [`Self::critic_step`] with given points of the gradient penalty. `alpha`, in [0, 1], is the weight of the real
+    /// [`Self::discriminator_step`] with given points of the gradient penalty. `alpha`, in [0, 1], is the weight of the real
     /// face.
     ///
     /// # Shapes
     /// - `alpha`: `[batch]`
-    pub fn critic_step_at(&mut self, faces: &FaceBatch, alpha: Tensor<1>, rate: f64) -> CriticReport {
+    pub fn discriminator_step_at(
+        &mut self,
+        faces: &FaceBatch,
+        alpha: Tensor<1>,
+        rate: f64,
+    ) -> DiscriminatorReport {
         let weights = &self.config.loss;
-        let (generator, discriminator) = (self.generator.valid(), &self.discriminator);
-        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let devices = self.team.devices();
         let parts = faces.parts(&devices).into_iter().zip(split(&alpha, &devices));
-        let judged = self.team.run(parts.collect(), |(faces, alpha), device| {
-            let discriminator = replica(discriminator, device);
-            let terms = critic_terms(&generator.clone().fork(device), &discriminator, &faces, weights);
-            let judgement = terms.judgement.clone();
-            let (total, penalty) = match weights.critic_updates {
-                CriticUpdates::Together => {
-                    let penalty = terms.penalty(&discriminator, alpha.clone());
-                    (judgement + penalty.clone() * weights.penalty, Some(penalty))
-                }
-                CriticUpdates::Apart => (judgement, None),
-            };
-            let gradients = take_gradients(&discriminator, &mut total.backward());
-            (
-                gradients,
-                Judged {
-                    terms,
-                    alpha,
-                    penalty,
-                },
-            )
-        });
+        let parts = self.networks().into_iter().zip(parts).collect();
+        let judged = self
+            .team
+            .run(parts, |((generator, discriminator), (faces, alpha)), device| {
+                let discriminator = replica(discriminator, device);
+                let terms = discriminator_terms(&generator.valid(), &discriminator, &faces, weights);
+                let judgement = terms.judgement.clone();
+                let (total, penalty) = match weights.discriminator_updates {
+                    DiscriminatorUpdates::Joint => {
+                        let penalty = terms.penalty(&discriminator, alpha.clone());
+                        (judgement + penalty.clone() * weights.lambda_gp, Some(penalty))
+                    }
+                    DiscriminatorUpdates::Separate => (judgement, None),
+                };
+                let gradients = take_gradients(&discriminator, &mut total.backward());
+                (
+                    gradients,
+                    Judged {
+                        terms,
+                        alpha,
+                        penalty,
+                    },
+                )
+            });
         let (gradients, judged): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
         self.update_discriminator(gradients, rate);
-        let reports = match self.config.loss.critic_updates {
-            CriticUpdates::Together => judged.into_iter().map(Judged::report).collect(),
-            CriticUpdates::Apart => self.penalty_step(judged, rate),
+        let reports = match self.config.loss.discriminator_updates {
+            DiscriminatorUpdates::Joint => judged.into_iter().map(Judged::report).collect(),
+            DiscriminatorUpdates::Separate => self.penalty_step(judged, rate),
         };
         self.team.mean(reports)
     }
 
     /// An update of the discriminator against the gradient penalty alone.
-    fn penalty_step(&mut self, judged: Vec<Judged>, rate: f64) -> Vec<CriticReport> {
-        let (discriminator, weight) = (&self.discriminator, self.config.loss.penalty);
-        let penalised = self.team.run(judged, |mut judged, device| {
+    fn penalty_step(&mut self, judged: Vec<Judged>, rate: f64) -> Vec<DiscriminatorReport> {
+        let weight = self.config.loss.lambda_gp;
+        let parts = self.networks().into_iter().zip(judged).collect();
+        let penalised = self.team.run(parts, |((_, discriminator), mut judged), device| {
             let discriminator = replica(discriminator, device);
             let penalty = judged.terms.penalty(&discriminator, judged.alpha.clone());
             let total = penalty.clone() * weight;
@@ -285,57 +291,59 @@ impl Trainer {
 
     /// One update of the generator at learning rate `rate`, and of its EMA.
     pub fn generator_step(&mut self, faces: &FaceBatch, rate: f64) -> GeneratorReport {
-        let (generator, discriminator) = (&self.generator, &self.discriminator);
         let weights = &self.config.loss;
-        let devices: Vec<Device> = self.team.devices().cloned().collect();
-        let stepped = self.team.run(faces.parts(&devices), |faces, device| {
-            let generator = replica(generator, device);
-            let frozen = replica(discriminator, device).no_grad();
-            let (total, report) = generator_terms(&generator, &frozen, &faces, weights);
-            (take_gradients(&generator, &mut total.backward()), report)
-        });
+        let devices = self.team.devices();
+        let parts = self.networks().into_iter().zip(faces.parts(&devices));
+        let stepped = self
+            .team
+            .run(parts.collect(), |((generator, discriminator), faces), device| {
+                let generator = replica(generator, device);
+                let frozen = replica(discriminator, device).no_grad();
+                let (total, report) = generator_terms(&generator, &frozen, &faces, weights);
+                (take_gradients(&generator, &mut total.backward()), report)
+            });
         let (gradients, reports) = stepped.into_iter().unzip();
         self.update_generator(gradients, rate);
         self.team.mean(reports)
     }
 }
 
-/// A part of a critic's step, after its first backward pass.
+/// A part of a discriminator's step, after its first backward pass.
 struct Judged {
-    terms: CriticTerms,
+    terms: DiscriminatorTerms,
     alpha: Tensor<1>,
     penalty: Option<Tensor<1>>,
 }
 
 impl Judged {
-    fn report(self) -> CriticReport {
+    fn report(self) -> DiscriminatorReport {
         let penalty = self.penalty.unwrap_or_else(|| self.terms.judgement.zeros_like());
         self.terms.report(penalty)
     }
 }
 
-/// The terms of the critic's step.
-pub(crate) struct CriticTerms {
+/// The terms of the discriminator's step.
+pub(crate) struct DiscriminatorTerms {
     real: Tensor<4>,
     fake: Tensor<4>,
-    loss: CriticLoss,
+    loss: DiscriminatorLoss,
     /// The weighted loss without the penalty.
     pub(crate) judgement: Tensor<1>,
 }
 
-/// The critic's loss on the edits that `generator` makes of `faces`. `generator` is without autodiff.
-pub(crate) fn critic_terms(
+/// The discriminator's loss on the edits that `generator` makes of `faces`. `generator` is without autodiff.
+pub(crate) fn discriminator_terms(
     generator: &Generator,
     discriminator: &Discriminator,
     faces: &FaceBatch,
     weights: &LossWeights,
-) -> CriticTerms {
+) -> DiscriminatorTerms {
     let real = faces.images.clone().autodiff();
     let edit = generator.edit(faces.images.clone(), faces.targets.clone());
     let fake = edit.image.autodiff();
     let aus = faces.aus.clone().autodiff();
-    let loss = critic_loss(discriminator, real.clone(), aus, fake.clone(), weights);
-    CriticTerms {
+    let loss = discriminator_loss(discriminator, real.clone(), aus, fake.clone(), weights);
+    DiscriminatorTerms {
         judgement: loss.total(weights),
         real,
         fake,
@@ -343,7 +351,7 @@ pub(crate) fn critic_terms(
     }
 }
 
-impl CriticTerms {
+impl DiscriminatorTerms {
     /// The unweighted gradient penalty at `alpha`, `[batch]`.
     pub(crate) fn penalty(&self, discriminator: &Discriminator, alpha: Tensor<1>) -> Tensor<1> {
         gradient_penalty(
@@ -355,16 +363,16 @@ impl CriticTerms {
     }
 
     /// The report of the step.
-    pub(crate) fn report(self, penalty: Tensor<1>) -> CriticReport {
-        CriticReport {
-            realness: self.loss.realness.inner(),
+    pub(crate) fn report(self, penalty: Tensor<1>) -> DiscriminatorReport {
+        DiscriminatorReport {
+            adversarial: self.loss.adversarial.inner(),
             aus: self.loss.aus.inner(),
-            penalty: penalty.inner(),
+            gradient_penalty: penalty.inner(),
         }
     }
 }
 
-/// The generator's weighted loss on `faces` and its report. The critic is without gradients.
+/// The generator's weighted loss on `faces` and its report. The discriminator is without gradients.
 pub(crate) fn generator_terms(
     generator: &Generator,
     discriminator: &Discriminator,
@@ -382,13 +390,13 @@ pub(crate) fn generator_terms(
     let total = loss.total(weights);
     let painted = loss.mask.inner().neg() + 1.0;
     let report = GeneratorReport {
-        realness: loss.realness.inner(),
+        adversarial: loss.adversarial.inner(),
         aus: loss.aus.inner(),
         cycle: loss.cycle.inner(),
         attention: loss.attention.inner(),
-        smoothness: loss.smoothness.inner(),
-        painted: painted.clone().mean(),
-        painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+        total_variation: loss.total_variation.inner(),
+        mask_coverage: painted.clone().mean(),
+        mask_coverage_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
     };
     (total, report)
 }

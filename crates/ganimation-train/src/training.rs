@@ -12,12 +12,12 @@ use crate::checkpoint;
 use crate::config::{Network, TrainConfig};
 use crate::metrics::require_finite_weights;
 use crate::motion::{LessonBatch, MotionReport, MotionTrainer};
-use crate::trainer::{CriticReport, FaceBatch, GeneratorReport, Trainer};
+use crate::trainer::{DiscriminatorReport, FaceBatch, GeneratorReport, Trainer};
 
 /// The networks during training, by protocol.
 #[derive(Debug)]
 pub enum Training {
-    /// The paper's network and its critic.
+    /// The paper's network and its discriminator.
     Paper(Box<Trainer>),
     /// The motion network, trained with landmarks first and then against a projection discriminator.
     Motion(Box<MotionTrainer>),
@@ -26,8 +26,8 @@ pub enum Training {
 /// The measurements of one step.
 #[expect(clippy::large_enum_variant, reason = "one per step, consumed immediately")]
 pub(crate) enum StepReport {
-    /// A critic step and, every `n_critic` steps, a generator step.
-    Paper(CriticReport, Option<GeneratorReport>),
+    /// A discriminator step and, every `n_critic` steps, a generator step.
+    Paper(DiscriminatorReport, Option<GeneratorReport>),
     Motion(MotionReport),
 }
 
@@ -108,10 +108,10 @@ impl Training {
         match self {
             Self::Paper(trainer) => {
                 let batch = FaceBatch::new(batch, device);
-                let critic = trainer.critic_step(&batch, step, rate);
-                let due = (step + 1).is_multiple_of(trainer.config.generator_every);
+                let discriminator = trainer.discriminator_step(&batch, step, rate);
+                let due = (step + 1).is_multiple_of(trainer.config.n_critic);
                 let generator = due.then(|| trainer.generator_step(&batch, rate));
-                StepReport::Paper(critic, generator)
+                StepReport::Paper(discriminator, generator)
             }
             Self::Motion(trainer) => {
                 let batch = LessonBatch::new(batch, device);

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Network;
 use crate::evaluate::{Area, Region, others};
-use crate::shown::Shown;
+use crate::samples::SampledFace;
 use crate::trainer::FaceBatch;
 use crate::training::Training;
 
-/// One line of `validation.jsonl`. The critic's head estimates the action units, because training has no independent AU
+/// One line of `validation.jsonl`. The discriminator's head estimates the action units, because training has no independent AU
 /// regressor. Use these values to compare steps of one run, not to judge a network. For that, use `ganimation
 /// evaluate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
-    /// Critic steps taken.
+    /// Discriminator steps taken.
     pub step: u64,
     /// Number of held-out faces.
     pub faces: usize,
@@ -28,22 +28,28 @@ pub struct Validation {
     pub aus: f64,
     /// The value of `aus` if every edited face showed the mean of all targets.
     pub aus_of_mean: f64,
-    /// Mean squared error of the critic's head on unedited faces.
-    pub critic_aus: f64,
-    /// The value of `critic_aus` if the head always predicted the mean of the labels.
-    pub critic_aus_of_mean: f64,
+    /// Mean squared error of the discriminator's head on unedited faces.
+    #[serde(alias = "critic_aus")]
+    pub discriminator_aus: f64,
+    /// The value of `discriminator_aus` if the head always predicted the mean of the labels.
+    #[serde(alias = "critic_aus_of_mean")]
+    pub discriminator_aus_of_mean: f64,
     /// Mean absolute error of faces after a cycle of edits, for a value range of 2.
     pub cycle: f64,
     /// Mean absolute error of faces edited to their own action units, for a value range of 2.
     pub self_edit: f64,
     /// Mean critic score of the faces minus that of their edits.
-    pub realness_gap: f64,
+    #[serde(alias = "realness_gap")]
+    pub discriminator_score_gap: f64,
     /// Mask coverage: mean of `1 - A`.
-    pub painted: f64,
+    #[serde(alias = "painted")]
+    pub mask_coverage: f64,
     /// Mean over faces of the largest `1 - A`.
-    pub painted_peak: f64,
+    #[serde(alias = "painted_peak")]
+    pub mask_coverage_peak: f64,
     /// Mean of `1 - A` in the corners of the crop.
-    pub painted_corners: f64,
+    #[serde(alias = "painted_corners")]
+    pub mask_coverage_corners: f64,
 }
 
 /// The held-out faces, the same in every validation.
@@ -57,7 +63,7 @@ pub(crate) struct HeldOut {
 impl HeldOut {
     /// Takes faces in batches of `batch_size`. The targets are the action units of other faces among them, so at least
     /// two faces are needed.
-    pub(crate) fn new(faces: &[Shown<'_>], batch_size: usize, device: &Device) -> Option<Self> {
+    pub(crate) fn new(faces: &[SampledFace<'_>], batch_size: usize, device: &Device) -> Option<Self> {
         let (first, _) = faces.first().filter(|_| faces.len() > 1)?.1.dimensions();
         let labels: Vec<Intensities> = faces.iter().map(|(face, _)| face.intensities).collect();
         let others = others(faces.len(), 0);
@@ -84,7 +90,7 @@ impl HeldOut {
 
     /// Measures the current networks on the faces.
     pub(crate) fn measure(&self, training: &Training, step: u64) -> Validation {
-        let critic = Critic::of(training);
+        let discriminator = AnyDiscriminator::of(training);
         let generator = training.average();
         let mut sums = [0.0; 8];
         for batch in &self.batches {
@@ -96,18 +102,18 @@ impl HeldOut {
             let edit = edited(&batch.images, current, targets);
             let back = edited(&edit.image, targets, current).image;
             let same = edited(&batch.images, current, current).image;
-            let of_face = critic.judge(batch.images.clone(), current.clone());
-            let of_edit = critic.judge(edit.image, targets.clone());
-            let painted = edit.attention.neg() + 1.0;
+            let of_face = discriminator.forward(batch.images.clone(), current.clone());
+            let of_edit = discriminator.forward(edit.image, targets.clone());
+            let mask_coverage = edit.attention.neg() + 1.0;
             let means: [Tensor<1>; 8] = [
                 (of_edit.aus - batch.targets.clone()).square().mean(),
                 (of_face.aus - batch.aus.clone()).square().mean(),
                 (back - batch.images.clone()).abs().mean(),
                 (same - batch.images.clone()).abs().mean(),
-                of_face.realness - of_edit.realness,
-                painted.clone().mean(),
-                painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
-                self.corners.mean(painted).mean(),
+                of_face.score - of_edit.score,
+                mask_coverage.clone().mean(),
+                mask_coverage.clone().flatten::<2>(1, 3).max_dim(1).mean(),
+                self.corners.mean(mask_coverage).mean(),
             ];
             #[expect(clippy::cast_precision_loss, reason = "far fewer faces than 2^52")]
             let share = size as f64 / self.count as f64;
@@ -117,17 +123,17 @@ impl HeldOut {
         }
         let [
             aus,
-            critic_aus,
+            discriminator_aus,
             cycle,
             self_edit,
-            realness_gap,
-            painted,
-            painted_peak,
-            painted_corners,
+            discriminator_score_gap,
+            mask_coverage,
+            mask_coverage_peak,
+            mask_coverage_corners,
         ] = sums;
         let config = training.config();
         let [of_aus, of_cycle] = match config.network {
-            Network::Paper => [config.loss.aus, config.loss.cycle],
+            Network::Paper => [config.loss.lambda_au, config.loss.lambda_cycle],
             Network::Motion => [config.motion.matched.aus, config.motion.matched.cycle],
         };
         Validation {
@@ -136,33 +142,33 @@ impl HeldOut {
             score: of_aus * aus + of_cycle * cycle,
             aus,
             aus_of_mean: self.aus_of_mean,
-            critic_aus,
-            critic_aus_of_mean: self.aus_of_mean, // the targets are the labels in another order
+            discriminator_aus,
+            discriminator_aus_of_mean: self.aus_of_mean, // the targets are the labels in another order
             cycle,
             self_edit,
-            realness_gap,
-            painted,
-            painted_peak,
-            painted_corners,
+            discriminator_score_gap,
+            mask_coverage,
+            mask_coverage_peak,
+            mask_coverage_corners,
         }
     }
 }
 
 /// The discriminator of either protocol, without autodiff.
-enum Critic {
+enum AnyDiscriminator {
     Paper(Box<Discriminator>),
     Motion(Box<ProjectionDiscriminator>),
 }
 
 /// Its outputs for a batch.
-struct Judged {
+struct Estimates {
     /// Mean, `[1]`.
-    realness: Tensor<1>,
+    score: Tensor<1>,
     /// `[batch, 17]`, OpenFace intensity / 5.
     aus: Tensor<2>,
 }
 
-impl Critic {
+impl AnyDiscriminator {
     fn of(training: &Training) -> Self {
         match training {
             Training::Paper(trainer) => Self::Paper(trainer.discriminator().valid().into()),
@@ -170,20 +176,20 @@ impl Critic {
         }
     }
 
-    fn judge(&self, images: Tensor<4>, claimed: Tensor<2>) -> Judged {
+    fn forward(&self, images: Tensor<4>, claimed: Tensor<2>) -> Estimates {
         match self {
-            Self::Paper(critic) => {
-                let judgement = critic.forward(images);
-                Judged {
-                    realness: judgement.realness.mean(),
-                    aus: judgement.aus,
+            Self::Paper(discriminator) => {
+                let output = discriminator.forward(images);
+                Estimates {
+                    score: output.score.mean(),
+                    aus: output.aus,
                 }
             }
-            Self::Motion(critic) => {
-                let verdict = critic.forward(images, claimed);
-                Judged {
-                    realness: verdict.score.mean(),
-                    aus: verdict.aus,
+            Self::Motion(discriminator) => {
+                let output = discriminator.forward(images, claimed);
+                Estimates {
+                    score: output.score.mean(),
+                    aus: output.aus,
                 }
             }
         }

@@ -9,55 +9,59 @@ use crate::validation::Validation;
 
 /// Number of metrics lines to average, because single batches are noisy.
 const SMOOTHING: f64 = 10.0;
-/// Critic steps before masks, critics and losses are checked: the first steps of every run look abnormal.
+/// Discriminator steps before masks, discriminators and losses are checked: the first steps of every run look abnormal.
 const SETTLED: u64 = 1000;
-/// Critic steps after which the critic's estimates must be better than the mean of the labels.
-const CRITIC_READS: u64 = 2000;
-/// Critic steps after which edits must be closer to their targets than the mean of all targets is.
-const EDITS_FOLLOW: u64 = 6000;
+/// Discriminator steps after which the discriminator's estimates must be better than the mean of the labels.
+const DISCRIMINATOR_LEARNED: u64 = 2000;
+/// Discriminator steps after which edits must be closer to their targets than the mean of all targets is.
+const EDITS_LEARNED: u64 = 6000;
 
 /// The kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum Problem {
     /// The mask keeps all pixels: mask coverage is 0.
-    MaskDead,
+    MaskCollapsed,
     /// The mask keeps almost no pixels: mask coverage is high over the whole picture.
-    MaskFlooding,
-    /// The critic's action units are not better than predicting the mean.
-    CriticReadsNothing,
+    MaskSaturated,
+    /// The discriminator's action units are not better than predicting the mean.
+    DiscriminatorAusNotLearned,
     /// Edited faces are not closer to their targets than the mean of all targets is.
-    EditsDoNotFollow,
-    /// The critic's gradient has vanished: all faces get the same score.
-    CriticFlat,
-    /// The critic's gradient norm is far from 1: its scores diverge.
-    CriticRunsAway,
+    EditsMissTargets,
+    /// The discriminator's gradient has vanished: all faces get the same score.
+    DiscriminatorFlat,
+    /// The discriminator's gradient norm is far from 1: its scores diverge.
+    DiscriminatorDiverges,
     /// A large part of the time is spent waiting for pictures.
-    Starving,
+    WaitingForData,
 }
 
-impl Trouble {
+impl Problem {
     /// Advice for this problem.
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::MaskDead => {
-                "train for more steps first; then decrease loss.smoothness, increase loss.attention or loss.aus, and check that \
+            Self::MaskCollapsed => {
+                "train for more steps first; then decrease loss.lambda_tv, increase loss.lambda_attention or loss.lambda_au, and check that \
                 the labels vary"
             }
-            Self::MaskFlooding => "decrease loss.attention, increase loss.smoothness or loss.cycle",
-            Self::CriticReadsNothing => {
+            Self::MaskSaturated => {
+                "decrease loss.lambda_attention, increase loss.lambda_tv or loss.lambda_cycle"
+            }
+            Self::DiscriminatorAusNotLearned => {
                 "check that labels belong to their pictures (same file names, OpenFace columns by name) and are from 0 to 5; use \
                 at least 10,000 faces"
             }
-            Self::EditsDoNotFollow => {
-                "train longer, decrease generator_every to 3, use more faces, or increase balance for rare action units"
+            Self::EditsMissTargets => {
+                "train longer, decrease n_critic to 3, use more faces, or increase balance for rare action units"
             }
-            Self::CriticFlat => {
-                "decrease adam.rate or increase loss.penalty, and continue from an older checkpoint"
+            Self::DiscriminatorFlat => {
+                "decrease adam.learning_rate or increase loss.lambda_gp, and continue from an older checkpoint"
             }
-            Self::CriticRunsAway => "decrease adam.rate, increase loss.penalty to at least 10, and use f32",
-            Self::Starving => {
+            Self::DiscriminatorDiverges => {
+                "decrease adam.learning_rate, increase loss.lambda_gp to at least 10, and use f32"
+            }
+            Self::WaitingForData => {
                 "increase --workers, keep decoded pictures (omit --no-cache), or store faces at the training size"
             }
         }
@@ -67,19 +71,19 @@ impl Trouble {
 /// A warning at a step, with the numbers that show the problem. One line of `warnings.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Warning {
-    /// Critic steps taken.
+    /// Discriminator steps taken.
     pub step: u64,
     /// The kind of problem.
-    pub trouble: Trouble,
+    pub problem: Problem,
     /// The numbers that show the problem.
-    pub sign: String,
+    pub message: String,
     /// Advice.
     pub advice: &'static str,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sign)
+        f.write_str(&self.message)
     }
 }
 
@@ -88,16 +92,16 @@ impl fmt::Display for Warning {
 pub(crate) struct Watchdog {
     smooth: Option<Smooth>,
     lines: u64,
-    told: Vec<Trouble>,
+    reported: Vec<Problem>,
 }
 
 /// Running means of the monitored values.
 #[derive(Debug)]
 struct Smooth {
-    painted: f64,
-    painted_peak: f64,
-    penalty: f64,
-    realness: f64,
+    mask_coverage: f64,
+    mask_coverage_peak: f64,
+    gradient_penalty: f64,
+    score_gap: f64,
     waiting: f64,
 }
 
@@ -105,19 +109,19 @@ impl Watchdog {
     /// Checks a line of metrics.
     pub(crate) fn measured(&mut self, progress: &Progress) -> Vec<Warning> {
         let newest = Smooth {
-            painted: progress.painted.into(),
-            painted_peak: progress.painted_peak.into(),
-            penalty: progress.penalty.into(),
-            realness: progress.critic_realness.into(),
+            mask_coverage: progress.mask_coverage.into(),
+            mask_coverage_peak: progress.mask_coverage_peak.into(),
+            gradient_penalty: progress.gradient_penalty.into(),
+            score_gap: progress.discriminator_adversarial.into(),
             waiting: progress.waiting,
         };
         self.lines += 1;
         let mut mean = self.smooth.take().unwrap_or(Smooth { ..newest });
         let towards = |mean: &mut f64, newest: f64| *mean += (newest - *mean) / SMOOTHING;
-        towards(&mut mean.painted, newest.painted);
-        towards(&mut mean.painted_peak, newest.painted_peak);
-        towards(&mut mean.penalty, newest.penalty);
-        towards(&mut mean.realness, newest.realness);
+        towards(&mut mean.mask_coverage, newest.mask_coverage);
+        towards(&mut mean.mask_coverage_peak, newest.mask_coverage_peak);
+        towards(&mut mean.gradient_penalty, newest.gradient_penalty);
+        towards(&mut mean.score_gap, newest.score_gap);
         towards(&mut mean.waiting, newest.waiting);
 
         let step = progress.step;
@@ -127,39 +131,42 @@ impl Watchdog {
         let enough = self.lines >= 10;
         let signs = [
             (
-                Trouble::MaskDead,
-                settled && mean.painted_peak < 0.03,
+                Problem::MaskCollapsed,
+                settled && mean.mask_coverage_peak < 0.03,
                 format!(
-                    "the mask is dead: the largest 1 - A of a face is {:.3} on average",
-                    mean.painted_peak
+                    "the mask has collapsed: the largest 1 - A of a face is {:.3} on average",
+                    mean.mask_coverage_peak
                 ),
             ),
             (
-                Trouble::MaskFlooding,
-                settled && mean.painted > 0.6,
+                Problem::MaskSaturated,
+                settled && mean.mask_coverage > 0.6,
                 format!(
                     "mask coverage is too high: 1 - A is {:.2} on average",
-                    mean.painted
+                    mean.mask_coverage
                 ),
             ),
             (
-                Trouble::CriticFlat,
-                settled && wasserstein && (mean.penalty - 1.0).abs() < 0.2 && mean.realness.abs() < 0.05,
+                Problem::DiscriminatorFlat,
+                settled
+                    && wasserstein
+                    && (mean.gradient_penalty - 1.0).abs() < 0.2
+                    && mean.score_gap.abs() < 0.05,
                 format!(
-                    "the critic does not distinguish faces: gradient penalty {:.2}, score gap {:.3}",
-                    mean.penalty, -mean.realness
+                    "the discriminator does not distinguish faces: gradient penalty {:.2}, score gap {:.3}",
+                    mean.gradient_penalty, -mean.score_gap
                 ),
             ),
             (
-                Trouble::CriticRunsAway,
-                settled && wasserstein && mean.penalty > 5.0,
+                Problem::DiscriminatorDiverges,
+                settled && wasserstein && mean.gradient_penalty > 5.0,
                 format!(
-                    "the critic's gradient norm is far from 1: penalty {:.1}",
-                    mean.penalty
+                    "the discriminator's gradient norm is far from 1: penalty {:.1}",
+                    mean.gradient_penalty
                 ),
             ),
             (
-                Trouble::Starving,
+                Problem::WaitingForData,
                 enough && mean.waiting > 0.3,
                 format!(
                     "{:.0} % of the time is spent waiting for pictures",
@@ -168,48 +175,49 @@ impl Watchdog {
             ),
         ];
         self.smooth = Some(mean);
-        self.tell(step, signs)
+        self.report(step, signs)
     }
 
     /// Checks a validation.
     pub(crate) fn validated(&mut self, found: &Validation) -> Vec<Warning> {
         let signs = [
             (
-                Trouble::CriticReadsNothing,
-                found.step >= CRITIC_READS && found.critic_aus >= found.critic_aus_of_mean,
+                Problem::DiscriminatorAusNotLearned,
+                found.step >= DISCRIMINATOR_LEARNED
+                    && found.discriminator_aus >= found.discriminator_aus_of_mean,
                 format!(
-                    "the critic's action-unit error on held-out faces is {:.4}; the error of predicting the mean is {:.4}",
-                    found.critic_aus, found.critic_aus_of_mean
+                    "the discriminator's action-unit error on held-out faces is {:.4}; the error of predicting the mean is {:.4}",
+                    found.discriminator_aus, found.discriminator_aus_of_mean
                 ),
             ),
             (
-                Trouble::EditsDoNotFollow,
-                found.step >= EDITS_FOLLOW && found.aus >= found.aus_of_mean,
+                Problem::EditsMissTargets,
+                found.step >= EDITS_LEARNED && found.aus >= found.aus_of_mean,
                 format!(
                     "the target error of edited held-out faces is {:.4}; the error of the mean of all targets is {:.4}",
                     found.aus, found.aus_of_mean
                 ),
             ),
         ];
-        self.tell(found.step, signs)
+        self.report(found.step, signs)
     }
 
-    fn tell<const N: usize>(&mut self, step: u64, signs: [(Trouble, bool, String); N]) -> Vec<Warning> {
+    fn report<const N: usize>(&mut self, step: u64, signs: [(Problem, bool, String); N]) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        for (trouble, holds, sign) in signs {
-            let known = self.told.iter().position(|told| *told == trouble);
+        for (problem, holds, message) in signs {
+            let known = self.reported.iter().position(|reported| *reported == problem);
             match (holds, known) {
                 (true, None) => {
-                    self.told.push(trouble);
+                    self.reported.push(problem);
                     warnings.push(Warning {
                         step,
-                        trouble,
-                        sign,
-                        advice: trouble.advice(),
+                        problem,
+                        message,
+                        advice: problem.advice(),
                     });
                 }
                 (false, Some(at)) => {
-                    self.told.swap_remove(at);
+                    self.reported.swap_remove(at);
                 }
                 _ => {}
             }
@@ -225,88 +233,93 @@ mod tests {
     fn healthy(step: u64) -> Progress {
         Progress {
             step,
-            painted: 0.03,
-            painted_peak: 0.6,
-            penalty: 0.02,
-            critic_realness: -1.5,
+            mask_coverage: 0.03,
+            mask_coverage_peak: 0.6,
+            gradient_penalty: 0.02,
+            discriminator_adversarial: -1.5,
             waiting: 0.01,
             ..Progress::default()
         }
     }
 
     /// The problems reported for a run with the metrics of `line`.
-    fn told(line: impl Fn(u64) -> Progress) -> Vec<Trouble> {
+    fn reported(line: impl Fn(u64) -> Progress) -> Vec<Problem> {
         let mut watchdog = Watchdog::default();
         (1..=200)
             .flat_map(|at| watchdog.measured(&line(10 * at)))
-            .map(|warning| warning.trouble)
+            .map(|warning| warning.problem)
             .collect()
     }
 
     #[test]
-    fn a_healthy_run_hears_nothing() {
-        assert_eq!(told(healthy), []);
+    fn a_healthy_run_has_no_warnings() {
+        assert_eq!(reported(healthy), []);
     }
 
     #[test]
-    fn each_trouble_is_told_once() {
+    fn each_problem_is_reported_once() {
         type Change = fn(&mut Progress);
-        let cases: [(Trouble, Change); 5] = [
-            (Trouble::MaskDead, |line| line.painted_peak = 0.01),
-            (Trouble::MaskFlooding, |line| line.painted = 0.9),
-            (Trouble::CriticFlat, |line| {
-                (line.penalty, line.critic_realness) = (0.99, 0.001)
+        let cases: [(Problem, Change); 5] = [
+            (Problem::MaskCollapsed, |line| line.mask_coverage_peak = 0.01),
+            (Problem::MaskSaturated, |line| line.mask_coverage = 0.9),
+            (Problem::DiscriminatorFlat, |line| {
+                (line.gradient_penalty, line.discriminator_adversarial) = (0.99, 0.001)
             }),
-            (Trouble::CriticRunsAway, |line| line.penalty = 40.0),
-            (Trouble::Starving, |line| line.waiting = 0.7),
+            (Problem::DiscriminatorDiverges, |line| {
+                line.gradient_penalty = 40.0
+            }),
+            (Problem::WaitingForData, |line| line.waiting = 0.7),
         ];
-        for (trouble, change) in cases {
-            let ill = |step| {
+        for (problem, change) in cases {
+            let unhealthy = |step| {
                 let mut line = healthy(step);
                 change(&mut line);
                 line
             };
-            assert_eq!(told(ill), [trouble]);
+            assert_eq!(reported(unhealthy), [problem]);
         }
     }
 
     #[test]
-    fn one_bad_batch_is_no_trouble_and_the_first_steps_are_not_judged() {
+    fn one_bad_batch_is_no_problem_and_the_first_steps_are_not_judged() {
         let once = |step| Progress {
-            painted_peak: if step == 1500 { 0.0 } else { 0.6 },
+            mask_coverage_peak: if step == 1500 { 0.0 } else { 0.6 },
             ..healthy(step)
         };
-        assert_eq!(told(once), []);
+        assert_eq!(reported(once), []);
         let young = |step| Progress {
-            painted: if step < 900 { 0.9 } else { 0.03 },
+            mask_coverage: if step < 900 { 0.9 } else { 0.03 },
             ..healthy(step)
         };
-        assert_eq!(told(young), []);
+        assert_eq!(reported(young), []);
     }
 
     #[test]
-    fn what_is_no_better_than_the_mean_is_told() {
-        let line = |step, aus, critic_aus| Validation {
+    fn aus_no_better_than_the_mean_are_reported() {
+        let line = |step, aus, discriminator_aus| Validation {
             step,
             faces: 64,
             score: 0.0,
             aus,
             aus_of_mean: 0.017,
-            critic_aus,
-            critic_aus_of_mean: 0.017,
+            discriminator_aus,
+            discriminator_aus_of_mean: 0.017,
             cycle: 0.01,
             self_edit: 0.01,
-            realness_gap: 1.0,
-            painted: 0.03,
-            painted_peak: 0.5,
-            painted_corners: 0.0,
+            discriminator_score_gap: 1.0,
+            mask_coverage: 0.03,
+            mask_coverage_peak: 0.5,
+            mask_coverage_corners: 0.0,
         };
         let mut watchdog = Watchdog::default();
         assert_eq!(watchdog.validated(&line(500, 0.03, 0.03)), []);
         assert_eq!(watchdog.validated(&line(6000, 0.012, 0.01)), []);
         let warnings = watchdog.validated(&line(7000, 0.02, 0.03));
-        let troubles: Vec<Trouble> = warnings.iter().map(|warning| warning.trouble).collect();
-        assert_eq!(troubles, [Trouble::CriticReadsNothing, Trouble::EditsDoNotFollow]);
+        let problems: Vec<Problem> = warnings.iter().map(|warning| warning.problem).collect();
+        assert_eq!(
+            problems,
+            [Problem::DiscriminatorAusNotLearned, Problem::EditsMissTargets]
+        );
         assert!(warnings[0].to_string().contains("0.0300"), "{}", warnings[0]);
         assert_eq!(watchdog.validated(&line(8000, 0.02, 0.03)), []);
     }

@@ -51,14 +51,14 @@ fn faces(folder: &Path) -> Vec<Face> {
 struct Pixels;
 
 impl Judge for Pixels {
-    fn read(&self, images: Tensor<4>) -> Tensor<2> {
+    fn estimate(&self, images: Tensor<4>) -> Tensor<2> {
         let [batch, ..] = images.dims();
         let line = images.slice([0..batch, 0..1, ROW..ROW + 1, COLUMN..COLUMN + AU_COUNT]);
         line.reshape([batch, AU_COUNT]) / 2.0 + 0.5
     }
 
     fn features(&self, images: Tensor<4>) -> Option<Tensor<2>> {
-        Some(self.read(images))
+        Some(self.estimate(images))
     }
 }
 
@@ -72,10 +72,10 @@ struct Painter {
 impl Editor for Painter {
     fn edit(&self, images: Tensor<4>, _: Tensor<2>, aus: Tensor<2>) -> Edit {
         let ([batch, ..], device) = (images.dims(), images.device());
-        let asked = aus.reshape([batch, 1, 1, AU_COUNT]) * 2.0 - 1.0;
+        let requested = aus.reshape([batch, 1, 1, AU_COUNT]) * 2.0 - 1.0;
         let place = [0..batch, 0..1, ROW..ROW + 1, COLUMN..COLUMN + AU_COUNT];
         let shown = images.clone().slice(place.clone());
-        let painted = shown.clone() + (asked - shown) * self.share;
+        let painted = shown.clone() + (requested - shown) * self.share;
         let color = images.clone().slice_assign(place, painted);
         let mask: Vec<f32> = (0..SIZE * SIZE)
             .map(|at| (self.mask)(at % SIZE, at / SIZE))
@@ -202,12 +202,17 @@ fn an_editor_that_does_what_is_asked_has_full_marks() {
     .scorecard;
     close(card.reading.mean_correlation, 1.0);
     let card = card.scores;
-    assert_eq!(card.asks.len(), 8);
-    for ask in &card.asks {
-        assert!(ask.faces >= 4, "{} faces without {:?}", ask.faces, ask.units);
-        close(ask.mean_rise, 3.0);
-        close(ask.share_risen, 1.0);
-        close(ask.leakage, 0.0);
+    assert_eq!(card.requests.len(), 8);
+    for request in &card.requests {
+        assert!(
+            request.faces >= 4,
+            "{} faces without {:?}",
+            request.faces,
+            request.units
+        );
+        close(request.mean_rise, 3.0);
+        close(request.share_risen, 1.0);
+        close(request.leakage, 0.0);
     }
     close(card.sweep.mean_pooled_correlation, 1.0);
     close(card.sweep.mean_face_correlation, 1.0);
@@ -248,8 +253,8 @@ fn an_editor_that_does_what_is_asked_has_full_marks() {
         close(curve.correlation, 1.0);
         close(curve.largest_step_pixels, 1.0);
         close(curve.largest_step_reading, 1.0);
-        for (read, asked) in curve.read.iter().zip(&card.curve.intensities) {
-            close(*read, f64::from(*asked));
+        for (read, requested) in curve.read.iter().zip(&card.curve.intensities) {
+            close(*read, f64::from(*requested));
         }
         // A twentieth of the red of one pixel or two.
         let pixels = f64::from(u32::try_from(curve.units.len()).unwrap());
@@ -258,18 +263,18 @@ fn an_editor_that_does_what_is_asked_has_full_marks() {
             assert!((step - expected).abs() < 0.01 * expected, "{step}");
         }
     }
-    assert!(card.identity.reader_distance > 0.05);
+    assert!(card.identity.feature_distance > 0.05);
     close(
-        card.identity.reader_distance,
-        card.identity.reader_distance_stranger,
+        card.identity.feature_distance,
+        card.identity.feature_distance_stranger,
     );
 }
 
 fn check_nothing(scores: &Scores) {
-    for ask in &scores.asks {
-        close(ask.mean_rise, 0.0);
-        close(ask.share_risen, 0.0);
-        close(ask.leakage, 0.0);
+    for request in &scores.requests {
+        close(request.mean_rise, 0.0);
+        close(request.share_risen, 0.0);
+        close(request.leakage, 0.0);
     }
     close(scores.sweep.mean_pooled_correlation, 0.0);
     close(scores.sweep.mean_face_correlation, 0.0);
@@ -293,8 +298,8 @@ fn check_nothing(scores: &Scores) {
         assert!(curve.pixel_steps.iter().all(|step| *step < 1e-6));
     }
     assert_eq!(scores.self_edit.largest_level, 0);
-    close(scores.identity.reader_distance, 0.0);
-    assert!(scores.identity.reader_distance_stranger > 0.05);
+    close(scores.identity.feature_distance, 0.0);
+    assert!(scores.identity.feature_distance_stranger > 0.05);
 }
 
 #[test]
@@ -380,9 +385,9 @@ fn an_editor_that_goes_half_the_way_rises_by_half() {
     })
     .scorecard
     .scores;
-    for ask in &card.asks {
-        close(ask.mean_rise, 1.5);
-        close(ask.leakage, 0.0);
+    for request in &card.requests {
+        close(request.mean_rise, 1.5);
+        close(request.leakage, 0.0);
     }
     assert!(card.sweep.mean_face_correlation > 0.99);
     assert!(card.targets.mean_error > 0.5);
@@ -430,7 +435,7 @@ fn an_evaluation_becomes_files() {
     assert_eq!(json["nothing"]["asks"][6]["units"][0], "AU45");
     assert_eq!(json["nothing"]["expressions"][1]["detail"], 1.0);
     assert!(json["photos"].is_null() && json["edits"].as_u64().unwrap() > 1000);
-    for name in ["edits.png", "painted.png"] {
+    for name in ["edits.png", "mask_coverage.png"] {
         assert!(image::image_dimensions(out.join(name)).unwrap().0 > 9 * 192);
     }
     assert!(
@@ -450,9 +455,9 @@ fn photos_are_measured_at_their_own_resolution() {
         size: 100,
         score: 1.0,
     };
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     let blurred = PhotoScore::measure("a.png", &photo, &[face], |units| {
-        asked.push(units.to_vec());
+        requested.push(units.to_vec());
         let mut edited = photo.clone();
         if !units.is_empty() {
             for y in 60..160 {
@@ -466,8 +471,8 @@ fn photos_are_measured_at_their_own_resolution() {
         Ok::<_, std::io::Error>(edited)
     })
     .unwrap();
-    assert_eq!(asked.len(), 3, "nothing, a smile, surprise");
-    assert!(asked[1].contains(&(ganimation_data::ActionUnit::LipsPart, 3.0)));
+    assert_eq!(requested.len(), 3, "nothing, a smile, surprise");
+    assert!(requested[1].contains(&(ganimation_data::ActionUnit::LipsPart, 3.0)));
     assert_eq!(blurred.scores.largest_level, 4);
     for expression in &blurred.scores.expressions {
         assert!(expression.detail < 0.15, "{}", expression.detail);

@@ -115,22 +115,25 @@ fn a_motion_run_measures_its_own_losses_and_writes_weights_with_relative_orders(
         let motion = line.motion.as_ref().unwrap();
         let measured = [
             motion.field,
-            motion.field_of_nothing,
+            motion.field_baseline,
             motion.pixels,
-            motion.pixels_of_nothing,
-            motion.outside,
+            motion.pixels_baseline,
+            motion.mask_coverage_outside,
         ];
         assert!(
             measured.iter().all(|value| value.is_finite() && *value > 0.0),
             "{line:?}"
         );
-        assert!(motion.shading.is_finite() && line.critic_aus > 0.0, "{line:?}");
+        assert!(
+            motion.shading.is_finite() && line.discriminator_aus > 0.0,
+            "{line:?}"
+        );
         // The first stage has no terms of the second stage. A term keeps its value until the next step that computes
         // it.
         let matched = line.step > 3;
         assert_eq!(line.generator_aus > 0.0, matched, "{line:?}");
         assert_eq!(line.cycle > 0.0, matched, "{line:?}");
-        assert_eq!(line.penalty > 0.0, line.step > 4, "{line:?}");
+        assert_eq!(line.gradient_penalty > 0.0, line.step > 4, "{line:?}");
     }
     assert_eq!(history.validations.len(), 2);
     let plot = history.plot();
@@ -162,10 +165,10 @@ fn faces_without_landmarks_are_refused_with_what_to_do() {
     let mut run = Run::start(folder.path().join("run"), config, &Device::flex()).unwrap();
     let dataset = Dataset::open(&data).unwrap();
     let error = run.train(&dataset, 1, &mut (), &never()).unwrap_err();
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.starts_with("0 face(s) have landmarks") && told.contains("add landmarks.csv"),
-        "{told}"
+        message.starts_with("0 face(s) have landmarks") && message.contains("add landmarks.csv"),
+        "{message}"
     );
 }
 
@@ -176,21 +179,21 @@ fn settings_that_do_not_suit_the_motion_network_are_refused() {
         batch_size: 5,
         ..config.clone()
     };
-    let told = odd.check().unwrap_err().to_string();
+    let message = odd.check().unwrap_err().to_string();
     assert!(
-        told.starts_with("setting `batch_size` is 5; expected an even number"),
-        "{told}"
+        message.starts_with("setting `batch_size` is 5; expected an even number"),
+        "{message}"
     );
     for (change, expected) in [("motion.matched.r1_every", 0), ("motion.local_channels", 0)] {
         let mut overlay = Overlay::default();
         overlay.set(change, expected).unwrap();
-        let told = config
+        let message = config
             .overlaid(&overlay)
             .unwrap()
             .check()
             .unwrap_err()
             .to_string();
-        assert!(told.contains(change), "{told}");
+        assert!(message.contains(change), "{message}");
     }
 }
 
@@ -229,7 +232,7 @@ fn the_taught_stage_moves_towards_the_teacher() {
     impl Observer for Last {
         fn measured(&mut self, progress: &Progress) {
             let motion = progress.motion.as_ref().unwrap();
-            self.0.push((motion.field, motion.field_of_nothing));
+            self.0.push((motion.field, motion.field_baseline));
         }
     }
     let mut fixture = fixture();
@@ -238,7 +241,7 @@ fn the_taught_stage_moves_towards_the_teacher() {
     fixture.config.generator_channels = 8;
     fixture.config.batch_size = 8;
     fixture.config.adam = AdamConfig {
-        rate: 4e-3,
+        learning_rate: 4e-3,
         ..fixture.config.adam
     };
     fixture.config.validate_faces = 0;

@@ -111,7 +111,7 @@ fn a_run_folder_holds_what_it_promises() {
     let (_, metadata) = ganimation_model::weights::load_generator(&weights, &Device::flex()).unwrap();
     assert_eq!(metadata.image_size, 64);
     assert!(
-        metadata.training.starts_with("10 critic steps"),
+        metadata.training.starts_with("10 discriminator steps"),
         "{}",
         metadata.training
     );
@@ -252,7 +252,7 @@ fn in_the_released_protocol_every_weight_takes_both_steps() {
     };
     let mut trainer = Trainer::new(fixture.config.clone(), &Device::flex());
     let before = state_dict(trainer.discriminator());
-    trainer.critic_step(&batch(), 0, 1e-3);
+    trainer.discriminator_step(&batch(), 0, 1e-3);
     // Adam's first step moves by the learning rate. A second step without a gradient moves a little less, by momentum.
     for ((name, before), (_, after)) in before.iter().zip(state_dict(trainer.discriminator())) {
         if !name.ends_with("bias") && name != "conv2.weight" {

@@ -59,10 +59,13 @@ fn trained(devices: usize) -> (Vec<f32>, Vec<f32>, [f32; 2]) {
     let faces = faces();
     let mut told = [0.0; 2];
     for step in 0..3 {
-        let critic = trainer.critic_step(&faces, step, 0.1);
+        let discriminator = trainer.discriminator_step(&faces, step, 0.1);
         if step > 0 {
             let generator = trainer.generator_step(&faces, 0.1);
-            told = [critic.penalty.into_scalar(), generator.cycle.into_scalar()];
+            told = [
+                discriminator.gradient_penalty.into_scalar(),
+                generator.cycle.into_scalar(),
+            ];
         }
     }
     (
@@ -161,7 +164,7 @@ fn lessons(count: usize, pairs: usize) -> LessonBatch {
                 pixels: pixels(pairs),
                 count: pairs,
                 aus: floats(pairs * AU_COUNT, 0.2, 1.0),
-                led_aus: floats(pairs * AU_COUNT, 0.0, 0.2),
+                reduced_aus: floats(pairs * AU_COUNT, 0.0, 0.2),
                 lead: field(pairs),
                 field: field(pairs),
                 mask: mask(pairs),
@@ -187,7 +190,7 @@ fn motion_trained(devices: usize) -> (Vec<f32>, Vec<f32>, [f32; 2]) {
         {
             let report = trainer.step(batch, step as u64, 1e-3);
             numbers = [
-                report.critic.aus.into_scalar(),
+                report.discriminator.aus.into_scalar(),
                 report.generator.cycle.into_scalar(),
             ];
         }

@@ -29,7 +29,7 @@ impl ModuleMapper for Wide {
 
 /// Losses at every step, and the generator's final edits.
 struct Trajectory {
-    /// The critic's losses, then the generator's losses in steps where it is trained.
+    /// The discriminator's losses, then the generator's losses in steps where it is trained.
     losses: Vec<f64>,
     edit: Vec<f64>,
 }
@@ -54,8 +54,15 @@ fn train(generator: Generator, discriminator: Discriminator, faces: &FaceBatch, 
     let mut losses = Vec::new();
     for step in 0..STEPS {
         let alpha = Tensor::<1>::from_data([0.3_f64], (&faces.images.device(), dtype));
-        let critic = trainer.critic_step_at(&faces, alpha, RATE);
-        losses.extend([critic.realness, critic.aus, critic.penalty].map(number));
+        let discriminator = trainer.discriminator_step_at(&faces, alpha, RATE);
+        losses.extend(
+            [
+                discriminator.adversarial,
+                discriminator.aus,
+                discriminator.gradient_penalty,
+            ]
+            .map(number),
+        );
         if (step + 1).is_multiple_of(GENERATOR_EVERY) {
             let generator = trainer.generator_step(&faces, RATE);
             losses.extend([generator.aus, generator.cycle, generator.attention].map(number));
@@ -81,7 +88,7 @@ fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
     let device = Device::flex();
     device.seed(5);
     let training = device.clone().autodiff();
-    // The smallest number of channels for tiled convolutions. The critic doubles its channels in each layer.
+    // The smallest number of channels for tiled convolutions. The discriminator doubles its channels in each layer.
     let config = GeneratorConfig::new().with_channels(12).with_blocks(1);
     let generator = config.init(&training);
     let discriminator = DiscriminatorConfig::new(64).with_channels(4).init(&training);

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use common::{Fixture, never, weights};
 use ganimation_model::state_dict;
 use ganimation_train::{
-    Change, Error, History, Limits, Observer, Outcome, Overlay, Progress, Run, TrainConfig, Trouble, Warning,
+    Change, Error, History, Limits, Observer, Outcome, Overlay, Problem, Progress, Run, TrainConfig, Warning,
 };
 
 /// Resumes the run in folder `name` with changed settings.
@@ -28,12 +28,13 @@ fn settings_changed_on_resume_are_listed_and_stored() {
     let mut run = fixture.start("run");
     run.train(&fixture.dataset, 4, &mut (), &never()).unwrap();
     drop(run);
-    let (run, changes) = resume_changed(&fixture, "run", &["adam.rate=0.01", "batch_size=2"]).unwrap();
-    let told: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["adam.rate: 0.0001 -> 0.01"]);
-    assert_eq!(run.config().adam.rate, 0.01);
+    let (run, changes) =
+        resume_changed(&fixture, "run", &["adam.learning_rate=0.01", "batch_size=2"]).unwrap();
+    let message: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    assert_eq!(message, ["adam.learning_rate: 0.0001 -> 0.01"]);
+    assert_eq!(run.config().adam.learning_rate, 0.01);
     drop(run);
-    assert_eq!(fixture.resume("run").config().adam.rate, 0.01);
+    assert_eq!(fixture.resume("run").config().adam.learning_rate, 0.01);
     let listed = fs::read_to_string(fixture.folder.path().join("run/changes.jsonl")).unwrap();
     assert!(
         listed.contains("\"step\":4") && listed.lines().count() == 1,
@@ -107,17 +108,17 @@ fn a_run_may_begin_with_the_weights_of_another() {
     fixture.config.seed = 12;
     fixture.config.from = Some(checkpoint.clone());
     let second = fixture.start("second");
-    let critic = |run: &Run| state_dict(run.training().paper().unwrap().discriminator());
-    assert_eq!(critic(&second), critic(&first));
+    let discriminator = |run: &Run| state_dict(run.training().paper().unwrap().discriminator());
+    assert_eq!(discriminator(&second), discriminator(&first));
     assert_eq!(
         state_dict(second.training().average()),
         state_dict(first.training().generator())
     );
 
-    // Only the generator's file, with a new critic; and a generator of another size.
+    // Only the generator's file, with a new discriminator; and a generator of another size.
     fixture.config.from = Some(checkpoint.join("generator.safetensors"));
     let third = fixture.start("third");
-    assert_ne!(critic(&third), critic(&first));
+    assert_ne!(discriminator(&third), discriminator(&first));
     assert_eq!(
         state_dict(third.training().average()),
         state_dict(first.training().generator())
@@ -211,7 +212,7 @@ fn weights_that_are_no_numbers_any_more_replace_no_checkpoint() {
         .start("run")
         .train(&fixture.dataset, 4, &mut (), &never())
         .unwrap();
-    let (mut run, _) = resume_changed(&fixture, "run", &["adam.rate=1e38"]).unwrap();
+    let (mut run, _) = resume_changed(&fixture, "run", &["adam.learning_rate=1e38"]).unwrap();
     let error = run
         .train(&fixture.dataset, Limits::default(), &mut (), &never())
         .unwrap_err();
@@ -239,10 +240,10 @@ fn a_shared_run_ends_close_to_one_alone() {
 #[test]
 fn a_run_that_learnt_nothing_is_warned_and_a_strict_one_stops_with_its_work_saved() {
     #[derive(Default)]
-    struct Heard(Vec<Trouble>);
+    struct Heard(Vec<Problem>);
     impl Observer for Heard {
         fn warned(&mut self, warning: &Warning) {
-            self.0.push(warning.trouble);
+            self.0.push(warning.problem);
         }
     }
     let mut fixture = Fixture::new();
@@ -273,13 +274,13 @@ fn a_run_that_learnt_nothing_is_warned_and_a_strict_one_stops_with_its_work_save
 
     let mut heard = Heard::default();
     run.train(&fixture.dataset, 6010, &mut heard, &never()).unwrap();
-    for trouble in [Trouble::CriticReadsNothing, Trouble::EditsDoNotFollow] {
-        let times = heard.0.iter().filter(|heard| **heard == trouble).count();
+    for problem in [Problem::DiscriminatorAusNotLearned, Problem::EditsMissTargets] {
+        let times = heard.0.iter().filter(|heard| **heard == problem).count();
         assert_eq!(times, 1, "{:?}", heard.0);
     }
-    let told = fs::read_to_string(folder.join("warnings.jsonl")).unwrap();
+    let message = fs::read_to_string(folder.join("warnings.jsonl")).unwrap();
     assert!(
-        told.contains("critic-reads-nothing") && told.contains("check that labels"),
-        "{told}"
+        message.contains("discriminator-reads-nothing") && message.contains("check that labels"),
+        "{message}"
     );
 }

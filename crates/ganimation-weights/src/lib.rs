@@ -1,6 +1,6 @@
 //! Weights of GANimation's networks, as the bytes of safetensors files. **Research use only**: see `LICENSE.md`.
 //!
-//! `README.md` is the generator's model card, `reader.md` that of the network that reads action units, and `runs.md` lists
+//! `README.md` is the generator's model card, `au_regressor.md` that of the AU regressor, and `runs.md` lists
 //! the training runs. `ganimation_model::weights` reads the bytes.
 
 #![no_std]
@@ -9,5 +9,5 @@
 /// The generator: the motion network, 24 channels, faces of 128 x 128 pixels, f16.
 pub const GENERATOR: &[u8] = include_bytes!("../generator.safetensors");
 
-/// The network that reads the 17 action units of a face of 128 x 128 pixels, f16.
-pub const READER: &[u8] = include_bytes!("../reader.safetensors");
+/// The AU regressor: it estimates the 17 action units of a face of 128 x 128 pixels, f16.
+pub const AU_REGRESSOR: &[u8] = include_bytes!("../au_regressor.safetensors");

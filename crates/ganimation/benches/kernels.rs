@@ -1,5 +1,5 @@
 //! Measures the time of each kind of layer, for the forward pass, and for forward and backward passes. The sizes are
-//! those of the generator and the critic at 128 pixels and 64 channels, for one face and four. `ours` are this
+//! those of the generator and the discriminator at 128 pixels and 64 channels, for one face and four. `ours` are this
 //! project's operations, `stock` are Burn's own operations.
 //!
 //!     cargo bench --bench kernels
@@ -79,10 +79,10 @@ const LAYERS: [Layer; 13] = [
     layer("heads 7x7", Kind::Convolution, [64, 4], 128, [7, 1, 3]),
     layer("norm 128", Kind::Norm, [64, 64], 128, [1, 1, 0]),
     layer("norm 32", Kind::Norm, [256, 256], 32, [1, 1, 0]),
-    layer("critic 1", Kind::Convolution, [3, 64], 128, [4, 2, 1]),
-    layer("critic 3", Kind::Convolution, [128, 256], 32, [4, 2, 1]),
-    layer("critic 5", Kind::Convolution, [512, 1024], 8, [4, 2, 1]),
-    layer("critic 6", Kind::Convolution, [1024, 2048], 4, [4, 2, 1]),
+    layer("discriminator 1", Kind::Convolution, [3, 64], 128, [4, 2, 1]),
+    layer("discriminator 3", Kind::Convolution, [128, 256], 32, [4, 2, 1]),
+    layer("discriminator 5", Kind::Convolution, [512, 1024], 8, [4, 2, 1]),
+    layer("discriminator 6", Kind::Convolution, [1024, 2048], 4, [4, 2, 1]),
 ];
 
 impl Layer {

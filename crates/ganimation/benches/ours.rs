@@ -3,7 +3,11 @@
 //!
 //!     cargo bench --bench ours -- generator-b1-f32 flex     # then press Enter for a figure
 //!     cargo bench --bench ours -- face me.jpg               # x, y and size of the box around the face
+//!     cargo bench --bench ours -- profile train-b4 cuda     # one step of both networks; `benches/gpu.sh` reads the log
+//!     cargo bench --bench ours -- reference cuda            # the checks of `tests/reference`
 
+#[path = "../tests/reference/main.rs"]
+mod reference;
 mod work;
 
 use std::error::Error;
@@ -30,6 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["face", photo, ..] => face(photo),
+        ["profile", case, device, ..] => profile(case, device),
+        ["reference", device, ..] => check(device),
         [case, rest @ ..] if !case.starts_with('-') => match prepare(case, rest)? {
             Some(turn) => serve(turn),
             None => say("skip this precision is not supported"),
@@ -78,10 +84,11 @@ fn generator(device: &Device, batch: usize) -> Turn {
     })
 }
 
-/// A critic step and one fifth of a generator step, as in the schedule.
+/// A discriminator step and one fifth of a generator step, as in the schedule.
 fn training(device: &Device, batch: usize) -> Turn {
     let mut training = work::Training::new(device, batch);
-    let mut turn = move || timed(|| training.critic_step()) + timed(|| training.generator_step()) / 5.0;
+    let mut turn =
+        move || timed(|| training.discriminator_step()) + timed(|| training.generator_step()) / 5.0;
     turn(); // kernels are compiled and tuned on first use
     Box::new(turn)
 }
@@ -106,6 +113,56 @@ fn load(folder: &Path, workers: usize) -> f64 {
     };
     batches();
     timed(batches) / (BATCHES * BATCH) as f64
+}
+
+/// One step of both networks, after one that compiles and tunes kernels.
+///
+/// With `[profiling] logger = { level = "basic", stdout = true }` in `cubecl.toml`, CubeCL prints a table by kernel
+/// whenever the device is waited for. The last one is the step's.
+fn profile(case: &str, device: &str) -> Result<(), Box<dyn Error>> {
+    let unknown = || format!("unknown case {case}");
+    let (kind, batch) = case.split_once("-b").ok_or_else(unknown)?;
+    let (batch, device) = (batch.parse()?, device::resolve(device.parse()?)?);
+    let mut step: Box<dyn FnMut(u64)> = match kind {
+        "generator" => {
+            let edit = work::generator(&device, batch);
+            Box::new(move |_| drop(edit()))
+        }
+        "train" => {
+            let mut training = work::Training::new(&device, batch);
+            Box::new(move |_| training.both_steps())
+        }
+        "motion" => {
+            let mut training = work::Motion::new(&device, batch);
+            Box::new(move |step| training.step(step))
+        }
+        _ => return Err(unknown().into()),
+    };
+    let warm = timed(|| (0..3).for_each(&mut step));
+    say(&format!("three steps with compilation and tuning: {warm:.3} s"))?;
+    let seconds = timed(|| step(1)); // without R1, which comes in every eighth step of the motion network
+    say(&format!("profiled step: {seconds:.4} s"))
+}
+
+/// Runs the checks of the reference suite on one device. Every failure is reported, and none ends the others.
+fn check(device: &str) -> Result<(), Box<dyn Error>> {
+    let mut failed = 0;
+    for (name, check) in reference::CHECKS {
+        let start = Instant::now();
+        let result = std::panic::catch_unwind(|| reference::on_one_device(device, *check));
+        let told = if result.is_ok() { "ok" } else { "FAILED" };
+        failed += usize::from(result.is_err());
+        say(&format!("{told} {name} ({:.1} s)", start.elapsed().as_secs_f64()))?;
+    }
+    say(&format!(
+        "{} of {} checks passed on {device}",
+        reference::CHECKS.len() - failed,
+        reference::CHECKS.len()
+    ))?;
+    match failed {
+        0 => Ok(()),
+        _ => Err(format!("{failed} checks failed").into()),
+    }
 }
 
 fn timed(work: impl FnOnce()) -> f64 {

@@ -19,10 +19,10 @@ fn main() {
     divan::main();
 }
 
-/// Critic outputs of real and edited faces, the gradient penalty, one step of Adam.
+/// Discriminator outputs of real and edited faces, the gradient penalty, one step of Adam.
 #[divan::bench(args = devices(), sample_count = 5, sample_size = 1)]
-fn critic_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
-    step(bencher, on, Training::critic_step);
+fn discriminator_step(bencher: Bencher<'_, '_>, on: &PresentDevice) {
+    step(bencher, on, Training::discriminator_step);
 }
 
 /// A cycle of edits, all losses of the generator, one step of Adam, the EMA.

@@ -65,9 +65,16 @@ impl Training {
         }
     }
 
-    /// Critic outputs of real and edited faces, the gradient penalty, one step of Adam.
-    pub(crate) fn critic_step(&mut self) {
+    /// Discriminator outputs of real and edited faces, the gradient penalty, one step of Adam.
+    pub(crate) fn discriminator_step(&mut self) {
+        self.trainer.discriminator_step(&self.faces, 0, RATE);
+        wait(&self.device);
+    }
+
+    /// A step of each network, waited for once.
+    pub(crate) fn both_steps(&mut self) {
         self.trainer.critic_step(&self.faces, 0, RATE);
+        self.trainer.generator_step(&self.faces, RATE);
         wait(&self.device);
     }
 
@@ -140,7 +147,7 @@ fn lessons(batch: usize, pairs: Option<usize>) -> Batch {
                 pixels,
                 count,
                 aus: draw(count * AU_COUNT, 1.0),
-                led_aus: draw(count * AU_COUNT, 1.0),
+                reduced_aus: draw(count * AU_COUNT, 1.0),
                 lead: draw(count * field, 0.05),
                 field: draw(count * field, 0.05),
                 mask: draw(count * half, 1.0),

@@ -7,7 +7,7 @@ use ganimation_data::{
     ActionUnit, FaceBox, FaceDetector, Intensities, Turn, decode_photo, pixels, save_image,
 };
 use ganimation_model::weights::{self, Metadata};
-use ganimation_model::{AuReader, Edit, Generator, PreparedGenerator};
+use ganimation_model::{AuEstimator, Edit, Generator, PreparedGenerator};
 use image::{GrayImage, RgbImage};
 
 use crate::compose::{kept, moved_grid, paint, upright};
@@ -22,7 +22,7 @@ use crate::{Error, Expression, Result};
     clippy::cast_possible_truncation,
     reason = "a face has far fewer than 2^32 pixels"
 )]
-const READER_SIZE: u32 = ganimation_model::READER_SIZE as u32;
+const AU_REGRESSOR_SIZE: u32 = ganimation_model::AU_REGRESSOR_SIZE as u32;
 
 /// Faces that go through the network at once: enough to keep a device busy, few enough for any memory.
 const BATCH: usize = 8;
@@ -33,7 +33,7 @@ const MAX_NETWORK_SIZE: u32 = 2048;
 /// Largest face that is painted, in pixels: its tensors take about a gigabyte.
 const MAX_FACE: u32 = 4096;
 
-/// A trained generator, a face detector and a reader of action units, ready for photos.
+/// A trained generator, a face detector and an AU estimator, ready for photos.
 ///
 /// Loading takes longer than a frame: make one, and use it for every photo. It may be shared between threads.
 ///
@@ -58,8 +58,8 @@ pub struct Animator {
     /// Side of the faces that the network was trained on, in pixels.
     crop_size: u32,
     detector: FaceDetector,
-    /// Says what faces show.
-    reader: AuReader,
+    /// Estimates the action units of faces.
+    estimator: AuEstimator,
     device: Device,
 }
 
@@ -117,10 +117,10 @@ impl Animator {
     #[cfg(feature = "bundled")]
     pub fn bundled_on(device: &Device) -> Result<Self> {
         let generator = weights::generator_from_bytes(ganimation_weights::GENERATOR, device)?;
-        Self::with_networks(generator, bundled_reader(device)?, device)
+        Self::with_networks(generator, bundled_estimator(device)?, device)
     }
 
-    /// Loads a generator from a safetensors file; the bundled network reads what faces show.
+    /// Loads a generator from a safetensors file. The bundled AU regressor estimates the intensities in photos.
     ///
     /// # Errors
     /// [`Error::Model`] if the file is missing or does not hold a generator, [`Error::OtherActionUnits`] and
@@ -128,25 +128,26 @@ impl Animator {
     #[cfg(feature = "bundled")]
     pub fn load(weights: &Path, device: &Device) -> Result<Self> {
         let generator = weights::load_generator(weights, device)?;
-        Self::with_networks(generator, bundled_reader(device)?, device)
+        Self::with_networks(generator, bundled_estimator(device)?, device)
     }
 
-    /// Loads a generator and the network that reads what faces show, each from a safetensors file. A critic can read, too.
+    /// Loads a generator and an AU estimator, each from a safetensors file. The estimator is an AU regressor or a
+    /// discriminator.
     ///
     /// # Errors
     /// Those of [`Animator::load`], for either file.
-    pub fn load_with_reader(weights: &Path, reader: &Path, device: &Device) -> Result<Self> {
+    pub fn load_with_estimator(weights: &Path, estimator: &Path, device: &Device) -> Result<Self> {
         let generator = weights::load_generator(weights, device)?;
-        Self::with_networks(generator, weights::load_au_reader(reader, device)?, device)
+        Self::with_networks(generator, weights::load_au_estimator(estimator, device)?, device)
     }
 
     fn with_networks(
         (generator, metadata): (Generator, Metadata),
-        (reader, of_reader): (AuReader, Metadata),
+        (estimator, estimator_metadata): (AuEstimator, Metadata),
         device: &Device,
     ) -> Result<Self> {
         check_units(&metadata)?;
-        check_units(&of_reader)?;
+        check_units(&estimator_metadata)?;
         let crop_size = u32::try_from(metadata.image_size)
             .ok()
             .filter(|size| (1..=MAX_NETWORK_SIZE).contains(size) && size % 4 == 0);
@@ -159,7 +160,7 @@ impl Animator {
             metadata,
             crop_size,
             detector: FaceDetector::new()?,
-            reader,
+            estimator,
             device: device.clone(),
         })
     }
@@ -174,19 +175,19 @@ impl Animator {
         &self.generator
     }
 
-    /// The network that reads action units.
-    pub fn reader(&self) -> &AuReader {
-        &self.reader
+    /// The network that estimates the action units in photos.
+    pub fn au_estimator(&self) -> &AuEstimator {
+        &self.estimator
     }
 
-    /// Reads action units with another network: a file of a reader, or of a critic.
+    /// Estimates action units with another network: the file of an AU regressor or of a discriminator.
     ///
     /// # Errors
     /// [`Error::Model`] if the file is missing or holds neither, [`Error::OtherActionUnits`].
-    pub fn with_reader(self, weights: &Path) -> Result<Self> {
-        let (reader, metadata) = weights::load_au_reader(weights, &self.device)?;
+    pub fn with_estimator(self, weights: &Path) -> Result<Self> {
+        let (estimator, metadata) = weights::load_au_estimator(weights, &self.device)?;
         check_units(&metadata)?;
-        Ok(Self { reader, ..self })
+        Ok(Self { estimator, ..self })
     }
 
     /// What the weights say of themselves.
@@ -284,12 +285,12 @@ impl Animator {
 
     /// What the faces in those boxes show.
     pub(crate) fn read(&self, photo: &RgbImage, boxes: &[(FaceBox, Turn)]) -> Vec<Intensities> {
-        // Cut at the reader's own size: enlarged crops of a smaller network would be blurred.
-        let crop = |&face: &(FaceBox, Turn)| upright(photo, face, READER_SIZE);
+        // Crop at the estimator's own size: enlarged crops of a smaller network would be blurred.
+        let crop = |&face: &(FaceBox, Turn)| upright(photo, face, AU_REGRESSOR_SIZE);
         let shown = boxes.chunks(BATCH).flat_map(|boxes| {
             let crops: Vec<_> = boxes.iter().map(crop).collect();
             let faces = pixels::tensor_from_images(&crops, &self.device);
-            pixels::intensities_from_tensor(self.reader.read(faces))
+            pixels::intensities_from_tensor(self.estimator.estimate(faces))
         });
         shown.collect()
     }
@@ -319,7 +320,7 @@ impl Animator {
         let place = |face: &FaceBox| (face.x, face.y, face.size);
         let feather = faces.iter().all(|face| place(&face.bounds) != place(&whole));
         let photo = self.photo_showing(frame, &boxes, shown, feather)?;
-        let target = |face: &FilmFace| between(&face.shown, &expression.over(&face.shown), face.strength);
+        let target = |face: &FilmFace| between(&face.shown, &expression.apply(&face.shown), face.strength);
         let targets: Vec<_> = faces.iter().map(target).collect();
         Ok(self.paint(&photo, self.edits(&photo, &targets), &targets).photo)
     }
@@ -346,7 +347,7 @@ impl Animator {
     fn edits(&self, photo: &FacePhoto, targets: &[Intensities]) -> Vec<Edit> {
         let again = || photo.faces.iter().cycle().take(targets.len());
         let crops: Vec<_> = again().map(|face| &face.crop).collect();
-        let shown: Vec<_> = again().map(PhotoFace::shown).collect();
+        let shown: Vec<_> = again().map(PhotoFace::intensities).collect();
         let passes = crops
             .chunks(BATCH)
             .zip(shown.chunks(BATCH))
@@ -392,8 +393,11 @@ impl Animator {
 }
 
 #[cfg(feature = "bundled")]
-fn bundled_reader(device: &Device) -> Result<(AuReader, Metadata)> {
-    Ok(weights::au_reader_from_bytes(ganimation_weights::READER, device)?)
+fn bundled_estimator(device: &Device) -> Result<(AuEstimator, Metadata)> {
+    Ok(weights::au_estimator_from_bytes(
+        ganimation_weights::AU_REGRESSOR,
+        device,
+    )?)
 }
 
 fn check_units(metadata: &Metadata) -> Result<()> {

@@ -164,7 +164,7 @@
 //! let trial = Trial {
 //!     editor: animator.generator(),
 //!     image_size: animator.metadata().image_size,
-//!     judge: animator.reader(),
+//!     judge: animator.au_estimator(),
 //!     device: animator.device(),
 //! };
 //! let evaluation = evaluate(trial, dataset.split(Split::Test), Extent::default(), &mut |_, _| ())?;

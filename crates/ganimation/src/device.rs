@@ -178,8 +178,8 @@ pub struct PresentDevice {
     pub backend: Backend,
     /// Its number among the backend's devices, from 0.
     pub number: usize,
-    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe). Its results are correct, but it is slow, so
-    /// `auto` selects it last.
+    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe). It is slow, so `auto` selects it last, and it
+    /// computes wrong gradients without an error where loops are long: see [`Self::check_training`].
     pub software: bool,
     /// The device, ready for tensors.
     pub device: Device,
@@ -190,7 +190,38 @@ impl PresentDevice {
     pub const fn choice(&self) -> DeviceChoice {
         DeviceChoice::Numbered(self.backend, self.number)
     }
+
+    /// The name of the GPU, or of the driver that emulates one, such as `llvmpipe (LLVM 19.1.7, 256 bits)`. None for the
+    /// CPU. This opens the device.
+    pub fn adapter(&self) -> Option<String> {
+        #[cfg(any(feature = "cuda", feature = "wgpu", feature = "vulkan", feature = "metal"))]
+        return self.device.identity().map(|identity| identity.name.to_string());
+        #[cfg(not(any(feature = "cuda", feature = "wgpu", feature = "vulkan", feature = "metal")))]
+        None
+    }
+
+    /// Checks that training steps of `batch` faces of `image_size` pixels have been tested on a device like this.
+    ///
+    /// Mesa's software drivers end the loops of a shader after 65,535 iterations in all, without an error. So emulated
+    /// devices are limited to [`SOFTWARE_PIXELS`], for which gradients have been compared with the CPU's.
+    ///
+    /// # Errors
+    /// [`Error::SoftwareDevice`] for a larger batch on an emulated device.
+    pub const fn check_training(&self, batch: usize, image_size: usize) -> Result<()> {
+        let pixels = batch.saturating_mul(image_size).saturating_mul(image_size);
+        if self.software && pixels > SOFTWARE_PIXELS {
+            return Err(Error::SoftwareDevice {
+                device: self.choice(),
+                batch,
+                image_size,
+            });
+        }
+        Ok(())
+    }
 }
+
+/// Pixels of the largest batch that an emulated device is tested with: 8 faces of 128 x 128.
+pub const SOFTWARE_PIXELS: usize = 8 * 128 * 128;
 
 impl fmt::Display for PresentDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -221,16 +252,21 @@ fn devices_of(backend: Backend) -> impl Iterator<Item = PresentDevice> {
 /// [`Error::DeviceCompiledOut`] with the missing cargo feature, [`Error::DeviceAbsent`] with the machine's missing
 /// requirement, [`Error::NoDevice`] if this build has no backend.
 pub fn resolve(choice: DeviceChoice) -> Result<Device> {
+    present(choice).map(|found| found.device)
+}
+
+/// [`resolve`], with what is known of the device.
+///
+/// # Errors
+/// See [`resolve`].
+pub fn present(choice: DeviceChoice) -> Result<PresentDevice> {
     match choice {
-        DeviceChoice::Auto => {
-            let first = devices().into_iter().next();
-            first.map(|found| found.device).ok_or(Error::NoDevice)
-        }
+        DeviceChoice::Auto => devices().into_iter().next().ok_or(Error::NoDevice),
         DeviceChoice::Numbered(backend, _) if !backend.is_compiled_in() => {
             Err(Error::DeviceCompiledOut { backend })
         }
         DeviceChoice::Numbered(backend, number) => {
-            let mut devices = backend.enumerate();
+            let mut devices: Vec<_> = devices_of(backend).collect();
             let present = devices.len();
             if number < present {
                 Ok(devices.swap_remove(number))
@@ -272,6 +308,26 @@ mod tests {
     fn auto_never_picks_an_emulated_device_over_the_cpu() {
         let first = devices().remove(0);
         assert!(!first.software, "{first:?}");
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn emulated_devices_train_on_tested_batches_only() {
+        let cpu = present("flex".parse().unwrap()).unwrap();
+        let emulated = PresentDevice {
+            backend: Backend::Wgpu,
+            software: true,
+            ..cpu.clone()
+        };
+        emulated.check_training(8, 128).unwrap();
+        cpu.check_training(9, 128).unwrap();
+        for (batch, size) in [(9, 128), (3, 256), (usize::MAX, usize::MAX)] {
+            let error = emulated.check_training(batch, size).unwrap_err();
+            assert!(
+                error.to_string().starts_with("wgpu is emulated on the CPU"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

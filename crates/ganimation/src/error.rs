@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ganimation_data::ActionUnit;
 
 use crate::Emotion;
-use crate::device::Backend;
+use crate::device::{Backend, DeviceChoice, SOFTWARE_PIXELS};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,6 +44,20 @@ pub enum Error {
     /// A build without any backend, or one whose only backends found no device.
     #[error("no device to compute on")]
     NoDevice,
+
+    /// A training batch that is too large for an emulated device to compute right.
+    #[error(
+        "{device} is emulated on the CPU, and {batch} faces of {image_size} x {image_size} pixels are more than the \
+         {SOFTWARE_PIXELS} pixels it is tested with"
+    )]
+    SoftwareDevice {
+        /// The device.
+        device: DeviceChoice,
+        /// Faces in a batch.
+        batch: usize,
+        /// Side of the faces, in pixels.
+        image_size: usize,
+    },
 
     /// An action-unit command that cannot be read.
     #[error("cannot read action-unit command `{found}`")]

@@ -64,7 +64,7 @@ pub fn overlay(photo: &FacePhoto) -> RgbImage {
             number % rows * PANEL_HEIGHT,
         );
         let title = format!("face {label}");
-        panel(&mut picture, x + GAP, y + GAP, &title, &face.shown(), color);
+        panel(&mut picture, x + GAP, y + GAP, &title, &face.intensities(), color);
     }
     picture
 }

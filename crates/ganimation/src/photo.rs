@@ -121,16 +121,16 @@ impl PhotoFace {
         &self.crop
     }
 
-    /// What the face shows, read from the photo.
-    pub fn shown(&self) -> Intensities {
+    /// The intensities that the AU estimator found in the photo.
+    pub fn intensities(&self) -> Intensities {
         self.shown
     }
 
-    /// The intensities to ask for so that this face shows an expression.
+    /// The target intensities of this face for an expression.
     ///
-    /// What the expression leaves to the photo is [`PhotoFace::shown`].
+    /// Action units that the expression does not name keep their [`PhotoFace::intensities`].
     pub fn target(&self, expression: &crate::Expression) -> Intensities {
-        expression.over(&self.shown)
+        expression.apply(&self.shown)
     }
 }
 

@@ -14,10 +14,10 @@ use ganimation::{Animator, Result as LibraryResult};
 use super::facts::{Facts, SAMPLES};
 use super::guard::Names;
 use super::lane::{Lane, Place};
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use super::reply::{Reply, file};
 use super::sessions::Session;
-use super::studio::{Studio, Wanted};
+use super::studio::{EditParams, Studio};
 use super::{body, guard, page};
 
 /// Maximum size of a photo in bytes.
@@ -39,7 +39,7 @@ pub(super) struct Server {
 }
 
 type Shared = State<Arc<Server>>;
-type Answer = Result<Response, Refusal>;
+type Answer = Result<Response, Rejection>;
 
 impl Server {
     /// `options` are the options of `ganimation edit` for the same weights.
@@ -62,8 +62,8 @@ pub(super) fn router(server: Server, names: Names) -> Router {
         .route("/api/edit", post(edit))
         .route("/api/save", post(save))
         .route("/api/film", post(film))
-        .fallback(async || Refusal::NoPage)
-        .method_not_allowed_fallback(async || Refusal::Method)
+        .fallback(async || Rejection::NoPage)
+        .method_not_allowed_fallback(async || Rejection::Method)
         .layer(middleware::from_fn_with_state(names, guard::guard))
         .with_state(Arc::new(server))
 }
@@ -92,7 +92,7 @@ async fn open_upload(server: &Server, body: &mut Body) -> Answer {
 async fn open_sample(State(server): Shared, request: Request) -> Answer {
     let id = request.uri().path().rsplit('/').next();
     let sample = SAMPLES.iter().find(|sample| Some(sample.id) == id);
-    let bytes = sample.ok_or(Refusal::NoPage)?.bytes.to_vec();
+    let bytes = sample.ok_or(Rejection::NoPage)?.bytes.to_vec();
     open(&server, server.heavy.enter()?, bytes).await
 }
 
@@ -103,33 +103,33 @@ async fn open(server: &Server, place: Place, bytes: Vec<u8>) -> Answer {
 }
 
 async fn edit(State(server): Shared, request: Request) -> Answer {
-    let (session, wanted) = wanted(&server, request).await?;
-    session.claim(wanted.turn);
+    let (session, params) = edit_params(&server, request).await?;
+    session.claim(params.turn);
     let place = server.quick.enter()?;
     let studio = Arc::clone(&server.studio);
-    let reply: Reply = place.run(move || studio.edit(&session, &wanted)).await?;
+    let reply: Reply = place.run(move || studio.edit(&session, &params)).await?;
     Ok(reply.send(place))
 }
 
 async fn save(State(server): Shared, request: Request) -> Answer {
-    let (session, wanted) = wanted(&server, request).await?;
+    let (session, params) = edit_params(&server, request).await?;
     let place = server.heavy.enter()?;
     let studio = Arc::clone(&server.studio);
-    let png = place.run(move || studio.save(&session, &wanted)).await?;
+    let png = place.run(move || studio.save(&session, &params)).await?;
     Ok(file("image/png", png, place))
 }
 
 async fn film(State(server): Shared, request: Request) -> Answer {
-    let (session, wanted) = wanted(&server, request).await?;
+    let (session, params) = edit_params(&server, request).await?;
     let place = server.heavy.enter()?;
     let studio = Arc::clone(&server.studio);
-    let gif = place.run(move || studio.film(&session, &wanted)).await?;
+    let gif = place.run(move || studio.film(&session, &params)).await?;
     Ok(file("image/gif", gif, place))
 }
 
 /// The photo and the parameters of a request.
-async fn wanted(server: &Server, request: Request) -> Result<(Arc<Session>, Wanted), Refusal> {
+async fn edit_params(server: &Server, request: Request) -> Result<(Arc<Session>, EditParams), Rejection> {
     let bytes = body::read(&mut request.into_body(), MAX_REQUEST).await?;
-    let wanted: Wanted = serde_json::from_slice(&bytes)?;
-    Ok((server.studio.session(&wanted.session)?, wanted))
+    let params: EditParams = serde_json::from_slice(&bytes)?;
+    Ok((server.studio.session(&params.session)?, params))
 }

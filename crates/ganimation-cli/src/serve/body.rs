@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use tokio::time::timeout;
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 
 /// Time limit for a whole body.
 const TIME: Duration = Duration::from_secs(30);
@@ -17,8 +17,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 const DRAIN_BYTES: usize = 64 << 20;
 
 /// All bytes of a body.
-pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, Refusal> {
-    let too_large = Refusal::TooLarge { limit };
+pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, Rejection> {
+    let too_large = Rejection::TooLarge { limit };
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(too_large);
@@ -33,7 +33,7 @@ pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, Refus
         }
         Ok(bytes)
     };
-    timeout(TIME, read).await.unwrap_or(Err(Refusal::Slow))
+    timeout(TIME, read).await.unwrap_or(Err(Rejection::Slow))
 }
 
 /// Reads and discards the rest, because a browser does not read the answer while it is sending.
@@ -50,12 +50,12 @@ pub(super) async fn drain(mut body: Body) {
     let _ = timeout(DRAIN_TIME, read).await; // then the connection is closed
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Rejection> {
     poll_fn(|context| {
         loop {
             match ready!(Pin::new(&mut *body).poll_frame(context)) {
                 None => return Ok(None).into(),
-                Some(Err(_)) => return Err(Refusal::Broken).into(),
+                Some(Err(_)) => return Err(Rejection::Broken).into(),
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {
                         return Ok(Some(chunk)).into();

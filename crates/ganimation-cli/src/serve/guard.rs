@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use crate::error::{Error, Result};
 
 /// Time limit for a request, from its header to its answer.
@@ -57,9 +57,9 @@ pub(super) async fn guard(State(names): State<Names>, request: Request, next: Ne
     let interface = request.uri().path().starts_with(INTERFACE);
     let mut response = if is_own(request.headers(), &names, interface) {
         let answer = timeout(TIME, next.run(request)).await;
-        answer.unwrap_or_else(|_| Refusal::Slow.into_response())
+        answer.unwrap_or_else(|_| Rejection::Slow.into_response())
     } else {
-        Refusal::Foreign.into_response()
+        Rejection::Foreign.into_response()
     };
     let headers = response.headers_mut();
     for (name, value) in ANSWERS {

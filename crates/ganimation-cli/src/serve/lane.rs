@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 
 /// A queue with a fixed number of places. One task runs at a time. If the queue is full, requests are refused
 /// immediately.
@@ -32,10 +32,10 @@ impl Lane {
     }
 
     /// Takes a place.
-    pub(super) fn enter(&self) -> Result<Place, Refusal> {
+    pub(super) fn enter(&self) -> Result<Place, Rejection> {
         let permit = Arc::clone(&self.places).try_acquire_owned();
         Ok(Place {
-            permit: permit.ok().ok_or(Refusal::Busy)?,
+            permit: permit.ok().ok_or(Rejection::Busy)?,
             worker: Arc::clone(&self.worker),
         })
     }
@@ -46,15 +46,15 @@ impl Place {
     /// started.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
+        work: impl FnOnce() -> Result<T, Rejection> + Send + 'static,
+    ) -> Result<T, Rejection> {
         let worker = Arc::clone(&self.worker).acquire_owned().await;
-        let worker = worker.ok().ok_or(Refusal::Failed)?;
+        let worker = worker.ok().ok_or(Rejection::Failed)?;
         let outcome = spawn_blocking(move || {
             let _worker = worker; // kept during the work, even if the request is cancelled
             work()
         });
-        outcome.await.ok().ok_or(Refusal::Failed)?
+        outcome.await.ok().ok_or(Rejection::Failed)?
     }
 
     /// Keeps the place until the bytes are sent, so that slow clients cannot fill the memory.

@@ -10,7 +10,7 @@ use image::{DynamicImage, ImageEncoder};
 use serde::Serialize;
 
 use super::lane::Place;
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use super::sessions::random_name;
 
 /// A `multipart/form-data` body, built part by part.
@@ -21,7 +21,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// Creates a body with the part `facts`.
-    pub(super) fn new(facts: &impl Serialize) -> Result<Self, Refusal> {
+    pub(super) fn new(facts: &impl Serialize) -> Result<Self, Rejection> {
         let mut reply = Self {
             boundary: random_name()?,
             bytes: Vec::new(),
@@ -31,7 +31,7 @@ impl Reply {
     }
 
     /// Adds a picture.
-    pub(super) fn picture(&mut self, name: &str, picture: &DynamicImage) -> Result<(), Refusal> {
+    pub(super) fn picture(&mut self, name: &str, picture: &DynamicImage) -> Result<(), Rejection> {
         let file = format!("{name}\"; filename=\"{name}.png"); // a part with a file name becomes a file
         self.part(&file, "image/png", &png(picture, CompressionType::Fast)?);
         Ok(())
@@ -63,7 +63,7 @@ pub(super) fn file(kind: &'static str, bytes: Vec<u8>, place: Place) -> Response
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
-pub(super) fn png(picture: &DynamicImage, compression: CompressionType) -> Result<Vec<u8>, Refusal> {
+pub(super) fn png(picture: &DynamicImage, compression: CompressionType) -> Result<Vec<u8>, Rejection> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, compression, FilterType::Adaptive);
     encoder.write_image(

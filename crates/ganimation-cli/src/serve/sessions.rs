@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ganimation::{FaceBox, FacePhoto, PhotoFace};
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 
 /// Limits: number of photos, their total size, and the time to keep an unused photo.
 const COUNT: usize = 32;
@@ -65,7 +65,7 @@ struct Kept {
 
 impl Sessions {
     /// Stores a photo and returns its name.
-    pub(super) fn keep(&self, session: Session) -> Result<String, Refusal> {
+    pub(super) fn keep(&self, session: Session) -> Result<String, Rejection> {
         let name = random_name()?;
         let mut kept = self.kept();
         kept.push(Kept {
@@ -80,10 +80,10 @@ impl Sessions {
         Ok(name)
     }
 
-    pub(super) fn get(&self, name: &str) -> Result<Arc<Session>, Refusal> {
+    pub(super) fn get(&self, name: &str) -> Result<Arc<Session>, Rejection> {
         let mut kept = self.kept();
         let at = kept.iter().position(|kept| kept.name == name);
-        let mut found = kept.remove(at.ok_or(Refusal::Forgotten)?);
+        let mut found = kept.remove(at.ok_or(Rejection::Forgotten)?);
         found.used = Instant::now();
         let session = Arc::clone(&found.session);
         kept.push(found);
@@ -100,9 +100,9 @@ impl Sessions {
 }
 
 /// 128 random bits.
-pub(super) fn random_name() -> Result<String, Refusal> {
+pub(super) fn random_name() -> Result<String, Rejection> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok().ok_or(Refusal::Failed)?;
+    getrandom::fill(&mut bytes).ok().ok_or(Rejection::Failed)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
@@ -133,7 +133,7 @@ mod tests {
             keep(1);
         }
         assert!(sessions.get(&first).is_ok());
-        assert!(matches!(sessions.get(&second), Err(Refusal::Forgotten)));
+        assert!(matches!(sessions.get(&second), Err(Rejection::Forgotten)));
         let large = keep(BYTES);
         assert!(sessions.get(&large).is_ok() && sessions.get(&first).is_err());
     }

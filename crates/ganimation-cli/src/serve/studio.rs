@@ -12,7 +12,7 @@ use image::codecs::png::CompressionType;
 use image::{DynamicImage, imageops};
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use super::reply::{Reply, png};
 use super::sessions::{Session, Sessions};
 
@@ -34,7 +34,7 @@ pub(super) struct Studio {
 /// What a person asks for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct EditParams {
     /// Name of the photo, as [`Studio::open`] gave it.
     pub(super) session: String,
     /// Counts the positions of the sliders.
@@ -80,12 +80,12 @@ impl Studio {
         }
     }
 
-    pub(super) fn session(&self, name: &str) -> Result<Arc<Session>, Refusal> {
+    pub(super) fn session(&self, name: &str) -> Result<Arc<Session>, Rejection> {
         self.sessions.get(name)
     }
 
     /// Decodes a photo, finds its faces and keeps it: facts, and the part `photo`.
-    pub(super) fn open(&self, bytes: Vec<u8>) -> Result<Reply, Refusal> {
+    pub(super) fn open(&self, bytes: Vec<u8>) -> Result<Reply, Rejection> {
         let photo = self.animator.detect(decode(&bytes)?, &PhotoOptions::new())?;
         let photo = photo.with_largest(FACES);
         let preview = photo.preview(PREVIEW);
@@ -104,12 +104,12 @@ impl Studio {
 
     /// Edits the preview: facts, the part `patch` that may have changed, and a part `attention` for each face, in which
     /// white leaves the photo as it is.
-    pub(super) fn edit(&self, session: &Session, wanted: &Wanted) -> Result<Reply, Refusal> {
-        if session.is_stale(wanted.turn) {
-            return Err(Refusal::Stale);
+    pub(super) fn edit(&self, session: &Session, params: &EditParams) -> Result<Reply, Rejection> {
+        if session.is_stale(params.turn) {
+            return Err(Rejection::Stale);
         }
-        let photo = wanted.faces_of(&session.preview)?;
-        let frame = self.animator.edit(&photo, &wanted.expression()?);
+        let photo = params.faces_of(&session.preview)?;
+        let frame = self.animator.edit(&photo, &params.expression()?);
         let (x, y, width, height) = around(&photo);
         let patch = imageops::crop_imm(&frame.photo, x, y, width, height).to_image();
         let mut reply = Reply::new(&Patch {
@@ -125,30 +125,30 @@ impl Studio {
     }
 
     /// Edits the photo as it came, in full resolution, to a PNG.
-    pub(super) fn save(&self, session: &Session, wanted: &Wanted) -> Result<Vec<u8>, Refusal> {
-        let expression = wanted.expression()?;
+    pub(super) fn save(&self, session: &Session, params: &EditParams) -> Result<Vec<u8>, Rejection> {
+        let expression = params.expression()?;
         let photo = self
             .animator
             .photo_at(decode(&session.original)?, &session.faces)?;
-        let frame = self.animator.edit(&*wanted.faces_of(&photo)?, &expression);
+        let frame = self.animator.edit(&*params.faces_of(&photo)?, &expression);
         drop(photo);
         png(&frame.photo.into(), CompressionType::Default)
     }
 
     /// A GIF that goes from what the photo shows to what is wanted, and back.
-    pub(super) fn film(&self, session: &Session, wanted: &Wanted) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn film(&self, session: &Session, params: &EditParams) -> Result<Vec<u8>, Rejection> {
         let (side, seconds, fps) = FILM;
-        let photo = wanted.faces_of(&session.preview)?.preview(side);
-        let film = Timeline::there_and_back(Expression::new(), wanted.expression()?, seconds, Ease::InOut);
+        let photo = params.faces_of(&session.preview)?.preview(side);
+        let film = Timeline::there_and_back(Expression::new(), params.expression()?, seconds, Ease::InOut);
         let expressions = film.frames(fps);
         let frames = self.animator.frames(&photo, &expressions);
         let frames: Vec<_> = frames.map(|frame| frame.photo).collect();
-        gif_bytes(&frames, Duration::from_secs_f32(fps.recip()), 0).map_err(Refusal::Film)
+        gif_bytes(&frames, Duration::from_secs_f32(fps.recip()), 0).map_err(Rejection::Film)
     }
 }
 
-impl Wanted {
-    fn expression(&self) -> Result<Expression, Refusal> {
+impl EditParams {
+    fn expression(&self) -> Result<Expression, Rejection> {
         let mut units = self.units.iter();
         let expression = units.try_fold(Expression::new(), |expression, (unit, &intensity)| {
             expression.with(unit.parse()?, intensity)
@@ -157,7 +157,7 @@ impl Wanted {
     }
 
     /// The photo with the faces that are meant.
-    fn faces_of<'a>(&self, photo: &'a FacePhoto) -> Result<Cow<'a, FacePhoto>, Refusal> {
+    fn faces_of<'a>(&self, photo: &'a FacePhoto) -> Result<Cow<'a, FacePhoto>, Rejection> {
         Ok(match self.face {
             Some(number) => Cow::Owned(photo.with_face(number)?),
             None => Cow::Borrowed(photo),
@@ -165,14 +165,14 @@ impl Wanted {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<image::RgbImage, Refusal> {
+fn decode(bytes: &[u8]) -> Result<image::RgbImage, Rejection> {
     Ok(photo_from_bytes(Path::new("that was sent"), bytes, MEGAPIXELS)?)
 }
 
 fn faces(photo: &FacePhoto) -> Vec<Face> {
     let faces = photo.faces().iter().map(|face| {
         let FaceBox { x, y, size, .. } = face.bounds();
-        let shown = face.shown();
+        let shown = face.intensities();
         let units = ActionUnit::ALL.into_iter();
         let shown = units.map(|unit| (unit.number(), shown.get(unit))).collect();
         Face { x, y, size, shown }

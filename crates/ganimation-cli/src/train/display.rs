@@ -27,7 +27,7 @@ impl Display {
         Self { bar, last_line: None }
     }
 
-    fn tell(&self, line: std::fmt::Arguments<'_>) {
+    fn print(&self, line: std::fmt::Arguments<'_>) {
         self.bar.suspend(|| note(line));
     }
 }
@@ -48,23 +48,23 @@ impl Observer for Display {
     }
 
     fn previewed(&mut self, path: &Path) {
-        self.tell(format_args!("preview {}", path.display()));
+        self.print(format_args!("preview {}", path.display()));
     }
 
-    fn left_out(&mut self, problem: &ganimation_data::Error) {
-        self.tell(format_args!("skipped: {}", problem.with_sources()));
+    fn skipped(&mut self, problem: &ganimation_data::Error) {
+        self.print(format_args!("skipped: {}", problem.with_sources()));
     }
 
     fn validated(&mut self, found: &Validation) {
-        self.tell(format_args!(
-            "validation at {}: score {:.3} | AUs: critic {:.4}, edits {:.4} (predicting the mean: {:.4}) | cycle {:.4} | \
+        self.print(format_args!(
+            "validation at {}: score {:.3} | AUs: discriminator {:.4}, edits {:.4} (predicting the mean: {:.4}) | cycle {:.4} | \
              self-edit {:.4}",
-            found.step, found.score, found.critic_aus, found.aus, found.aus_of_mean, found.cycle, found.self_edit
+            found.step, found.score, found.discriminator_aus, found.aus, found.aus_of_mean, found.cycle, found.self_edit
         ));
     }
 
     fn warned(&mut self, warning: &Warning) {
-        self.tell(format_args!("warning: {warning}\nhint: {}", warning.advice));
+        self.print(format_args!("warning: {warning}\nhint: {}", warning.advice));
     }
 }
 
@@ -72,22 +72,26 @@ impl Observer for Display {
 fn summary(progress: &Progress) -> String {
     let left = Duration::try_from_secs_f64(progress.seconds_left.max(0.0).round()).unwrap_or_default();
     let pace = format!(
-        "{:.0} faces/s, {} left, {:.0}% waiting | AUs: critic {:.4}, generator {:.4}",
+        "{:.0} faces/s, {} left, {:.0}% waiting | AUs: discriminator {:.4}, generator {:.4}",
         progress.faces_per_second,
         indicatif::HumanDuration(left),
         100.0 * progress.waiting,
-        progress.critic_aus,
+        progress.discriminator_aus,
         progress.generator_aus,
     );
     match &progress.motion {
         // Compared with the values without any edit.
         Some(motion) => format!(
             "{pace} | field {:.2} of {:.2} px | pixels {:.4} of {:.4} | mask coverage {:.3}",
-            motion.field, motion.field_of_nothing, motion.pixels, motion.pixels_of_nothing, progress.painted,
+            motion.field,
+            motion.field_baseline,
+            motion.pixels,
+            motion.pixels_baseline,
+            progress.mask_coverage,
         ),
         None => format!(
             "{pace} | cycle {:.4} | mask coverage {:.3}",
-            progress.cycle, progress.painted
+            progress.cycle, progress.mask_coverage
         ),
     }
 }
@@ -99,20 +103,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_motion_run_is_told_beside_doing_nothing() {
+    fn a_motion_run_shows_the_baselines() {
         let mut progress = Progress::default();
         assert!(summary(&progress).contains("cycle 0.0000"));
         progress.motion = Some(MotionProgress {
             field: 0.25,
-            field_of_nothing: 1.5,
+            field_baseline: 1.5,
             pixels: 0.03,
-            pixels_of_nothing: 0.05,
+            pixels_baseline: 0.05,
             ..MotionProgress::default()
         });
-        let told = summary(&progress);
+        let line = summary(&progress);
         assert!(
-            told.contains("field 0.25 of 1.50 px | pixels 0.0300 of 0.0500"),
-            "{told}"
+            line.contains("field 0.25 of 1.50 px | pixels 0.0300 of 0.0500"),
+            "{line}"
         );
     }
 }

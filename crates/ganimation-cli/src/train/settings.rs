@@ -15,7 +15,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Any setting by its name in config.toml, for example loss.cycle=5 or adam.beta_1=0.9; may be repeated
+    /// Any setting by its name in config.toml, for example loss.lambda_cycle=5 or adam.beta_1=0.9; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     assignments: Vec<String>,
 
@@ -35,7 +35,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch_size: Option<usize>,
 
-    /// Critic steps of the whole run and of the learning-rate schedule; 30 epochs of the dataset by default
+    /// Discriminator steps of the whole run and of the learning-rate schedule; 30 epochs of the dataset by default
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<u64>,
 
@@ -47,37 +47,72 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     channels: Option<usize>,
 
-    /// Channels after the critic's first layer [default: 64]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    critic_channels: Option<usize>,
+    /// Channels after the discriminator's first layer [default: 64]
+    #[arg(
+        long,
+        alias = "critic-channels",
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
+    discriminator_channels: Option<usize>,
 
-    /// Critic steps per generator step (`n_critic`) [default: 5]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    generator_every: Option<u64>,
+    /// Discriminator steps per generator step [default: 5]
+    #[arg(
+        long,
+        alias = "generator-every",
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
+    n_critic: Option<u64>,
 
     /// Learning rate of both networks [default: 0.0001]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
-    rate: Option<f64>,
+    #[arg(long, aliases = ["rate", "lr"], value_name = "RATE", allow_negative_numbers = true)]
+    learning_rate: Option<f64>,
 
     /// Weight of the action-unit error [default: 160]
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
-    au_weight: Option<f64>,
+    #[arg(
+        long,
+        alias = "au-weight",
+        value_name = "WEIGHT",
+        allow_negative_numbers = true
+    )]
+    lambda_au: Option<f64>,
 
     /// Weight of the cycle error [default: 10]
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
-    cycle_weight: Option<f64>,
+    #[arg(
+        long,
+        alias = "cycle-weight",
+        value_name = "WEIGHT",
+        allow_negative_numbers = true
+    )]
+    lambda_cycle: Option<f64>,
 
-    /// Weight of the gradient penalty (`lambda_gp`) [default: 10]
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
-    penalty_weight: Option<f64>,
+    /// Weight of the gradient penalty [default: 10]
+    #[arg(
+        long,
+        alias = "penalty-weight",
+        value_name = "WEIGHT",
+        allow_negative_numbers = true
+    )]
+    lambda_gp: Option<f64>,
 
     /// Weight of the mask's size [default: 0.1]
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
-    attention_weight: Option<f64>,
+    #[arg(
+        long,
+        alias = "attention-weight",
+        value_name = "WEIGHT",
+        allow_negative_numbers = true
+    )]
+    lambda_attention: Option<f64>,
 
     /// Weight of the mask's total variation [default: 0.032]
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
-    smoothness_weight: Option<f64>,
+    #[arg(
+        long,
+        alias = "smoothness-weight",
+        value_name = "WEIGHT",
+        allow_negative_numbers = true
+    )]
+    lambda_tv: Option<f64>,
 
     /// How much more often faces with rare action units are drawn, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
@@ -103,9 +138,9 @@ pub(super) struct Settings {
     #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
 
-    /// Initial weights of the critic
-    #[arg(long, value_name = "FILE")]
-    critic_from: Option<PathBuf>,
+    /// Initial weights of the discriminator
+    #[arg(long, alias = "critic-from", value_name = "FILE")]
+    discriminator_from: Option<PathBuf>,
 
     /// Seed of every random stream [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -119,7 +154,7 @@ pub(super) struct Settings {
     #[arg(long)]
     no_cache: bool,
 
-    /// Critic steps between checkpoints [default: 500]
+    /// Discriminator steps between checkpoints [default: 500]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     checkpoint_every: Option<u64>,
 
@@ -131,33 +166,33 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     keep_every: Option<u64>,
 
-    /// Critic steps between validations on held-out faces [default: 500]
+    /// Discriminator steps between validations on held-out faces [default: 500]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     validate_every: Option<u64>,
 
-    /// Critic steps between preview pictures [default: 250]
+    /// Discriminator steps between preview pictures [default: 250]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     preview_every: Option<u64>,
 
-    /// Critic steps between lines of metrics [default: 10]
+    /// Discriminator steps between lines of metrics [default: 10]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     log_every: Option<u64>,
 }
 
 impl Settings {
-    /// The settings of a new run.
-    pub(super) fn config(&self) -> Result<TrainConfig> {
+    /// The settings of a new run. `overlay` contains the settings from the file and the flags.
+    pub(super) fn config(&self, overlay: &Overlay) -> Result<TrainConfig> {
         let preset = self.preset.unwrap_or_default().into();
         let config = match self.network.unwrap_or_default() {
             Network::Paper => TrainConfig::new("").with_preset(preset),
             Network::Motion => TrainConfig::motion(""),
         };
-        let mut config = config.overlaid(&self.overlay()?)?;
+        let mut config = config.overlaid(overlay)?;
         if !config.data.as_os_str().is_empty() {
             config.data = absolute(config.data);
         }
         config.from = config.from.map(absolute);
-        config.critic_from = config.critic_from.map(absolute);
+        config.discriminator_from = config.discriminator_from.map(absolute);
         Ok(config)
     }
 
@@ -175,8 +210,8 @@ impl Settings {
             ("steps", self.steps),
             ("image_size", whole(self.image_size)),
             ("generator_channels", whole(self.channels)),
-            ("discriminator_channels", whole(self.critic_channels)),
-            ("generator_every", self.generator_every),
+            ("discriminator_channels", whole(self.discriminator_channels)),
+            ("n_critic", self.n_critic),
             ("seed", self.seed),
             ("workers", whole(self.workers)),
             ("checkpoint_every", self.checkpoint_every),
@@ -190,12 +225,12 @@ impl Settings {
             set(&mut overlay, name, value)?;
         }
         let shares = [
-            ("adam.rate", self.rate),
-            ("loss.aus", self.au_weight),
-            ("loss.cycle", self.cycle_weight),
-            ("loss.penalty", self.penalty_weight),
-            ("loss.attention", self.attention_weight),
-            ("loss.smoothness", self.smoothness_weight),
+            ("adam.learning_rate", self.learning_rate),
+            ("loss.lambda_au", self.lambda_au),
+            ("loss.lambda_cycle", self.lambda_cycle),
+            ("loss.lambda_gp", self.lambda_gp),
+            ("loss.lambda_attention", self.lambda_attention),
+            ("loss.lambda_tv", self.lambda_tv),
             ("balance", self.balance),
             ("target_edits", self.target_edits),
             ("ema_decay", self.ema_decay),
@@ -206,7 +241,7 @@ impl Settings {
         for (name, path) in [
             ("data", &self.data),
             ("from", &self.from),
-            ("critic_from", &self.critic_from),
+            ("discriminator_from", &self.discriminator_from),
         ] {
             set(&mut overlay, name, path.clone().map(absolute))?;
         }
@@ -246,7 +281,7 @@ fn share(text: &str) -> Result<f32, String> {
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Network {
-    /// The paper's network: paints, receives action units as planes, trains against a WGAN-GP critic
+    /// The paper's network: paints, receives action units as planes, trains against a WGAN-GP discriminator
     #[default]
     Paper,
     /// Moves pixels and paints what motion uncovers; needs landmarks.csv in the dataset folder
@@ -305,9 +340,14 @@ mod tests {
         resume: bool,
     }
 
+    fn config(arguments: &[&str]) -> TrainConfig {
+        let settings = Alone::parse_from(arguments).settings;
+        settings.config(&settings.overlay().unwrap()).unwrap()
+    }
+
     #[test]
-    fn the_defaults_that_the_help_tells_are_the_defaults() {
-        let mut told = 0;
+    fn the_defaults_in_the_help_are_the_defaults() {
+        let mut found = 0;
         for argument in Alone::command().get_arguments() {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             let Some(default) = help
@@ -317,11 +357,10 @@ mod tests {
                 continue;
             };
             let flag = format!("--{}={default}", argument.get_long().unwrap());
-            let parsed = Alone::parse_from(["train", &flag]);
-            assert_eq!(parsed.settings.config().unwrap(), TrainConfig::new(""), "{flag}");
-            told += 1;
+            assert_eq!(config(&["train", &flag]), TrainConfig::new(""), "{flag}");
+            found += 1;
         }
-        assert!(told > 15, "the help states only {told} defaults");
+        assert!(found > 15, "the help states only {found} defaults");
     }
 
     #[test]
@@ -341,7 +380,41 @@ mod tests {
             "--log-every",
             "5",
         ];
-        let config = Alone::parse_from(arguments).settings.config().unwrap();
+        let config = config(&arguments);
         assert_eq!((config.batch_size, config.workers, config.log_every), (3, 4, 5));
+    }
+
+    #[test]
+    fn the_flags_of_older_versions_are_accepted() {
+        let arguments = [
+            "train",
+            "--critic-channels=8",
+            "--generator-every=2",
+            "--rate=0.5",
+            "--au-weight=1",
+            "--cycle-weight=2",
+            "--penalty-weight=3",
+            "--attention-weight=4",
+            "--smoothness-weight=5",
+            "--critic-from=discriminator.safetensors",
+        ];
+        let config = config(&arguments);
+        assert_eq!((config.discriminator_channels, config.n_critic), (8, 2));
+        assert_eq!(config.adam.learning_rate, 0.5);
+        let loss = &config.loss;
+        let weights = [
+            loss.lambda_au,
+            loss.lambda_cycle,
+            loss.lambda_gp,
+            loss.lambda_attention,
+            loss.lambda_tv,
+        ];
+        assert_eq!(weights, [1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert!(
+            config
+                .discriminator_from
+                .unwrap()
+                .ends_with("discriminator.safetensors")
+        );
     }
 }

@@ -40,8 +40,8 @@ impl Desk {
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> String {
         let output = self.output(line);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{line}: {told}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {message}");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -49,15 +49,15 @@ impl Desk {
     #[track_caller]
     pub(crate) fn refuses(&self, line: &str, expected: &str) {
         let output = self.output(line);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{line}: {told}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {message}");
         assert!(
-            told.starts_with("error: ") && told.contains(expected),
-            "{line}: {told}"
+            message.starts_with("error: ") && message.contains(expected),
+            "{line}: {message}"
         );
         assert!(
-            told.contains("\nhint: ") && told.lines().count() == 2,
-            "{line}: {told}"
+            message.contains("\nhint: ") && message.lines().count() == 2,
+            "{line}: {message}"
         );
         assert!(output.stdout.is_empty(), "{line}");
     }

@@ -23,7 +23,7 @@ impl Small {
             Ok(output) => {
                 println!(
                     "skipped: cannot mount a small file system: {}",
-                    told(&output).trim()
+                    message(&output).trim()
                 );
                 None
             }
@@ -80,18 +80,18 @@ pub(crate) fn permit(folder: &Path, mode: u32) {
 }
 
 /// The stderr of a program.
-pub(crate) fn told(output: &Output) -> String {
+pub(crate) fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Checks that the program failed with one error and one hint, and without a panic.
 #[track_caller]
 pub(crate) fn assert_refused(output: &Output, expected: &[&str]) {
-    let told = told(output);
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    let count = |start: &str| told.lines().filter(|line| line.starts_with(start)).count();
-    assert_eq!((count("error: "), count("hint: ")), (1, 1), "{told}");
+    let message = message(output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    let count = |start: &str| message.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!((count("error: "), count("hint: ")), (1, 1), "{message}");
     for words in expected {
-        assert!(told.contains(words), "no {words:?} in {told}");
+        assert!(message.contains(words), "no {words:?} in {message}");
     }
 }

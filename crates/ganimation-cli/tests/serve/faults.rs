@@ -53,7 +53,7 @@ fn a_flood_is_answered_refused_and_survived() {
 
     let moves = at_once("positions of a slider", &server, |server, turn| {
         server
-            .wanted("/api/edit", &photo, turn + 1, &json!({ "AU12": 1.0 }))
+            .edit("/api/edit", &photo, turn + 1, &json!({ "AU12": 1.0 }))
             .status
     });
     assert!(
@@ -93,18 +93,18 @@ fn a_flood_is_answered_refused_and_survived() {
         });
         at_once("films", &server, |server, _| {
             server
-                .wanted("/api/film", &photo, 1_000, &json!({ "AU12": 1.0 }))
+                .edit("/api/film", &photo, 1_000, &json!({ "AU12": 1.0 }))
                 .status
         });
     }
 
     assert!(server.is_alive());
-    let smile = server.wanted("/api/edit", &photo, 1_000, &json!({ "AU12": 3.0 }));
+    let smile = server.edit("/api/edit", &photo, 1_000, &json!({ "AU12": 3.0 }));
     assert!(matches!(smile.status, 200 | 404), "{}", smile.error()); // 404: newer photos replaced it
     let (photo, _) = server.sample("hopper");
     assert_eq!(
         server
-            .wanted("/api/edit", &photo, 1, &json!({ "AU12": 3.0 }))
+            .edit("/api/edit", &photo, 1, &json!({ "AU12": 3.0 }))
             .status,
         200
     );
@@ -145,7 +145,7 @@ fn a_slider_is_answered_at_once() {
     let mut times: Vec<_> = (1..=if full() { 101 } else { 15 })
         .map(|turn| {
             let start = Instant::now();
-            let answer = server.wanted("/api/edit", &photo, turn, &json!({ "AU12": turn as f32 % 5.0 }));
+            let answer = server.edit("/api/edit", &photo, turn, &json!({ "AU12": turn as f32 % 5.0 }));
             assert_eq!(answer.status, 200);
             start.elapsed()
         })

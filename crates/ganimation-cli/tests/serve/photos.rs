@@ -28,7 +28,7 @@ fn a_smile_changes_the_mouth_and_nothing_outside_the_face() {
     let server = Server::start();
     let (photo, before) = server.sample("hopper");
     let (x, y, size) = face(&photo);
-    let answer = server.wanted("/api/edit", &photo, 1, &json!({ "AU12": 4.0, "AU06": 2.0 }));
+    let answer = server.edit("/api/edit", &photo, 1, &json!({ "AU12": 4.0, "AU06": 2.0 }));
     let (facts, patch) = answer.opened();
     assert_eq!(
         (facts["x"].as_u64(), facts["y"].as_u64()),
@@ -56,7 +56,7 @@ fn a_smile_changes_the_mouth_and_nothing_outside_the_face() {
     assert!(mask.pixels().map(|pixel| pixel.0[0]).min() < Some(200));
 
     // The saved picture equals the shown picture.
-    let saved = server.wanted("/api/save", &photo, 1, &json!({ "AU12": 4.0, "AU06": 2.0 }));
+    let saved = server.edit("/api/save", &photo, 1, &json!({ "AU12": 4.0, "AU06": 2.0 }));
     assert_eq!(saved.headers["content-type"], "image/png");
     assert_eq!(picture(&saved.body), after);
 }
@@ -75,7 +75,7 @@ fn a_large_photo_is_shown_small_and_saved_whole() {
         (photo["width"].as_u64(), preview.dimensions()),
         (Some(1600), (1024, 1024))
     );
-    let saved = picture(&server.wanted("/api/save", &photo, 1, &json!({ "12": 5.0 })).body);
+    let saved = picture(&server.edit("/api/save", &photo, 1, &json!({ "12": 5.0 })).body);
     assert_eq!(saved.dimensions(), (1600, 1600));
     assert!(saved != large);
     assert_eq!(difference(&saved, &large, [0, 0, 1600, 100]), 0.0);
@@ -85,7 +85,7 @@ fn a_large_photo_is_shown_small_and_saved_whole() {
 fn a_film_goes_to_the_expression_and_back() {
     let server = Server::start();
     let (photo, _) = server.sample("hopper");
-    let film = server.wanted("/api/film", &photo, 1, &json!({ "AU12": 5.0 }));
+    let film = server.edit("/api/film", &photo, 1, &json!({ "AU12": 5.0 }));
     assert_eq!(film.headers["content-type"], "image/gif");
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
@@ -103,11 +103,11 @@ fn the_newest_position_wins() {
     let server = Server::start();
     let (photo, _) = server.sample("hopper");
     let smile = json!({ "AU12": 1.0 });
-    assert_eq!(server.wanted("/api/edit", &photo, 10, &smile).status, 200);
-    let late = server.wanted("/api/edit", &photo, 9, &smile);
+    assert_eq!(server.edit("/api/edit", &photo, 10, &smile).status, 200);
+    let late = server.edit("/api/edit", &photo, 9, &smile);
     assert_eq!(
         (late.status, late.error().as_str()),
         (409, "a newer slider position replaced this one")
     );
-    assert_eq!(server.wanted("/api/edit", &photo, 11, &smile).status, 200);
+    assert_eq!(server.edit("/api/edit", &photo, 11, &smile).status, 200);
 }

@@ -37,7 +37,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn photos_that_cannot_be_used_are_told_apart() {
+fn photos_that_cannot_be_used_are_distinguished() {
     let server = Server::start();
     let sky = png(&RgbImage::from_pixel(200, 160, Rgb([90, 120, 200])));
     for (photo, status, error) in [
@@ -72,7 +72,7 @@ fn photos_that_cannot_be_used_are_told_apart() {
 }
 
 #[test]
-fn wishes_that_make_no_sense_are_told_apart() {
+fn wishes_that_make_no_sense_are_distinguished() {
     let server = Server::start();
     let (photo, _) = server.sample("hopper");
     for (units, status, error) in [
@@ -100,13 +100,13 @@ fn wishes_that_make_no_sense_are_told_apart() {
         ),
     ] {
         for path in ["/api/edit", "/api/save", "/api/film"] {
-            let answer = server.wanted(path, &photo, 1, &units);
+            let answer = server.edit(path, &photo, 1, &units);
             assert!(answer.error().starts_with(error), "{path}: {}", answer.error());
             assert_eq!(answer.status, status, "{path}: {error}");
         }
     }
     let strangers = json!({ "session": "0".repeat(32) });
-    let answer = server.wanted("/api/edit", &strangers, 1, &json!({}));
+    let answer = server.edit("/api/edit", &strangers, 1, &json!({}));
     assert_eq!(
         (answer.status, answer.error().as_str()),
         (404, "the photo is no longer kept")
@@ -215,18 +215,21 @@ fn an_allowed_name_and_a_proxy_for_it_are_answered_and_no_other() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn a_port_that_is_taken_is_reported() {
     let server = Server::start();
     let port = server.address().rsplit(':').next().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_ganimation"))
         .args(["serve", "--port", port])
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        told.starts_with(&format!("error: cannot serve at {}", server.address())),
-        "{told}"
+        message.starts_with(&format!("error: cannot serve at {}", server.address())),
+        "{message}"
     );
-    assert!(told.contains("hint: something listens there already"), "{told}");
+    assert!(
+        message.contains("hint: something listens there already"),
+        "{message}"
+    );
 }

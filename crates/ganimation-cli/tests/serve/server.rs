@@ -87,9 +87,9 @@ impl Server {
     }
 
     /// Asks for a position of the sliders.
-    pub(crate) fn wanted(&self, path: &str, photo: &Value, turn: u64, units: &Value) -> Answer {
-        let wanted = json!({ "session": photo["session"], "turn": turn, "face": null, "units": units });
-        self.post(path, wanted.to_string())
+    pub(crate) fn edit(&self, path: &str, photo: &Value, turn: u64, units: &Value) -> Answer {
+        let params = json!({ "session": photo["session"], "turn": turn, "face": null, "units": units });
+        self.post(path, params.to_string())
     }
 
     /// The most memory that the program has taken, in mebibytes, where the system tells.
@@ -179,9 +179,9 @@ pub(crate) fn png(picture: &RgbImage) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> usize {
+fn find(bytes: &[u8], needle: &[u8]) -> usize {
     bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+        .windows(needle.len())
+        .position(|window| window == needle)
         .unwrap()
 }

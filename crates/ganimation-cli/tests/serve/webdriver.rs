@@ -63,8 +63,8 @@ impl Browser {
             "args": arguments,
             "prefs": { "download.default_directory": format!("{folder}/downloads") },
         });
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
-        let session = browser.call("POST", "", &wanted)?;
+        let params = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let session = browser.call("POST", "", &params)?;
         browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         Ok(browser)
     }
@@ -78,12 +78,12 @@ impl Browser {
         };
         let mut answer = answer.map_err(|error| error.to_string())?;
         let status = answer.status();
-        let told = answer
+        let reported = answer
             .body_mut()
             .with_config()
             .limit(64 << 20)
             .read_json::<Value>();
-        let value = told.map_err(|error| error.to_string())?["value"].take();
+        let value = reported.map_err(|error| error.to_string())?["value"].take();
         if status.is_success() {
             Ok(value)
         } else {

@@ -59,7 +59,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_id() {
 }
 
 #[test]
-fn every_problem_is_counted_and_the_first_is_told() {
+fn every_problem_is_counted_and_the_first_is_reported() {
     let mut nan = vec![0.0; 17];
     nan[8] = f64::NAN;
     let dir = folder(
@@ -116,7 +116,7 @@ fn every_problem_is_counted_and_the_first_is_told() {
 }
 
 #[test]
-fn what_stands_in_no_list_is_told() {
+fn what_stands_in_no_list_is_reported() {
     let zero = vec![0.0; 17];
     let dir = folder(
         &["a.jpg", "b.png", "c.webp"],

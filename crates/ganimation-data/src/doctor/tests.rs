@@ -109,7 +109,7 @@ fn damage_makes_a_folder_unfit() {
 }
 
 #[test]
-fn what_is_odd_is_told_and_still_fit() {
+fn what_is_odd_is_reported_and_still_fit() {
     let dir = folder();
     let imgs = dir.path().join("imgs");
     fs::copy(imgs.join("0.png"), imgs.join("9.png")).unwrap();
@@ -151,7 +151,7 @@ fn what_is_odd_is_told_and_still_fit() {
 }
 
 #[test]
-fn labels_out_of_range_and_labels_already_divided_are_told() {
+fn labels_out_of_range_and_labels_already_divided_are_reported() {
     let dir = folder();
     let label = |value: f64| vec![value; 17];
     let labels = |of: &dyn Fn(u32) -> f64| (0..10).map(|i| (i.to_string(), label(of(i)))).collect();

@@ -109,10 +109,10 @@ impl FilmSource {
             path: path.to_owned(),
             source,
         })?;
-        let told = String::from_utf8_lossy(&output.stderr);
+        let message = String::from_utf8_lossy(&output.stderr);
         let report: Option<Report> = serde_json::from_slice(&output.stdout).ok();
         let report = report.filter(|_| output.status.success());
-        let report = report.ok_or_else(|| refused(path, last_line(&told, path)))?;
+        let report = report.ok_or_else(|| refused(path, last_line(&message, path)))?;
         let kind = |kind: &'static str| {
             let mut streams = report.streams.iter();
             streams.find(move |stream| {
@@ -197,8 +197,8 @@ pub(super) fn plain(path: &Path) -> PathBuf {
 }
 
 /// The last thing that FFmpeg said, without the name of the file, which the error has.
-pub(super) fn last_line<'a>(told: &'a str, path: &Path) -> &'a str {
-    let line = told.lines().rev().find(|line| !line.trim().is_empty());
+pub(super) fn last_line<'a>(message: &'a str, path: &Path) -> &'a str {
+    let line = message.lines().rev().find(|line| !line.trim().is_empty());
     let name = plain(path).display().to_string();
     let line = line.unwrap_or("ffmpeg ended without a word").trim();
     line.strip_prefix(&name)

@@ -23,7 +23,7 @@ pub struct FilmReader {
     path: PathBuf,
     child: Child,
     frames: BufReader<ChildStdout>,
-    told: Option<JoinHandle<String>>,
+    message: Option<JoinHandle<String>>,
     count: u64,
     damage: Option<String>,
     ended: bool,
@@ -54,7 +54,7 @@ impl FilmReader {
             return Err(missing(io::Error::other("no pipe")));
         };
         // Heard all the time, or a film with much damage would fill the pipe and stand still.
-        let told = thread::spawn(move || {
+        let message = thread::spawn(move || {
             let (mut stderr, mut last) = (BufReader::new(stderr), Vec::new());
             loop {
                 let mut line = Vec::new();
@@ -68,7 +68,7 @@ impl FilmReader {
             path: source.path.clone(),
             child,
             frames: BufReader::with_capacity(1 << 16, stdout),
-            told: Some(told),
+            message: Some(message),
             count: 0,
             damage: None,
             ended: false,
@@ -120,14 +120,14 @@ impl FilmReader {
 
     fn end(&mut self) -> Result<()> {
         self.ended = true;
-        let told = self.told.take().and_then(|told| told.join().ok());
-        let told = told.unwrap_or_default();
+        let message = self.message.take().and_then(|message| message.join().ok());
+        let message = message.unwrap_or_default();
         let well = self.child.wait().is_ok_and(|status| status.success());
-        let line = last_line(&told, &self.path);
+        let line = last_line(&message, &self.path);
         if self.count == 0 {
             return Err(refused(&self.path, line));
         }
-        if !well || !told.trim().is_empty() {
+        if !well || !message.trim().is_empty() {
             self.damage = Some(line.to_owned());
         }
         Ok(())

@@ -60,10 +60,10 @@ impl Video {
             list.lines()
                 .any(|line| line.split_whitespace().nth(1) == Some(encoder))
         };
-        let wanted = if extension(path) == "webm" { WEBM } else { H264 };
-        let encoder = wanted.iter().find(has).ok_or_else(|| Error::NoEncoder {
+        let expression_args = if extension(path) == "webm" { WEBM } else { H264 };
+        let encoder = expression_args.iter().find(has).ok_or_else(|| Error::NoEncoder {
             path: path.to_owned(),
-            wanted,
+            expression_args,
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -81,7 +81,7 @@ impl Video {
     pub(super) fn encoder(&self) -> (&'static str, bool) {
         let best = [H264, WEBM]
             .iter()
-            .any(|wanted| wanted.first() == Some(&self.encoder));
+            .any(|expression_args| expression_args.first() == Some(&self.encoder));
         (self.encoder, best)
     }
 
@@ -190,12 +190,12 @@ impl Running {
     /// The last thing that FFmpeg says.
     fn failure(&mut self, path: &Path) -> Error {
         drop(self.child.stdin.take());
-        let mut told = String::new();
+        let mut reported = String::new();
         if let Some(stderr) = &mut self.child.stderr {
             // A message cut short is a message still.
-            let _ = stderr.take(64 * 1024).read_to_string(&mut told);
+            let _ = stderr.take(64 * 1024).read_to_string(&mut reported);
         }
-        let line = told.lines().rev().find(|line| !line.trim().is_empty());
+        let line = reported.lines().rev().find(|line| !line.trim().is_empty());
         Error::Ffmpeg {
             path: path.to_owned(),
             source: io::Error::other(line.unwrap_or("it ended without a word").trim().to_owned()),

@@ -43,10 +43,10 @@ pub struct Pairs {
     /// The real faces' action units: `[count, 17]`, OpenFace intensity / 5.
     pub aus: Vec<f32>,
     /// The action units of the weaker expression: `[count, 17]`, OpenFace intensity / 5.
-    pub led_aus: Vec<f32>,
+    pub reduced_aus: Vec<f32>,
     /// The motion to the weaker expression: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub lead: Vec<f32>,
-    /// The teacher's motion from there for `aus - led_aus`: `[count, 2, 32, 32]`, like [`Lessons::field`].
+    /// The teacher's motion from there for `aus - reduced_aus`: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub field: Vec<f32>,
     /// Where this motion uncovers areas that the input does not show: `[count, 1, size / 2, size / 2]`, 0 to 1.
     pub mask: Vec<f32>,
@@ -212,7 +212,7 @@ impl LessonPlan {
             pixels: vec![0; count * size * size * 3],
             count,
             aus: Vec::new(),
-            led_aus: Vec::new(),
+            reduced_aus: Vec::new(),
             lead: Vec::new(),
             field: Vec::new(),
             mask: Vec::new(),
@@ -227,7 +227,7 @@ impl LessonPlan {
                 .teacher
                 .lesson_between(&lead.moved, &face.landmarks, size / 2);
             pairs.aus.extend(face.known.aus);
-            pairs.led_aus.extend(face.aus);
+            pairs.reduced_aus.extend(face.aus);
             pairs.lead.extend(lead.field);
             pairs.field.extend(back.field);
             pairs.mask.extend(back.mask);
@@ -253,7 +253,7 @@ impl LessonPlan {
             if !self.skip_bad || attempt == ATTEMPTS {
                 return Err(error);
             }
-            pictures.leave_out(drawn.known.face, error)?;
+            pictures.skip(drawn.known.face, error)?;
         }
     }
 

@@ -206,7 +206,7 @@ fn assemble(plan: &Plan, pictures: &Pictures, step: u64, order: &mut Order) -> R
             if !plan.skip_bad() {
                 return Err(error);
             }
-            pictures.leave_out(face, error)?;
+            pictures.skip(face, error)?;
             // The replacement face depends only on seed, step and position.
             face = plan.stand_in(step, place, attempts);
             attempts += 1;

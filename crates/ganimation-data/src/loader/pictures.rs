@@ -81,7 +81,7 @@ impl Pictures {
     ///
     /// # Errors
     /// [`Error::TooManyBad`] if there are too many.
-    pub(super) fn leave_out(&self, face: usize, reason: Error) -> Result<()> {
+    pub(super) fn skip(&self, face: usize, reason: Error) -> Result<()> {
         let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
         if bad.faces.contains(&face) {
             return Ok(());

@@ -167,7 +167,7 @@ fn an_unreadable_picture_ends_the_loader_with_its_path() {
 }
 
 #[test]
-fn bad_pictures_are_left_out_told_once_and_the_batches_stay_the_same_for_any_workers() {
+fn bad_pictures_are_skipped_and_reported_once_and_the_batches_stay_the_same_for_any_workers() {
     let dir = tempfile::tempdir().unwrap();
     let mut faces = faces(dir.path(), 11);
     faces[2].path = dir.path().join("gone.png");
@@ -181,15 +181,15 @@ fn bad_pictures_are_left_out_told_once_and_the_batches_stay_the_same_for_any_wor
         };
         let mut loader = Loader::new(faces.clone(), config, 0).unwrap();
         let batches: Vec<Batch> = loader.by_ref().take(12).collect::<Result<_>>().unwrap();
-        let mut told: Vec<_> = loader.take_problems().iter().map(ToString::to_string).collect();
-        told.sort();
-        (batches, told)
+        let mut reported: Vec<_> = loader.take_problems().iter().map(ToString::to_string).collect();
+        reported.sort();
+        (batches, reported)
     };
-    let (batches, told) = load(1, true);
-    assert_eq!(told.len(), 2, "{told:?}");
+    let (batches, reported) = load(1, true);
+    assert_eq!(reported.len(), 2, "{reported:?}");
     assert!(
-        told[0].ends_with("4.png") && told[1].ends_with("gone.png"),
-        "{told:?}"
+        reported[0].ends_with("4.png") && reported[1].ends_with("gone.png"),
+        "{reported:?}"
     );
     for batch in &batches {
         for (pixels, aus) in batch.pixels.chunks(8 * 8 * 3).zip(batch.aus.chunks(AU_COUNT)) {

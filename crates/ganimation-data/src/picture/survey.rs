@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_told_by_their_headers() {
+    fn kinds_are_recognised_by_their_headers() {
         for (frame, sampling, scanned, unusual) in [
             (0xc0, &[0x22, 0x11, 0x11][..], 3, false),
             (0xc0, &[0x41, 0x11, 0x11], 3, false),

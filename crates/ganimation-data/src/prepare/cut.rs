@@ -77,7 +77,7 @@ impl Cutter<'_> {
         let table;
         let readings: Option<&[Reading]> = match &photo.label {
             Label::Missing(dropped) => return Err(dropped.clone()),
-            Label::Reader => None,
+            Label::Estimator => None,
             Label::Rows(rows) => Some(rows),
             Label::Table(path) => {
                 table = read_openface(path).map_err(|error| match error {
@@ -97,7 +97,7 @@ impl Cutter<'_> {
             false => self.detector.detect(&picture),
         };
         match (readings, self.source) {
-            (None, Source::Reader(_, read)) => {
+            (None, Source::Estimator(_, read)) => {
                 let largest = faces
                     .first()
                     .ok_or_else(|| Reason::NoFace.because(format!("in {} x {} pixels", size.0, size.1)))?;

@@ -150,7 +150,7 @@ impl Settings {
             labels: match source {
                 Source::Tables(_) => "tables".to_owned(),
                 Source::Frames(table) => format!("frames of {} {}", table.display(), stamp(table)),
-                Source::Reader(name, _) => format!("read by {name}"),
+                Source::Estimator(name, _) => format!("read by {name}"),
             },
             min_confidence: config.min_confidence,
             drop_grey: config.drop_grey,

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::files::extension;
 
 /// Extensions of pictures and films that are not read here; a person may take them for photos.
-const PASSED_OVER: &[&str] = &[
+const UNSUPPORTED: &[&str] = &[
     "heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "pdf", "dng", "cr2", "cr3", "nef", "arw", "raf",
     "orf", "rw2", "mov", "mp4", "m4v", "avi", "mkv", "webm",
 ];
@@ -30,10 +30,10 @@ pub(super) struct Listed {
     pub(super) alone: bool,
 }
 
-/// The photos, and how many files of which other kinds were passed over.
+/// The photos, and how many files of which other kinds were skipped.
 pub(super) struct Listing {
     pub(super) photos: Vec<Listed>,
-    pub(super) passed_over: BTreeMap<String, usize>,
+    pub(super) skipped: BTreeMap<String, usize>,
 }
 
 /// A photo and the place that a person named to have it found.
@@ -54,7 +54,7 @@ pub(super) fn list(config: &PrepareConfig, tables: Option<&Path>) -> Result<List
             .filter_map(|path| fs::canonicalize(path).ok())
             .collect(),
         found: BTreeMap::new(),
-        passed_over: BTreeMap::new(),
+        skipped: BTreeMap::new(),
     };
     for place in &config.photos {
         if place.is_dir() {
@@ -66,7 +66,7 @@ pub(super) fn list(config: &PrepareConfig, tables: Option<&Path>) -> Result<List
     }
     Ok(Listing {
         photos: named(walk.found.into_values().collect())?,
-        passed_over: walk.passed_over,
+        skipped: walk.skipped,
     })
 }
 
@@ -74,7 +74,7 @@ struct Walk {
     without: Vec<PathBuf>,
     /// By their true places, so that a photo counts once.
     found: BTreeMap<PathBuf, Found>,
-    passed_over: BTreeMap<String, usize>,
+    skipped: BTreeMap<String, usize>,
 }
 
 impl Walk {
@@ -96,8 +96,8 @@ impl Walk {
                 continue;
             } else if PHOTO_EXTENSIONS.contains(&extension.as_str()) {
                 self.photo(place, path);
-            } else if PASSED_OVER.contains(&extension.as_str()) {
-                *self.passed_over.entry(extension).or_default() += 1;
+            } else if UNSUPPORTED.contains(&extension.as_str()) {
+                *self.skipped.entry(extension).or_default() += 1;
             }
         }
         Ok(())

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_place_the_surest_detection_is_taken_and_told() {
+    fn without_any_place_the_surest_detection_is_taken_and_reported() {
         let faces = [face(300, 5.0), face(20, 9.0)];
         let chosen = choose(&[reading(0.9, 1.0)], &faces, SIZE, 0.7).unwrap();
         assert_eq!((chosen.face.x, chosen.guessed), (20, true));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_told_apart() {
+    fn reasons_are_distinguished() {
         let reason =
             |readings: &[Reading], faces: &[FaceBox]| choose(readings, faces, SIZE, 0.7).unwrap_err().reason;
         let lost = Reading {

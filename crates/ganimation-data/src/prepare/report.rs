@@ -40,7 +40,7 @@ pub struct PrepareReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_off_scale: Option<String>,
     /// Pictures and films of kinds that are not read, by extension.
-    pub passed_over: BTreeMap<String, usize>,
+    pub skipped: BTreeMap<String, usize>,
     /// Photos left out, by reason.
     pub dropped: BTreeMap<Reason, usize>,
     /// Each photo left out, and why.
@@ -51,7 +51,7 @@ pub struct PrepareReport {
 pub(super) fn finish(
     config: &PrepareConfig,
     source: Source<'_>,
-    (photos, passed_over): (&[Photo], BTreeMap<String, usize>),
+    (photos, skipped): (&[Photo], BTreeMap<String, usize>),
     outcomes: &[Outcome],
 ) -> Result<PrepareReport> {
     let mut report = PrepareReport {
@@ -64,7 +64,7 @@ pub(super) fn finish(
         landmarks: 0,
         off_scale: 0,
         first_off_scale: None,
-        passed_over,
+        skipped,
         dropped: BTreeMap::new(),
         dropped_photos: BTreeMap::new(),
     };
@@ -112,7 +112,7 @@ pub(super) fn finish(
     }
     let held_out = match source {
         Source::Frames(_) => last(&faces, config.test_share),
-        Source::Tables(_) | Source::Reader(..) => by_seed(&faces, config.test_share, config.seed),
+        Source::Tables(_) | Source::Estimator(..) => by_seed(&faces, config.test_share, config.seed),
     };
     report.test = held_out.iter().filter(|held| **held).count();
     report.train = faces.len() - report.test;

@@ -34,43 +34,43 @@ pub(super) enum Label {
     /// In these rows.
     Rows(Vec<Reading>),
     /// In the photo: a network reads it.
-    Reader,
+    Estimator,
     /// Nowhere.
     Missing(Drop),
 }
 
-/// All photos by their names in the dataset, or by their frames; and how many files of other kinds were passed over.
+/// All photos by their names in the dataset, or by their frames; and how many files of other kinds were skipped.
 pub(super) fn find(
     config: &PrepareConfig,
     source: Source<'_>,
 ) -> Result<(Vec<Photo>, BTreeMap<String, usize>)> {
     let tables = match source {
         Source::Tables(folder) => folder,
-        Source::Frames(_) | Source::Reader(..) => None,
+        Source::Frames(_) | Source::Estimator(..) => None,
     };
-    let Listing { photos, passed_over } = list(config, tables)?;
+    let Listing { photos, skipped } = list(config, tables)?;
     if photos.is_empty() {
         return Err(Error::NoPhotos {
             places: config.photos.clone(),
-            passed_over,
+            skipped,
         });
     }
     let mut frames = match source {
         Source::Frames(table) => Some(Frames::read(table, &photos)?),
-        Source::Tables(_) | Source::Reader(..) => None,
+        Source::Tables(_) | Source::Estimator(..) => None,
     };
     let order = frames.as_ref().map(Frames::order);
     let photo = |listed: Listed| {
         let label = match (source, &mut frames) {
             (Source::Frames(_), Some(frames)) => frames.take(&listed.id),
             (Source::Tables(folder), _) => table_of(&listed, folder),
-            _ => Label::Reader,
+            _ => Label::Estimator,
         };
         let mut stamp = stamp(&listed.path);
         match &label {
             Label::Table(table) => stamp = format!("{stamp} {}", self::stamp(table)),
             // A table of frames has one stamp, and is in the settings.
-            Label::Rows(_) | Label::Reader | Label::Missing(_) => {}
+            Label::Rows(_) | Label::Estimator | Label::Missing(_) => {}
         }
         Photo {
             id: listed.id,
@@ -83,7 +83,7 @@ pub(super) fn find(
     if let Some(order) = order {
         photos.sort_by_key(|photo| order.get(&photo.id).copied());
     }
-    Ok((photos, passed_over))
+    Ok((photos, skipped))
 }
 
 /// The table of a photo's name; one that lies as deep in `folder` as the photo does in its own comes first.

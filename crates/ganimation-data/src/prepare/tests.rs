@@ -297,7 +297,7 @@ fn a_network_can_write_the_labels() {
         ..config(&desk)
     };
     let read = |face: &RgbImage| Intensities::new([face.width() as f32 / 64.0; AU_COUNT]);
-    let report = finished(run(&config, Source::Reader("a stub", &read)));
+    let report = finished(run(&config, Source::Estimator("a stub", &read)));
     assert_eq!(report.train + report.test, 3);
     let dataset = Dataset::open(&config.output).unwrap();
     assert_eq!(
@@ -307,7 +307,7 @@ fn a_network_can_write_the_labels() {
 }
 
 #[test]
-fn what_cannot_be_prepared_is_told() {
+fn what_cannot_be_prepared_is_reported() {
     let desk = desk();
     let message = |config: &PrepareConfig| run(config, Source::Tables(None)).unwrap_err().to_string();
     let photos = desk.path().join("photos");
@@ -337,7 +337,7 @@ fn what_cannot_be_prepared_is_told() {
 }
 
 #[test]
-fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
+fn subfolders_are_searched_and_photos_of_one_name_are_distinguished() {
     let desk = desk();
     let photos = desk.path().join("photos");
     let (a, table) = (photos.join("a.jpg"), table(0.98, 1.0));
@@ -384,7 +384,7 @@ fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
             report.dropped_photos
         );
         let kinds = [("heic", 2), ("mov", 1), ("dng", 1)].map(|(kind, count)| (kind.to_owned(), count));
-        assert_eq!(report.passed_over, kinds.into());
+        assert_eq!(report.skipped, kinds.into());
     }
     let ids = |config: &PrepareConfig| {
         let dataset = Dataset::open(&config.output).unwrap();
@@ -425,7 +425,7 @@ fn subfolders_are_searched_and_photos_of_one_name_are_told_apart() {
         ..named
     };
     let message = run(&only, Source::Tables(None)).unwrap_err().to_string();
-    assert!(message.ends_with("photos; passed over: 1 heic"), "{message}");
+    assert!(message.ends_with("photos; skipped: 1 heic"), "{message}");
 }
 
 #[test]
@@ -457,7 +457,7 @@ fn tables_of_photos_of_one_name_are_not_mixed_up() {
 }
 
 #[test]
-fn labels_on_another_scale_are_told_with_row_and_column() {
+fn labels_on_another_scale_are_reported_with_row_and_column() {
     let desk = desk();
     let photos = desk.path().join("photos");
     for (name, smile) in [("a", 250.0), ("b", 7.5), ("c", -0.5)] {

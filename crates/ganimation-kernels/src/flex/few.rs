@@ -1,4 +1,4 @@
-//! Convolutions with few positions and many weights, as in the critic's last layers. The speed is limited by reading
+//! Convolutions with few positions and many weights, as in the discriminator's last layers. The speed is limited by reading
 //! the weights.
 //!
 //! Weights stay in PyTorch's order, `[filters, depth]` with the depth running over channels and kernel elements, and

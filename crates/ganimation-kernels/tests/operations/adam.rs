@@ -8,7 +8,7 @@ const ELEMENTS: usize = 40_003;
 
 fn step(count: u32) -> AdamStep {
     AdamStep {
-        rate: 1e-3,
+        learning_rate: 1e-3,
         beta_1: 0.5,
         beta_2: 0.999,
         epsilon: 1e-8,

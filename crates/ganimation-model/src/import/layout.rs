@@ -84,7 +84,7 @@ pub(super) struct Place {
     pub(super) prefix: String,
 }
 
-/// Names that only one layout has. The released critic's names are common in other networks, so they count only
+/// Names that only one layout has. The released discriminator's names are common in other networks, so they count only
 /// together with its trunk.
 const HEADS: [(&str, Kind, Layout); 12] = [
     ("img_reg.0.weight", Kind::Generator, Layout::Released),

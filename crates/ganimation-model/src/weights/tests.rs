@@ -59,31 +59,37 @@ fn a_discriminator_survives_the_file() {
 }
 
 #[test]
-fn a_reader_survives_the_file_and_a_critic_reads_as_well() {
+fn an_au_regressor_survives_the_file_and_a_discriminator_is_loaded_too() {
     let device = Device::flex();
-    let saved = ReaderConfig::new().with_channels(2).init(&device);
-    let of_reader = Metadata {
+    let saved = AuRegressorConfig::new().with_channels(2).init(&device);
+    let estimator_metadata = Metadata {
         image_size: 128,
         ..metadata()
     };
-    let bytes = encode(&saved, "reader", &of_reader, FloatFormat::F32).unwrap();
-    let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
-    let AuReader::Independent(loaded) = loaded else {
-        panic!("a reader was loaded as {loaded:?}")
+    let bytes = encode(&saved, AU_REGRESSOR, &estimator_metadata, FloatFormat::F32).unwrap();
+    let (loaded, _) = au_estimator_from_bytes(&bytes, &device).unwrap();
+    let AuEstimator::Regressor(loaded) = loaded else {
+        panic!("a regressor was loaded as {loaded:?}")
     };
     assert_eq!(state_dict(&saved), state_dict(&loaded));
 
-    let critic = DiscriminatorConfig::new(64).with_channels(2).init(&device);
-    let bytes = encode(&critic, "discriminator", &metadata(), FloatFormat::F32).unwrap();
-    let (loaded, _) = au_reader_from_bytes(&bytes, &device).unwrap();
-    assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
-    let of_a_run = tensors_to_bytes(state_dict(&critic), FloatFormat::F32, None).unwrap();
-    let (loaded, read) = au_reader_from_bytes(&of_a_run, &device).unwrap();
-    assert!(matches!(loaded, AuReader::Critic { image_size: 64, .. }));
+    let discriminator = DiscriminatorConfig::new(64).with_channels(2).init(&device);
+    let bytes = encode(&discriminator, "discriminator", &metadata(), FloatFormat::F32).unwrap();
+    let (loaded, _) = au_estimator_from_bytes(&bytes, &device).unwrap();
+    assert!(matches!(
+        loaded,
+        AuEstimator::Discriminator { image_size: 64, .. }
+    ));
+    let of_a_run = tensors_to_bytes(state_dict(&discriminator), FloatFormat::F32, None).unwrap();
+    let (loaded, read) = au_estimator_from_bytes(&of_a_run, &device).unwrap();
+    assert!(matches!(
+        loaded,
+        AuEstimator::Discriminator { image_size: 64, .. }
+    ));
     assert_eq!(read.action_units, ACTION_UNITS);
 
     let neither = encode(&generator(), "generator", &metadata(), FloatFormat::F32).unwrap();
-    let error = au_reader_from_bytes(&neither, &device).unwrap_err();
+    let error = au_estimator_from_bytes(&neither, &device).unwrap_err();
     assert_eq!(
         error.to_string(),
         "weights metadata `network` is generator; expected reader"
@@ -136,17 +142,17 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
         let source = std::error::Error::source(&error).unwrap().to_string();
         (error.to_string(), source)
     };
-    let told = format!("cannot use the weights in {}", path.display());
+    let message = format!("cannot use the weights in {}", path.display());
     assert_eq!(
         refusal(b"notes"),
-        (told.clone(), "not a safetensors file".to_owned())
+        (message.clone(), "not a safetensors file".to_owned())
     );
     let mut tensors = state_dict(&generator());
     tensors[0].1 = TensorData::new(vec![f32::NAN; 40 * 49], tensors[0].1.shape().to_vec());
     let name = tensors[0].0.clone();
     let bytes = tensors_to_bytes(tensors, FloatFormat::F32, None).unwrap();
     let reason = format!("tensor {name} contains an infinity or a NaN");
-    assert_eq!(refusal(&bytes), (told, reason));
+    assert_eq!(refusal(&bytes), (message, reason));
 }
 
 #[test]

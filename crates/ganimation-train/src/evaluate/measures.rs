@@ -10,21 +10,22 @@ use ganimation_model::Edit;
 use super::frechet::frechet_distance;
 use super::pixels::largest_change;
 use super::scorecard::{
-    Agreement, AskScore, AttentionScore, FrechetScore, SelfEditScore, SweepScore, UnitAgreement, UnitSweep,
+    Agreement, AttentionScore, FrechetScore, RequestScore, SelfEditScore, SweepScore, UnitAgreement,
+    UnitSweep,
 };
 use super::statistics::{mean, pearson, spearman};
-use super::subject::{Ask, Subject, values};
+use super::subject::{Request, Subject, values};
 use super::{Area, Region};
 use crate::expressions::SMILE;
 
 /// The target intensity of single tests.
-const ASKED: f32 = 3.0;
+const TARGET: f32 = 3.0;
 /// A face whose label is below this does not show the action unit.
 const ABSENT: f32 = 0.5;
 /// An estimate that rises by this much counts as risen.
 const RISEN: f64 = 0.5;
 /// A mask with `1 - A` below this paints nothing visible.
-const PAINTED: f64 = 0.1;
+const COVERED: f64 = 0.1;
 
 /// The action units of [`asks`], one row at a time.
 const ASKS: [&[ActionUnit]; 8] = [
@@ -75,28 +76,28 @@ fn absent(labels: &[Intensities], units: &[ActionUnit]) -> impl Iterator<Item = 
     (0..labels.len()).filter(|&face| units.iter().all(|&unit| labels[face].get(unit) < ABSENT))
 }
 
-pub(super) fn asks(subject: &mut Subject<'_>) -> Vec<AskScore> {
+pub(super) fn requests(subject: &mut Subject<'_>) -> Vec<RequestScore> {
     ASKS.iter()
         .map(|units| {
-            let asks: Vec<Ask> = absent(subject.labels(), units)
-                .map(|face| Ask {
+            let requests: Vec<Request> = absent(subject.labels(), units)
+                .map(|face| Request {
                     face,
-                    target: with(subject.labels()[face], units, ASKED),
+                    target: with(subject.labels()[face], units, TARGET),
                 })
                 .collect();
             let (mut rises, mut leaks) = (Vec::new(), Vec::new());
-            subject.each_edit(&asks, |subject, asks, _, edit| {
-                for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
-                    let before = &subject.before.read[ask.face];
+            subject.each_edit(&requests, |subject, requests, _, edit| {
+                for (request, after) in requests.iter().zip(subject.estimates(requests, edit.image)) {
+                    let before = &subject.before.read[request.face];
                     let rise = |&unit| f64::from(after.get(unit) - before.get(unit));
                     rises.push(mean(units.iter().map(rise)));
                     leaks.push(leakage(before, &after, units));
                 }
             });
-            AskScore {
+            RequestScore {
                 units: units.iter().map(|unit| unit.code()).collect(),
-                intensity: ASKED,
-                faces: asks.len(),
+                intensity: TARGET,
+                faces: requests.len(),
                 mean_rise: mean(rises.iter().copied()),
                 share_risen: mean(rises.iter().map(|rise| f64::from(u8::from(*rise >= RISEN)))),
                 leakage: mean(leaks),
@@ -114,8 +115,10 @@ pub(super) fn with(mut face: Intensities, units: &[ActionUnit], intensity: f32) 
 }
 
 /// Mean absolute change of the action units outside `asked`.
-fn leakage(before: &Intensities, after: &Intensities, asked: &[ActionUnit]) -> f64 {
-    let others = ActionUnit::ALL.into_iter().filter(|unit| !asked.contains(unit));
+fn leakage(before: &Intensities, after: &Intensities, requested: &[ActionUnit]) -> f64 {
+    let others = ActionUnit::ALL
+        .into_iter()
+        .filter(|unit| !requested.contains(unit));
     mean(others.map(|unit| f64::from((after.get(unit) - before.get(unit)).abs())))
 }
 
@@ -139,30 +142,33 @@ pub(super) fn sweep(subject: &mut Subject<'_>, faces: &[usize]) -> SweepScore {
 }
 
 fn sweep_of(unit: ActionUnit, subject: &mut Subject<'_>, faces: &[usize]) -> UnitSweep {
-    let asks: Vec<Ask> = faces
+    let requests: Vec<Request> = faces
         .iter()
         .flat_map(|&face| SWEEP.map(|intensity| (face, intensity)))
-        .map(|(face, intensity)| Ask {
+        .map(|(face, intensity)| Request {
             face,
             target: with(subject.labels()[face], &[unit], intensity),
         })
         .collect();
     let (mut read, mut leaks) = (Vec::new(), Vec::new());
-    subject.each_edit(&asks, |subject, asks, _, edit| {
-        for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
+    subject.each_edit(&requests, |subject, requests, _, edit| {
+        for (request, after) in requests.iter().zip(subject.estimates(requests, edit.image)) {
             read.push(rounded(after.get(unit)));
-            if ask.target.get(unit) == ASKED {
-                leaks.push(leakage(&subject.before.read[ask.face], &after, &[unit]));
+            if request.target.get(unit) == TARGET {
+                leaks.push(leakage(&subject.before.read[request.face], &after, &[unit]));
             }
         }
     });
-    let asked: Vec<f64> = asks.iter().map(|ask| f64::from(ask.target.get(unit))).collect();
+    let requested: Vec<f64> = requests
+        .iter()
+        .map(|request| f64::from(request.target.get(unit)))
+        .collect();
     let of_each_face = read
         .chunks_exact(SWEEP.len())
-        .zip(asked.chunks_exact(SWEEP.len()));
+        .zip(requested.chunks_exact(SWEEP.len()));
     UnitSweep {
-        pooled_correlation: spearman(&asked, &read),
-        face_correlation: mean(of_each_face.map(|(read, asked)| spearman(asked, read))),
+        pooled_correlation: spearman(&requested, &read),
+        face_correlation: mean(of_each_face.map(|(read, requested)| spearman(requested, read))),
         read: (0..SWEEP.len())
             .map(|at| mean(read.iter().skip(at).step_by(SWEEP.len()).copied()))
             .collect(),
@@ -176,15 +182,15 @@ pub(super) fn rounded(intensity: f32) -> f64 {
 }
 
 pub(super) fn self_edit(subject: &mut Subject<'_>) -> SelfEditScore {
-    let asks = subject.ask_all(|_, own| own);
+    let requests = subject.request_all(|_, own| own);
     let (mut errors, mut changes, mut levels) = (Vec::new(), Vec::new(), Vec::new());
-    subject.each_edit(&asks, |subject, asks, images, edit| {
+    subject.each_edit(&requests, |subject, requests, images, edit| {
         errors.extend(face_means(pixel_change(edit.image.clone(), images)));
-        for (ask, after) in asks.iter().zip(images_from_tensor(edit.image.clone())) {
-            levels.push(largest_change(subject.picture(ask.face), &after));
+        for (request, after) in requests.iter().zip(images_from_tensor(edit.image.clone())) {
+            levels.push(largest_change(subject.picture(request.face), &after));
         }
-        for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
-            changes.push(leakage(&subject.before.read[ask.face], &after, &[]));
+        for (request, after) in requests.iter().zip(subject.estimates(requests, edit.image)) {
+            changes.push(leakage(&subject.before.read[request.face], &after, &[]));
         }
     });
     SelfEditScore {
@@ -202,8 +208,8 @@ pub(super) struct Targets {
     pub(super) outside: f64,
     pub(super) inside: f64,
     pub(super) frechet: FrechetScore,
-    pub(super) reader_distance: f64,
-    pub(super) reader_distance_stranger: f64,
+    pub(super) feature_distance: f64,
+    pub(super) feature_distance_stranger: f64,
 }
 
 /// `others[face]` is the face whose label is the target of `face`.
@@ -212,23 +218,30 @@ pub(super) fn targets(subject: &mut Subject<'_>, others: &[usize]) -> Targets {
     let moving = [Region::MOUTH, Region::BROWS];
     let inside = Area::inside(&moving, size, subject.trial.device);
     let outside = Area::outside(&moving, size, subject.trial.device);
-    let asks = subject.ask_all(|face, _| subject.labels()[others[face]]);
+    let requests = subject.request_all(|face, _| subject.labels()[others[face]]);
     let (mut read, mut features) = (Vec::new(), Vec::new());
     let [mut cycles, mut changed_inside, mut changed_outside] = [const { Vec::new() }; 3];
-    subject.each_edit(&asks, |subject, asks, images, edit| {
-        let own: Vec<Intensities> = asks.iter().map(|ask| subject.labels()[ask.face]).collect();
+    subject.each_edit(&requests, |subject, requests, images, edit| {
+        let own: Vec<Intensities> = requests
+            .iter()
+            .map(|request| subject.labels()[request.face])
+            .collect();
         let own = tensor_from_intensities(&own, subject.trial.device);
-        let asked: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
-        let asked = tensor_from_intensities(&asked, subject.trial.device);
-        let back = subject.trial.editor.edit(edit.image.clone(), asked, own).image;
+        let requested: Vec<Intensities> = requests.iter().map(|request| request.target).collect();
+        let requested = tensor_from_intensities(&requested, subject.trial.device);
+        let back = subject
+            .trial
+            .editor
+            .edit(edit.image.clone(), requested, own)
+            .image;
         cycles.extend(face_means(pixel_change(back, images.clone())));
         let change = pixel_change(edit.image.clone(), images);
         changed_inside.extend(values(inside.mean(change.clone())));
         changed_outside.extend(values(outside.mean(change)));
-        read.extend(subject.read(asks, edit.image.clone()));
-        features.extend(subject.features(asks, edit.image));
+        read.extend(subject.estimates(requests, edit.image.clone()));
+        features.extend(subject.features(requests, edit.image));
     });
-    let asked: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
+    let requested: Vec<Intensities> = requests.iter().map(|request| request.target).collect();
     let own = &subject.before.features;
     let (even, odd) = halves(own);
     let apart = own
@@ -240,7 +253,7 @@ pub(super) fn targets(subject: &mut Subject<'_>, others: &[usize]) -> Targets {
         .zip(others)
         .map(|(face, &other)| cosine_distance(face, &own[other]));
     Targets {
-        agreement: agreement(&asked, &read),
+        agreement: agreement(&requested, &read),
         cycle_error: mean(cycles),
         outside: mean(changed_outside),
         inside: mean(changed_inside),
@@ -249,8 +262,8 @@ pub(super) fn targets(subject: &mut Subject<'_>, others: &[usize]) -> Targets {
             real_halves: frechet_distance(&even, &odd),
             features: features.first().map_or(0, Vec::len),
         },
-        reader_distance: mean(apart),
-        reader_distance_stranger: mean(strangers),
+        feature_distance: mean(apart),
+        feature_distance_stranger: mean(strangers),
     }
 }
 
@@ -278,7 +291,7 @@ pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
     let mouth = Area::inside(&[Region::MOUTH], size, subject.trial.device);
     let corners = Area::inside(&Region::CORNERS, size, subject.trial.device);
     let outside = Area::outside(&[Region::MOUTH, Region::BROWS], size, subject.trial.device);
-    let asks = subject.ask_all(|face, _| subject.target(SMILE, face));
+    let requests = subject.request_all(|face, _| subject.target(SMILE, face));
     let [
         mut all,
         mut at_mouth,
@@ -287,9 +300,9 @@ pub(super) fn smile(subject: &mut Subject<'_>) -> (AttentionScore, f64) {
         mut dead,
         mut changed,
     ] = [const { Vec::new() }; 6];
-    subject.each_edit(&asks, |_, _, images, Edit { image, attention, .. }| {
+    subject.each_edit(&requests, |_, _, images, Edit { image, attention, .. }| {
         let painted = attention.neg() + 1.0;
-        let covers = painted.clone().greater_elem(PAINTED).float();
+        let covers = painted.clone().greater_elem(COVERED).float();
         all.extend(face_means(painted.clone()));
         covered.extend(face_means(covers.clone()));
         let alive: Tensor<2> = covers.flatten::<2>(1, 3).max_dim(1);

@@ -15,7 +15,7 @@ mod visible;
 
 use burn::tensor::{Device, Tensor};
 use ganimation_data::Face;
-use ganimation_model::{AuReader, Edit, Generator, Orders};
+use ganimation_model::{AuEstimator, Edit, Generator, Orders};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -25,9 +25,9 @@ pub use pictures::Pictures;
 pub(crate) use regions::Area;
 pub use regions::Region;
 pub use scorecard::{
-    Agreement, AskScore, AttentionScore, CurveScore, ExpressionScore, FrechetScore, IdentityScore, Regions,
-    RemovalScore, SCORECARD_VERSION, Scorecard, Scores, SelfEditScore, SweepScore, UnitAgreement, UnitCurve,
-    UnitSweep,
+    Agreement, AttentionScore, CurveScore, ExpressionScore, FrechetScore, IdentityScore, Regions,
+    RemovalScore, RequestScore, SCORECARD_VERSION, Scorecard, Scores, SelfEditScore, SweepScore,
+    UnitAgreement, UnitCurve, UnitSweep,
 };
 pub(crate) use statistics::pearson;
 
@@ -37,16 +37,16 @@ use subject::Subject;
 /// Estimates action units for a scorecard: a network that was not used to train any generator.
 pub trait Judge {
     /// The action units of `images`, `[batch, 3, size, size]` in [-1, 1]: `[batch, 17]`, OpenFace intensity / 5.
-    fn read(&self, images: Tensor<4>) -> Tensor<2>;
+    fn estimate(&self, images: Tensor<4>) -> Tensor<2>;
 
     /// Features of each face, `[batch, features]`, for distances between sets of faces. `None` if the judge has no
     /// features.
     fn features(&self, images: Tensor<4>) -> Option<Tensor<2>>;
 }
 
-impl Judge for AuReader {
-    fn read(&self, images: Tensor<4>) -> Tensor<2> {
-        Self::read(self, images)
+impl Judge for AuEstimator {
+    fn estimate(&self, images: Tensor<4>) -> Tensor<2> {
+        Self::estimate(self, images)
     }
 
     fn features(&self, images: Tensor<4>) -> Option<Tensor<2>> {
@@ -234,20 +234,20 @@ impl Plan {
     }
 
     fn score(&self, subject: &mut Subject<'_>) -> Scores {
-        let asks = measures::asks(subject);
+        let requests = measures::requests(subject);
         let sweep = measures::sweep(subject, &self.swept);
         let targets = measures::targets(subject, &self.others);
         let self_edit = measures::self_edit(subject);
         let (attention, outside_smile) = measures::smile(subject);
         Scores {
-            asks,
+            requests,
             sweep,
             identity: IdentityScore {
                 outside: targets.outside,
                 inside: targets.inside,
                 outside_smile,
-                reader_distance: targets.reader_distance,
-                reader_distance_stranger: targets.reader_distance_stranger,
+                feature_distance: targets.feature_distance,
+                feature_distance_stranger: targets.feature_distance_stranger,
             },
             targets: targets.agreement,
             self_edit,

@@ -81,7 +81,7 @@ impl PhotoScore {
         let largest_level = largest_change(photo, &edit(&[])?);
         let mut expressions = Vec::new();
         for expression in EXPRESSIONS {
-            let edited = edit(expression.asked)?;
+            let edited = edit(expression.requested)?;
             expressions.push(PhotoExpressionScore {
                 name: expression.name,
                 detail: kept_detail(photo, &edited),

@@ -6,7 +6,7 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use super::spread;
-use super::subject::{Ask, Subject};
+use super::subject::{Request, Subject};
 use crate::expressions::{
     ANGER, BLINK, CLOSED_SMILE, DISGUST, Expression, SADNESS, SMILE, SMILE_REMOVED, SURPRISE,
 };
@@ -32,8 +32,8 @@ pub(super) const EXPRESSIONS: [Expression; 8] = [
 pub struct Pictures {
     /// One row per face: the face, then its edits.
     pub edits: RgbImage,
-    /// The same rows and columns: the mask coverage `1 - A` of each edit. White pixels are fully painted.
-    pub painted: RgbImage,
+    /// The same rows and columns: the mask coverage `1 - A` of each edit. White pixels are fully mask_coverage.
+    pub mask_coverage: RgbImage,
 }
 
 /// Number of edits for the pictures of `faces` faces.
@@ -44,18 +44,18 @@ pub(super) fn count(faces: usize) -> usize {
 impl Pictures {
     pub(super) fn draw(subject: &mut Subject<'_>) -> Self {
         let shown = spread(subject.labels().len(), FACES);
-        let asks: Vec<Ask> = shown
+        let requests: Vec<Request> = shown
             .iter()
             .flat_map(|&face| EXPRESSIONS.map(|expression| (face, expression)))
-            .map(|(face, expression)| Ask {
+            .map(|(face, expression)| Request {
                 face,
                 target: subject.target(expression, face),
             })
             .collect();
-        let (mut edits, mut painted) = (Vec::new(), Vec::new());
-        subject.each_edit(&asks, |_, _, _, edit| {
+        let (mut edits, mut mask_coverage) = (Vec::new(), Vec::new());
+        subject.each_edit(&requests, |_, _, _, edit| {
             edits.extend(images_from_tensor(edit.image));
-            painted.extend(images_from_tensor((edit.attention * -2.0 + 1.0).repeat_dim(1, 3)));
+            mask_coverage.extend(images_from_tensor((edit.attention * -2.0 + 1.0).repeat_dim(1, 3)));
         });
         let sheet = |tiles: &[RgbImage]| {
             let names = EXPRESSIONS.map(|expression| expression.name);
@@ -69,7 +69,7 @@ impl Pictures {
         };
         Self {
             edits: sheet(&edits),
-            painted: sheet(&painted),
+            mask_coverage: sheet(&mask_coverage),
         }
     }
 }

@@ -22,7 +22,7 @@ impl Evaluation {
         fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
         self.save_json(&folder.join("scorecard.json"), about)?;
         save_image(folder.join("edits.png"), &self.pictures.edits)?;
-        save_image(folder.join("painted.png"), &self.pictures.painted)?;
+        save_image(folder.join("mask_coverage.png"), &self.pictures.mask_coverage)?;
         let tables = tables(&self.scorecard);
         write_whole(&folder.join("scorecard.md"), markdown(&tables).as_bytes())?;
         write_whole(&folder.join("index.html"), page(&tables, about).as_bytes())?;
@@ -111,7 +111,7 @@ fn page(tables: &[Table], about: &[(&str, String)]) -> String {
         ),
         (
             "Mask coverage",
-            "painted.png",
+            "mask_coverage.png",
             "masks",
             "1 - A of the same edits: white pixels are painted, black pixels are kept.",
         ),
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_on_the_page_is_text() {
+    fn messages_on_the_page_is_text() {
         let page = page(&[], &[("weights", "<b>&".to_owned())]);
         assert!(page.contains("<td>weights<td>&lt;b&gt;&amp;"), "{page}");
     }

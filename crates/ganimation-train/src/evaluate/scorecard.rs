@@ -12,7 +12,7 @@ use super::regions::Region;
 pub const SCORECARD_VERSION: u32 = 2;
 
 /// The text of [`Scorecard::identity_note`].
-pub(super) const IDENTITY_NOTE: &str = "Identity is not measured, because no face recognition network with a suitable licence is bundled. reader_distance is a proxy: a cosine distance of the AU regressor's features, which also change with the expression. The distance between two people is given for comparison.";
+pub(super) const IDENTITY_NOTE: &str = "Identity is not measured, because no face recognition network with a suitable licence is bundled. feature_distance is a proxy: a cosine distance of the AU regressor's features, which also change with the expression. The distance between two people is given for comparison.";
 
 /// All measurements on held-out faces. Intensities are OpenFace's, 0 to 5, as estimated by the judge.
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +44,8 @@ pub struct Scorecard {
 #[derive(Clone, Debug, Serialize)]
 pub struct Scores {
     /// One or two action units with a target of 3 on faces that show less than 0.5; the others keep their values.
-    pub asks: Vec<AskScore>,
+    #[serde(rename = "asks")] // the name in version 1
+    pub requests: Vec<RequestScore>,
     /// Each action unit with targets from 0 to 5; the others keep their values.
     pub sweep: SweepScore,
     /// Targets from other faces, compared with the estimates after the edit.
@@ -91,7 +92,7 @@ pub struct UnitAgreement {
 
 /// The effect of a target intensity.
 #[derive(Clone, Debug, Serialize)]
-pub struct AskScore {
+pub struct RequestScore {
     /// The action units with this target.
     pub units: Vec<&'static str>,
     /// The target intensity.
@@ -234,9 +235,11 @@ pub struct IdentityScore {
     pub outside_smile: f64,
     /// A proxy for identity: mean cosine distance of the judge's features of a face before and after the edit, with the
     /// action units of another face as the target. `null` for a judge without features.
-    pub reader_distance: f64,
+    #[serde(rename = "reader_distance")] // the name in version 1
+    pub feature_distance: f64,
     /// The same distance between unedited faces of two people.
-    pub reader_distance_stranger: f64,
+    #[serde(rename = "reader_distance_stranger")]
+    pub feature_distance_stranger: f64,
 }
 
 /// Fréchet distance on the judge's features between real faces and the same faces edited to other faces' targets.

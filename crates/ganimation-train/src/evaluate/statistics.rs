@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn what_only_rises_has_rank_correlation_one() {
-        let asked = [0.0, 1.0, 2.0, 3.0];
-        assert!((spearman(&asked, &asked.map(f64::exp)) - 1.0).abs() < 1e-12);
-        assert!((spearman(&asked, &asked.map(|value| -value)) + 1.0).abs() < 1e-12);
-        assert_eq!(spearman(&asked, &[0.5; 4]), 0.0);
+        let requested = [0.0, 1.0, 2.0, 3.0];
+        assert!((spearman(&requested, &requested.map(f64::exp)) - 1.0).abs() < 1e-12);
+        assert!((spearman(&requested, &requested.map(|value| -value)) + 1.0).abs() < 1e-12);
+        assert_eq!(spearman(&requested, &[0.5; 4]), 0.0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::expressions::Expression;
 
 /// A face and its target.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask {
+pub(super) struct Request {
     /// Its index among the faces.
     pub(super) face: usize,
     /// All 17 action units.
@@ -92,7 +92,7 @@ impl<'a> Subject<'a> {
             let images = tensor_from_images(&self.pictures[start..end], self.trial.device);
             before
                 .read
-                .extend(intensities(self.trial.judge.read(images.clone())));
+                .extend(intensities(self.trial.judge.estimate(images.clone())));
             before.features.extend(self.features_of(images));
             self.advance(end - start);
             start = end;
@@ -116,12 +116,12 @@ impl<'a> Subject<'a> {
     }
 
     /// Every face with the target that `target` computes from its index and label.
-    pub(super) fn ask_all(&self, target: impl Fn(usize, Intensities) -> Intensities) -> Vec<Ask> {
-        let ask = |(face, label)| Ask {
+    pub(super) fn request_all(&self, target: impl Fn(usize, Intensities) -> Intensities) -> Vec<Request> {
+        let request = |(face, label)| Request {
             face,
             target: target(face, label),
         };
-        self.labels.iter().copied().enumerate().map(ask).collect()
+        self.labels.iter().copied().enumerate().map(request).collect()
     }
 
     /// All 17 action units of an expression on a face.
@@ -130,34 +130,48 @@ impl<'a> Subject<'a> {
     }
 
     /// Edits the faces and passes each batch to `look`: the targets, the faces, their edits.
-    pub(super) fn each_edit(&mut self, asks: &[Ask], mut look: impl FnMut(&Self, &[Ask], Tensor<4>, Edit)) {
-        for asks in asks.chunks(self.batch_size) {
-            let pictures: Vec<RgbImage> = asks.iter().map(|ask| self.pictures[ask.face].clone()).collect();
-            let targets: Vec<Intensities> = asks.iter().map(|ask| ask.target).collect();
+    pub(super) fn each_edit(
+        &mut self,
+        requests: &[Request],
+        mut look: impl FnMut(&Self, &[Request], Tensor<4>, Edit),
+    ) {
+        for requests in requests.chunks(self.batch_size) {
+            let pictures: Vec<RgbImage> = requests
+                .iter()
+                .map(|request| self.pictures[request.face].clone())
+                .collect();
+            let targets: Vec<Intensities> = requests.iter().map(|request| request.target).collect();
             let images = tensor_from_images(&pictures, self.trial.device);
             let aus = tensor_from_intensities(&targets, self.trial.device);
-            let current: Vec<Intensities> = asks.iter().map(|ask| self.labels[ask.face]).collect();
+            let current: Vec<Intensities> =
+                requests.iter().map(|request| self.labels[request.face]).collect();
             let current = tensor_from_intensities(&current, self.trial.device);
             let edit = self.trial.editor.edit(images.clone(), current, aus);
-            look(self, asks, images, edit);
-            self.advance(asks.len());
+            look(self, requests, images, edit);
+            self.advance(requests.len());
         }
     }
 
     /// The action units that the judge estimates on the edits of `asks`, in OpenFace intensities.
-    pub(super) fn read(&self, asks: &[Ask], edited: Tensor<4>) -> Vec<Intensities> {
+    pub(super) fn estimates(&self, requests: &[Request], edited: Tensor<4>) -> Vec<Intensities> {
         match self.still {
-            true => asks.iter().map(|ask| self.before.read[ask.face]).collect(),
-            false => intensities(self.trial.judge.read(edited)),
+            true => requests
+                .iter()
+                .map(|request| self.before.read[request.face])
+                .collect(),
+            false => intensities(self.trial.judge.estimate(edited)),
         }
     }
 
     /// The judge's features of the edits of `asks`; empty if the judge has no features.
-    pub(super) fn features(&self, asks: &[Ask], edited: Tensor<4>) -> Vec<Vec<f32>> {
+    pub(super) fn features(&self, requests: &[Request], edited: Tensor<4>) -> Vec<Vec<f32>> {
         let before = &self.before.features;
         match self.still {
             true if before.is_empty() => Vec::new(),
-            true => asks.iter().map(|ask| before[ask.face].clone()).collect(),
+            true => requests
+                .iter()
+                .map(|request| before[request.face].clone())
+                .collect(),
             false => self.features_of(edited),
         }
     }

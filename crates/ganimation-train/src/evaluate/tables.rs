@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AskScore, Region, Scorecard, Scores, UnitAgreement};
+use super::{Region, RequestScore, Scorecard, Scores, UnitAgreement};
 
 /// A table of numbers and how to read it.
 pub(super) struct Table {
@@ -56,7 +56,7 @@ fn beside(show: fn(f64) -> String, values: [f64; 2]) -> [String; 2] {
 pub(super) fn tables(card: &Scorecard) -> Vec<Table> {
     let mut tables = vec![
         summary(card),
-        asks(card),
+        requests(card),
         removal(card),
         expressions(card),
         curves(card),
@@ -72,12 +72,12 @@ fn both<'a, T: 'a>(card: &'a Scorecard, of: fn(&Scores) -> &[T]) -> impl Iterato
     done.iter().zip(nothing).map(|(done, nothing)| [done, nothing])
 }
 
-fn asks(card: &Scorecard) -> Table {
-    let rows = both(card, |scores| &scores.asks).map(|pair: [&AskScore; 2]| {
+fn requests(card: &Scorecard) -> Table {
+    let rows = both(card, |scores| &scores.requests).map(|pair: [&RequestScore; 2]| {
         let mut row = vec![pair[0].units.join(" + "), pair[0].faces.to_string()];
-        row.extend(beside(number, pair.map(|ask| ask.mean_rise)));
-        row.extend(beside(share, pair.map(|ask| ask.share_risen)));
-        row.extend(beside(number, pair.map(|ask| ask.leakage)));
+        row.extend(beside(number, pair.map(|request| request.mean_rise)));
+        row.extend(beside(share, pair.map(|request| request.share_risen)));
+        row.extend(beside(number, pair.map(|request| request.leakage)));
         row
     });
     Table {
@@ -353,12 +353,12 @@ const LINES: [Line; 21] = [
     (
         "regressor's features, unedited to edited face (proxy for identity): cosine distance",
         number,
-        |s| s.identity.reader_distance,
+        |s| s.identity.feature_distance,
     ),
     (
         "regressor's features, one face to another person's: cosine distance",
         number,
-        |s| s.identity.reader_distance_stranger,
+        |s| s.identity.feature_distance_stranger,
     ),
     ("Fréchet distance, real to edited", fine, |s| s.frechet.distance),
     (

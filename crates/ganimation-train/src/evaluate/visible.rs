@@ -9,7 +9,7 @@ use super::measures::{face_means, pixel_change, rounded, with};
 use super::pixels::{ColorChange, color_change, kept_detail};
 use super::scorecard::{CurveScore, ExpressionScore, RemovalScore, UnitCurve};
 use super::statistics::{mean, pearson};
-use super::subject::{Ask, Subject};
+use super::subject::{Request, Subject};
 use super::{Region, pictures};
 
 /// The action units to remove, one row at a time.
@@ -47,15 +47,15 @@ pub(super) fn expression_count(faces: usize) -> usize {
 /// Detail and colour of every expression of the sheet.
 pub(super) fn expressions(subject: &mut Subject<'_>, faces: &[usize]) -> Vec<ExpressionScore> {
     let score = |expression: crate::expressions::Expression| {
-        let ask = |&face: &usize| Ask {
+        let request = |&face: &usize| Request {
             face,
             target: subject.target(expression, face),
         };
-        let asks: Vec<Ask> = faces.iter().map(ask).collect();
+        let requests: Vec<Request> = faces.iter().map(request).collect();
         let (mut details, mut changes) = (Vec::new(), Vec::new());
-        subject.each_edit(&asks, |subject, asks, _, edit| {
-            for (ask, after) in asks.iter().zip(images_from_tensor(edit.image)) {
-                let before = subject.picture(ask.face);
+        subject.each_edit(&requests, |subject, requests, _, edit| {
+            for (request, after) in requests.iter().zip(images_from_tensor(edit.image)) {
+                let before = subject.picture(request.face);
                 details.push(kept_detail(before, &after));
                 changes.push(color_change(before, &after, &colorful()));
             }
@@ -89,17 +89,17 @@ pub(super) fn removal_count(subject: &Subject<'_>) -> usize {
 /// The effect of a target of 0 on action units with an estimate above 1.5.
 pub(super) fn removal(subject: &mut Subject<'_>) -> Vec<RemovalScore> {
     let score = |units: &[ActionUnit]| {
-        let asks: Vec<Ask> = showing(&subject.before.read, units)
-            .map(|face| Ask {
+        let requests: Vec<Request> = showing(&subject.before.read, units)
+            .map(|face| Request {
                 face,
                 target: with(subject.labels()[face], units, 0.0),
             })
             .collect();
         let [mut before, mut falls, mut gone] = [const { Vec::new() }; 3];
-        subject.each_edit(&asks, |subject, asks, _, edit| {
-            for (ask, after) in asks.iter().zip(subject.read(asks, edit.image)) {
+        subject.each_edit(&requests, |subject, requests, _, edit| {
+            for (request, after) in requests.iter().zip(subject.estimates(requests, edit.image)) {
                 let of = |face: &Intensities| mean(units.iter().map(|&unit| f64::from(face.get(unit))));
-                let (was, is) = (of(&subject.before.read[ask.face]), of(&after));
+                let (was, is) = (of(&subject.before.read[request.face]), of(&after));
                 before.push(was);
                 falls.push(was - is);
                 gone.push(f64::from(u8::from(is < f64::from(GONE))));
@@ -107,7 +107,7 @@ pub(super) fn removal(subject: &mut Subject<'_>) -> Vec<RemovalScore> {
         });
         RemovalScore {
             units: units.iter().map(|unit| unit.code()).collect(),
-            faces: asks.len(),
+            faces: requests.len(),
             before: mean(before),
             mean_fall: mean(falls),
             share_gone: mean(gone),
@@ -139,10 +139,10 @@ fn curve_of(
     faces: &[usize],
     intensities: &[f32],
 ) -> UnitCurve {
-    let asks: Vec<Ask> = faces
+    let requests: Vec<Request> = faces
         .iter()
         .flat_map(|&face| intensities.iter().map(move |&intensity| (face, intensity)))
-        .map(|(face, intensity)| Ask {
+        .map(|(face, intensity)| Request {
             face,
             target: with(subject.labels()[face], units, intensity),
         })
@@ -150,18 +150,18 @@ fn curve_of(
     // The change of every edit from the previous one; changes between two faces are skipped.
     let (mut read, mut changes) = (Vec::new(), Vec::new());
     let mut last: Option<Tensor<4>> = None;
-    subject.each_edit(&asks, |subject, asks, _, edit| {
-        let count = asks.len();
+    subject.each_edit(&requests, |subject, requests, _, edit| {
+        let count = requests.len();
         let first = last.take().unwrap_or_else(|| edit.image.clone().narrow(0, 0, 1));
         let earlier = Tensor::cat(vec![first, edit.image.clone()], 0).narrow(0, 0, count);
         changes.extend(face_means(pixel_change(edit.image.clone(), earlier)));
         last = Some(edit.image.clone().narrow(0, count - 1, 1));
         let of = |face: Intensities| mean(units.iter().map(|&unit| rounded(face.get(unit))));
-        read.extend(subject.read(asks, edit.image).into_iter().map(of));
+        read.extend(subject.estimates(requests, edit.image).into_iter().map(of));
     });
 
     let points = intensities.len();
-    let asked: Vec<f64> = intensities
+    let requested: Vec<f64> = intensities
         .iter()
         .map(|intensity| f64::from(*intensity))
         .collect();
@@ -171,7 +171,7 @@ fn curve_of(
         |read: &[f64]| -> Vec<f64> { (read.windows(2)).map(|pair| (pair[1] - pair[0]).abs()).collect() };
     UnitCurve {
         units: units.iter().map(|unit| unit.code()).collect(),
-        correlation: mean(readings().map(|read| pearson(&asked, read))),
+        correlation: mean(readings().map(|read| pearson(&requested, read))),
         largest_step_pixels: mean(pixels().filter_map(largest_step)),
         largest_step_reading: mean(readings().filter_map(|read| largest_step(&steps(read)))),
         read: (0..points)

@@ -42,7 +42,7 @@ pub(super) struct PairBatch {
     /// What they show, `[pairs, 17]`, OpenFace intensity / 5.
     pub(super) aus: Tensor<2>,
     /// What they show less of when the teacher has led them back.
-    pub(super) led_aus: Tensor<2>,
+    pub(super) reduced_aus: Tensor<2>,
     /// The motion that leads them back, as [`Lesson::field`].
     pub(super) lead: Tensor<4>,
     /// What the teacher says to the way forth.
@@ -148,7 +148,7 @@ impl Place<'_> {
         PairBatch {
             images: tensor_from_bytes(pairs.pixels, [count, self.size, self.size], self.device),
             aus: tensor_from_aus(pairs.aus, self.device),
-            led_aus: tensor_from_aus(pairs.led_aus, self.device),
+            reduced_aus: tensor_from_aus(pairs.reduced_aus, self.device),
             lead: self.field(count, pairs.lead),
             lesson: self.lesson(count, pairs.field, pairs.mask, pairs.seam),
         }
@@ -158,13 +158,13 @@ impl Place<'_> {
 impl PairBatch {
     fn parts(&self, devices: &[Device]) -> Vec<Self> {
         let [images, lead] = [&self.images, &self.lead].map(|part| split(part, devices).into_iter());
-        let [aus, led_aus] = [&self.aus, &self.led_aus].map(|labels| split(labels, devices).into_iter());
-        (images.zip(lead).zip(aus.zip(led_aus)))
+        let [aus, reduced_aus] = [&self.aus, &self.reduced_aus].map(|labels| split(labels, devices).into_iter());
+        (images.zip(lead).zip(aus.zip(reduced_aus)))
             .zip(self.lesson.parts(devices))
-            .map(|(((images, lead), (aus, led_aus)), lesson)| Self {
+            .map(|(((images, lead), (aus, reduced_aus)), lesson)| Self {
                 images,
                 aus,
-                led_aus,
+                reduced_aus,
                 lead,
                 lesson,
             })
@@ -172,13 +172,13 @@ impl PairBatch {
     }
 
     /// The real faces, led back: what the generator gets.
-    pub(super) fn led_images(&self) -> Tensor<4> {
+    pub(super) fn reduced_images(&self) -> Tensor<4> {
         let [_, _, height, width] = self.images.dims();
         ganimation_kernels::warp(self.images.clone(), enlarge(self.lead.clone(), [height, width]))
     }
 
     /// The orders that bring the real faces forth again, `[pairs, 17]`.
     pub(super) fn orders(&self) -> Tensor<2> {
-        self.aus.clone() - self.led_aus.clone()
+        self.aus.clone() - self.reduced_aus.clone()
     }
 }

@@ -83,13 +83,13 @@ impl Default for TaughtConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MatchedConfig {
-    /// Both optimisers of this stage; `rate` is the generator's, and `adam.rate` is the first stage's.
+    /// Both optimisers of this stage; `learning_rate` is the generator's, and `adam.learning_rate` is the first stage's.
     pub adam: AdamConfig,
-    /// The discriminator's rate as a multiple of the generator's.
-    pub discriminator_rate: f64,
+    /// The discriminator's learning rate as a multiple of the generator's.
+    pub discriminator_lr_factor: f64,
     /// Score of whole faces, mouths and eyes with their action units.
     pub adversarial: f64,
-    /// Realness of patches of mouths and eyes.
+    /// Score of patches of mouths and eyes.
     pub patches: f64,
     /// How much real faces with others' action units count, beside 1 for edited ones.
     pub mismatched: f64,
@@ -106,16 +106,16 @@ pub struct MatchedConfig {
     /// The cycle is computed at odd steps of every so many, with as many times the weight.
     pub cycle_every: u64,
     /// Mean of `1 - A` outside the teacher's mask.
-    pub paint: f64,
+    pub mask_coverage: f64,
     /// Share of that inside it.
-    pub paint_inside: f64,
+    pub mask_coverage_inside: f64,
     /// Cross-entropy of `1 - A` against the teacher's mask. Without it a mask that shuts never opens again: its gradient
     /// vanishes with it.
     pub mask: f64,
     /// How much more a place counts in it that the teacher marks.
     pub mask_inside: f64,
-    /// Unevenness of the mask: mean absolute difference of neighbours.
-    pub paint_variation: f64,
+    /// Total variation of the mask: mean absolute difference of neighbours.
+    pub mask_tv: f64,
     /// Mean absolute difference of the motion from the teacher's, in shares of the picture's side.
     pub motion: f64,
     /// Mean magnitude of the shading.
@@ -123,8 +123,8 @@ pub struct MatchedConfig {
     /// Mean magnitude of the shading's averages over squares of an eighth of the picture's side. Folds of the skin have
     /// light and dark sides and average out, stains do not.
     pub stains: f64,
-    /// Unevenness of the shading.
-    pub shading_variation: f64,
+    /// Total variation of the shading.
+    pub shading_tv: f64,
     /// Mean absolute change of faces that are asked for nothing.
     pub identity: f64,
     /// Mean absolute difference of pairs from the real face; at even steps, with twice the weight.
@@ -140,12 +140,12 @@ impl Default for MatchedConfig {
     fn default() -> Self {
         Self {
             adam: AdamConfig {
-                rate: 2e-4,
+                learning_rate: 2e-4,
                 beta_1: 0.0,
                 beta_2: 0.99,
                 epsilon: 1e-8,
             },
-            discriminator_rate: 1.5,
+            discriminator_lr_factor: 1.5,
             adversarial: 0.5,
             patches: 1.2,
             mismatched: 0.5,
@@ -155,15 +155,15 @@ impl Default for MatchedConfig {
             cycle: 10.0,
             cycle_inside: 8.0,
             cycle_every: 2,
-            paint: 40.0,
-            paint_inside: 0.05,
+            mask_coverage: 40.0,
+            mask_coverage_inside: 0.05,
             mask: 6.0,
             mask_inside: 4.0,
-            paint_variation: 1.0,
+            mask_tv: 1.0,
             motion: 120.0,
             shading: 5.0,
             stains: 100.0,
-            shading_variation: 4.0,
+            shading_tv: 4.0,
             identity: 10.0,
             pixels: 10.0,
             pixels_inside: 4.0,

@@ -1,7 +1,7 @@
 //! The second stage: against a discriminator that matches faces with action units.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, blend, enlarge, take_gradients};
 
 use super::MotionTrainer;
@@ -12,7 +12,7 @@ use super::report::MotionReport;
 use super::views::Views;
 use crate::random::view_stream;
 use crate::team::replica;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
 /// Squared distance of action units from which somebody else's count in full as wrong ones.
 const OTHER: f64 = 0.5;
@@ -31,7 +31,7 @@ struct Judged {
     edit: Edit,
     /// What the discriminator's head reads on the faces, `[batch, 17]`, without autodiff.
     shown: Tensor<2>,
-    critic: CriticReport,
+    discriminator: DiscriminatorReport,
 }
 
 impl MotionTrainer {
@@ -40,34 +40,36 @@ impl MotionTrainer {
         let [faces, ..] = batch.images.dims();
         let mut random = view_stream(self.config.seed, step);
         let views = Views::draw(faces, &config.views, &mut random);
-        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let devices = self.team.devices();
         let parts = (batch.parts(&devices).into_iter()).zip(views.parts(devices.len()));
 
-        let (generator, discriminator) = (&self.generator, &self.discriminator);
-        let judged = self.team.run(parts.collect(), |(batch, views), device| {
-            let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
-            let orders = batch.targets.clone() - batch.aus.clone();
-            let edit = generator.edit(batch.images.clone().autodiff(), orders.autodiff());
-            let edited = edit.image.clone().inner();
-            let judgement = Judgement::new(&discriminator, &batch, edited, &config, step, &views);
-            let gradients = take_gradients(&discriminator, &mut judgement.total.backward());
-            let judged = Judged {
-                batch,
-                views,
-                generator,
-                edit,
-                shown: judgement.shown,
-                critic: judgement.report,
-            };
-            (gradients, judged)
-        });
+        let parts = self.networks().into_iter().zip(parts).collect();
+        let judged = self
+            .team
+            .run(parts, |((generator, discriminator), (batch, views)), device| {
+                let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
+                let orders = batch.targets.clone() - batch.aus.clone();
+                let edit = generator.edit(batch.images.clone().autodiff(), orders.autodiff());
+                let edited = edit.image.clone().inner();
+                let judgement = Judgement::new(&discriminator, &batch, edited, &config, step, &views);
+                let gradients = take_gradients(&discriminator, &mut judgement.total.backward());
+                let judged = Judged {
+                    batch,
+                    views,
+                    generator,
+                    edit,
+                    shown: judgement.shown,
+                    discriminator: judgement.report,
+                };
+                (gradients, judged)
+            });
         let (gradients, judged): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
-        self.update_discriminator(gradients, rate * config.matched.discriminator_rate);
+        self.update_discriminator(gradients, rate * config.matched.discriminator_lr_factor);
 
-        let frozen = self.discriminator.clone().no_grad();
-        let parts = self.team.run(judged, |part, device| {
-            let frozen = replica(&frozen, device);
-            let loss = GeneratorLoss::new(
+        let parts = self.networks().into_iter().zip(judged).collect();
+        let parts = self.team.run(parts, |((_, discriminator), part), device| {
+            let frozen = replica(discriminator, device).no_grad();
+            let loss = MatchedLoss::new(
                 &part.generator,
                 &frozen,
                 &part.batch,
@@ -88,37 +90,35 @@ impl MotionTrainer {
 }
 
 impl Judged {
-    fn report(self, loss: GeneratorLoss, step: u64, weights: &MatchedConfig) -> MotionReport {
+    fn report(self, loss: MatchedLoss, step: u64, weights: &MatchedConfig) -> MotionReport {
         let size = self.batch.images.dims()[2] as f64;
         let painted = self.edit.attention.clone().inner().neg() + 1.0;
-        let GeneratorLoss {
-            pleasing,
-            staying,
+        let MatchedLoss {
+            adversarial,
+            regularization,
             cycle,
             pixels,
         } = loss;
-        let (plain, of_nothing) = pixels
-            .map(|of_pairs| (of_pairs.plain, of_pairs.of_nothing))
-            .unzip();
+        let (plain, baseline) = pixels.map(|of_pairs| (of_pairs.plain, of_pairs.baseline)).unzip();
         MotionReport {
             has_penalty: step.is_multiple_of(weights.r1_every),
             has_cycle: cycle.is_some(),
-            critic: self.critic,
+            discriminator: self.discriminator,
             generator: GeneratorReport {
-                realness: pleasing.score.inner(),
-                aus: pleasing.aus.inner(),
+                adversarial: adversarial.score.inner(),
+                aus: adversarial.aus.inner(),
                 cycle: cycle.map_or_else(|| Tensor::zeros([1], &painted.device()), Tensor::inner),
                 attention: self.edit.attention.inner().mean(),
-                smoothness: staying.variation.inner(),
-                painted: painted.clone().mean(),
-                painted_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
+                total_variation: regularization.variation.inner(),
+                mask_coverage: painted.clone().mean(),
+                mask_coverage_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
             },
-            field: staying.motion.inner() * size,
-            field_of_nothing: self.batch.lesson.field.clone().abs().mean() * size,
+            field: regularization.motion.inner() * size,
+            field_baseline: self.batch.lesson.field.clone().abs().mean() * size,
             pixels: plain,
-            pixels_of_nothing: of_nothing,
-            outside: staying.outside.inner(),
-            shading: staying.shading.inner(),
+            pixels_baseline: baseline,
+            mask_coverage_outside: regularization.outside.inner(),
+            shading: regularization.shading.inner(),
         }
     }
 }
@@ -127,12 +127,7 @@ impl Judged {
 ///
 /// The way back alone learns from it. The way there would learn to paint nothing: what is painted over is hard to bring
 /// back.
-fn there_and_back(
-    generator: &Generator,
-    batch: &LessonBatch,
-    edit: &Edit,
-    weights: &MatchedConfig,
-) -> Tensor<1> {
+fn cycle_loss(generator: &Generator, batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Tensor<1> {
     let [_, _, height, width] = batch.images.dims();
     let orders = batch.aus.clone() - batch.targets.clone();
     let there = edit.image.clone().detach();
@@ -140,11 +135,12 @@ fn there_and_back(
     let free = enlarge(batch.lesson.paintable(), [height, width]).autodiff();
     let difference = (back.image - batch.images.clone().autodiff()).abs();
     let painted = back.attention.neg() + 1.0;
-    let outside = (painted * (free.clone() * (weights.paint_inside - 1.0) + 1.0)).mean();
-    weighted_mean(difference, free, weights.cycle_inside) + outside * (weights.paint / weights.cycle.max(1.0))
+    let outside = (painted * (free.clone() * (weights.mask_coverage_inside - 1.0) + 1.0)).mean();
+    weighted_mean(difference, free, weights.cycle_inside)
+        + outside * (weights.mask_coverage / weights.cycle.max(1.0))
 }
 
-impl OfPairs {
+impl PairLoss {
     fn new(
         generator: &Generator,
         frozen: &ProjectionDiscriminator,
@@ -152,7 +148,7 @@ impl OfPairs {
         weights: &MatchedConfig,
     ) -> Self {
         let [_, _, height, width] = pairs.images.dims();
-        let led = pairs.led_images();
+        let led = pairs.reduced_images();
         let edit = generator.edit(led.clone().autodiff(), pairs.orders().autodiff());
         let activations = frozen.mouth_activations(edit.image.clone());
         let of_real = frozen.mouth_activations(pairs.images.clone().autodiff());
@@ -167,23 +163,23 @@ impl OfPairs {
             weighted: weighted_mean(difference, mask, weights.pixels_inside),
             features,
             plain,
-            of_nothing: (led - pairs.images.clone()).abs().mean(),
+            baseline: (led - pairs.images.clone()).abs().mean(),
         }
     }
 }
 
 /// The generator's terms, each `[1]` and not yet weighted.
-pub(super) struct GeneratorLoss {
-    pub(super) pleasing: Pleasing,
-    pub(super) staying: Staying,
+pub(super) struct MatchedLoss {
+    pub(super) adversarial: AdversarialTerms,
+    pub(super) regularization: RegularizationTerms,
     /// Faces edited there and back, in some steps.
     pub(super) cycle: Option<Tensor<1>>,
     /// Of the batch's pairs, if it has any.
-    pub(super) pixels: Option<OfPairs>,
+    pub(super) pixels: Option<PairLoss>,
 }
 
 /// Mean absolute difference of pairs from the real faces.
-pub(super) struct OfPairs {
+pub(super) struct PairLoss {
     /// The teacher's mask counts more.
     pub(super) weighted: Tensor<1>,
     /// Of the discriminator's activations at the mouth.
@@ -191,10 +187,10 @@ pub(super) struct OfPairs {
     /// Outside autodiff.
     plain: Tensor<1>,
     /// The same if nothing is done.
-    of_nothing: Tensor<1>,
+    baseline: Tensor<1>,
 }
 
-impl GeneratorLoss {
+impl MatchedLoss {
     /// What `generator` learns from `batch`, of which it made `edit`.
     #[expect(clippy::too_many_arguments, reason = "the parts of a step")]
     pub(super) fn new(
@@ -211,16 +207,16 @@ impl GeneratorLoss {
         let turn = step % weights.cycle_every == 1 % weights.cycle_every;
         let pairs = batch.pairs.as_ref();
         Self {
-            pleasing: Pleasing::new(frozen, batch, edit, shown, views),
-            staying: Staying::new(batch, edit, weights),
-            cycle: turn.then(|| there_and_back(generator, batch, edit, weights)),
-            pixels: pairs.map(|pairs| OfPairs::new(generator, frozen, pairs, weights)),
+            adversarial: AdversarialTerms::new(frozen, batch, edit, shown, views),
+            regularization: RegularizationTerms::new(batch, edit, weights),
+            cycle: turn.then(|| cycle_loss(generator, batch, edit, weights)),
+            pixels: pairs.map(|pairs| PairLoss::new(generator, frozen, pairs, weights)),
         }
     }
 
     /// The weighted sum.
     pub(super) fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
-        let mut total = self.pleasing.total(weights) + self.staying.total(weights);
+        let mut total = self.adversarial.total(weights) + self.regularization.total(weights);
         if let Some(cycle) = &self.cycle {
             total = total + cycle.clone() * (weights.cycle * weights.cycle_every as f64);
         }
@@ -237,7 +233,7 @@ impl GeneratorLoss {
 /// The discriminator's weighted loss, and what it measured.
 pub(super) struct Judgement {
     pub(super) total: Tensor<1>,
-    pub(super) report: CriticReport,
+    pub(super) report: DiscriminatorReport,
     /// What the head reads on real faces, `[batch, 17]`, without autodiff.
     pub(super) shown: Tensor<2>,
 }
@@ -279,10 +275,10 @@ impl Judgement {
             total = total + of_gradient.clone() * (weights.r1 * weights.r1_every as f64);
             penalty = of_gradient.inner();
         }
-        let report = CriticReport {
-            realness: (edited_score.mean() - real_score.mean()).inner(),
+        let report = DiscriminatorReport {
+            adversarial: (edited_score.mean() - real_score.mean()).inner(),
             aus: of_aus.inner(),
-            penalty,
+            gradient_penalty: penalty,
         };
         Self { total, report, shown }
     }
@@ -297,14 +293,14 @@ fn of_brightness(color: Tensor<4>) -> Tensor<4> {
 }
 
 /// What the generator learns from the discriminator.
-pub(super) struct Pleasing {
+pub(super) struct AdversarialTerms {
     pub(super) score: Tensor<1>,
     pub(super) patches: Tensor<1>,
     /// Half of the differences, half absolute; motion and shading alone learn from it.
     pub(super) aus: Tensor<1>,
 }
 
-impl Pleasing {
+impl AdversarialTerms {
     fn new(
         frozen: &ProjectionDiscriminator,
         batch: &LessonBatch,
@@ -319,7 +315,7 @@ impl Pleasing {
         // Paint must not please the head that reads: it finds colours that no mouth has.
         let (attention, color) = (edit.attention.clone().detach(), edit.color.clone().detach());
         let moved = blend(edit.kept.clone(), attention, color);
-        let read = frozen.read(views.moved.of(moved));
+        let read = frozen.estimate_aus(views.moved.of(moved));
         let change = read.clone() - shown.autodiff() - (targets.clone() - aus);
         let of_change = change.square().mean();
         let of_whole = (read - targets.clone()).square().mean();
@@ -338,18 +334,18 @@ impl Pleasing {
 }
 
 /// What keeps the generator near its teacher and the face near itself.
-pub(super) struct Staying {
+pub(super) struct RegularizationTerms {
     pub(super) motion: Tensor<1>,
     pub(super) outside: Tensor<1>,
     pub(super) mask: Tensor<1>,
     pub(super) variation: Tensor<1>,
     pub(super) shading: Tensor<1>,
     pub(super) stains: Tensor<1>,
-    pub(super) shading_variation: Tensor<1>,
+    pub(super) shading_tv: Tensor<1>,
     pub(super) identity: Tensor<1>,
 }
 
-impl Staying {
+impl RegularizationTerms {
     fn new(batch: &LessonBatch, edit: &Edit, weights: &MatchedConfig) -> Self {
         let [_, _, height, width] = batch.images.dims();
         let Some((motion, shading)) = edit.motion.clone().zip(edit.shading.clone()) else {
@@ -358,7 +354,7 @@ impl Staying {
         let free = batch.lesson.paintable();
         let price = enlarge(free.clone(), [height, width]).autodiff();
         let painted = edit.attention.clone().neg() + 1.0;
-        let price = price * (weights.paint_inside - 1.0) + 1.0;
+        let price = price * (weights.mask_coverage_inside - 1.0) + 1.0;
         let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
         let asked = (batch.targets.clone() - batch.aus.clone()).abs().sum_dim(1);
         let nothing = asked
@@ -369,26 +365,26 @@ impl Staying {
             .autodiff();
         Self {
             motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
-            outside: (painted.clone() * price).mean(),
+            mask_coverage_outside: (painted.clone() * price).mean(),
             mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),
             stains: average(shading.clone(), (shading.dims()[2] / STAINS).max(1))
                 .abs()
                 .mean(),
-            shading_variation: variation(shading),
+            shading_tv: variation(shading),
             identity: (change * nothing).mean(),
         }
     }
 
     fn total(&self, weights: &MatchedConfig) -> Tensor<1> {
         self.motion.clone() * weights.motion
-            + self.outside.clone() * weights.paint
+            + self.outside.clone() * weights.mask_coverage
             + self.mask.clone() * weights.mask
-            + self.variation.clone() * weights.paint_variation
+            + self.variation.clone() * weights.mask_tv
             + self.shading.clone() * weights.shading
             + self.stains.clone() * weights.stains
-            + self.shading_variation.clone() * weights.shading_variation
+            + self.shading_tv.clone() * weights.shading_tv
             + self.identity.clone() * weights.identity
     }
 }

@@ -57,9 +57,7 @@ impl MotionTrainer {
         }
         if step == motion.taught_steps {
             // Another game begins: what the optimisers remember does not help in it.
-            let adam = motion.matched.adam;
-            self.generator_adam = crate::Adam::new(adam);
-            self.discriminator_adam = crate::Adam::new(adam);
+            self.renew_optimisers(motion.matched.adam);
         }
         self.matched_step(batch, step, rate)
     }

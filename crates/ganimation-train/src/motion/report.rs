@@ -3,13 +3,14 @@
 use burn::tensor::Tensor;
 
 use crate::team::Measurements;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
 /// What a step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
 #[derive(Clone, Debug)]
 pub struct MotionReport {
-    /// Terms that the paper's protocol has too; 0 where a stage has none. Realness is the logistic score.
-    pub critic: CriticReport,
+    /// Terms that the paper's protocol has too; 0 where a stage has none. The adversarial term is the difference of the
+    /// scores.
+    pub discriminator: DiscriminatorReport,
     /// Likewise.
     pub generator: GeneratorReport,
     /// Whether this step computed R1, the penalty.
@@ -19,37 +20,49 @@ pub struct MotionReport {
     /// Mean absolute difference of the motion from the teacher's, in pixels of the face.
     pub field: Tensor<1>,
     /// Mean absolute motion of the teacher, in pixels: what `field` is if nothing moves.
-    pub field_of_nothing: Tensor<1>,
+    pub field_baseline: Tensor<1>,
     /// Mean absolute difference of pairs from the real face, of a range of 2; absent in steps without pairs.
     pub pixels: Option<Tensor<1>>,
     /// The same if nothing is done.
-    pub pixels_of_nothing: Option<Tensor<1>>,
+    pub pixels_baseline: Option<Tensor<1>>,
     /// Mean of `1 - A` outside the teacher's mask.
-    pub outside: Tensor<1>,
+    pub mask_coverage_outside: Tensor<1>,
     /// Mean magnitude of the shading.
     pub shading: Tensor<1>,
 }
 
 impl Measurements for MotionReport {
     fn values(&mut self) -> Vec<&mut Tensor<1>> {
-        let mut values = self.critic.values();
+        let mut values = self.discriminator.values();
         values.extend(self.generator.values());
-        values.extend([&mut self.field, &mut self.field_of_nothing]);
+        values.extend([&mut self.field, &mut self.field_baseline]);
         values.extend(&mut self.pixels);
-        values.extend(&mut self.pixels_of_nothing);
-        values.extend([&mut self.outside, &mut self.shading]);
+        values.extend(&mut self.pixels_baseline);
+        values.extend([&mut self.mask_coverage_outside, &mut self.shading]);
         values
     }
 }
 
 impl MotionReport {
+    /// The terms that the paper's protocol does not have, and their names in errors.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (&'static str, &Tensor<1>)> {
+        let always = [
+            ("motion", &self.field),
+            ("motion", &self.field_baseline),
+            ("mask", &self.mask_coverage_outside),
+            ("shading", &self.shading),
+        ];
+        let of_pairs = [&self.pixels, &self.pixels_baseline].into_iter().flatten();
+        always.into_iter().chain(of_pairs.map(|term| ("pixel", term)))
+    }
+
     /// What this step did not compute is what the one before had.
     pub(crate) fn or_latest(mut self, before: Option<Self>) -> Self {
         if let Some(before) = before {
             self.pixels = self.pixels.or(before.pixels);
-            self.pixels_of_nothing = self.pixels_of_nothing.or(before.pixels_of_nothing);
+            self.pixels_baseline = self.pixels_baseline.or(before.pixels_baseline);
             if !self.has_penalty {
-                self.critic.penalty = before.critic.penalty;
+                self.discriminator.gradient_penalty = before.discriminator.gradient_penalty;
             }
             if !self.has_cycle {
                 self.generator.cycle = before.generator.cycle;

@@ -1,6 +1,6 @@
 //! The first stage: motion and mask are taught, and real faces are what pairs must become.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use ganimation_model::{Generator, ProjectionDiscriminator, average, enlarge, take_gradients};
 
 use super::MotionTrainer;
@@ -12,7 +12,7 @@ use super::views::View;
 use crate::optimizer::Gradients;
 use crate::random::view_stream;
 use crate::team::replica;
-use crate::trainer::{CriticReport, GeneratorReport};
+use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
 /// The generator's terms, each `[1]` and not yet weighted, and what it made.
 pub(super) struct TaughtLoss {
@@ -42,7 +42,7 @@ impl TaughtLoss {
         let [count, ..] = pairs.images.dims();
         let orders = batch.targets.clone() - batch.aus.clone();
         let orders = Tensor::cat(vec![orders, pairs.orders()], 0);
-        let images = Tensor::cat(vec![batch.images.clone(), pairs.led_images()], 0);
+        let images = Tensor::cat(vec![batch.images.clone(), pairs.reduced_images()], 0);
         let [field, mask] = both(&batch.lesson, &pairs.lesson);
 
         let edit = generator.edit(images.autodiff(), orders.autodiff());
@@ -99,14 +99,16 @@ impl MotionTrainer {
         let [faces, pairs] = [batch.images.dims(), pairs.images.dims()].map(|[count, ..]| count);
         let mut random = view_stream(self.config.seed, step);
         let seen = View::draw(faces + pairs, &config.views, &mut random);
-        let devices: Vec<Device> = self.team.devices().cloned().collect();
+        let devices = self.team.devices();
         let views = seen.parts_of_both(faces, devices.len());
-        let (generator, discriminator) = (&self.generator, &self.discriminator);
-        let parts = batch.parts(&devices).into_iter().zip(views).collect();
-        let parts = self.team.run(parts, |(batch, view), device| {
-            let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
-            taught(&generator, &discriminator, &batch, &view, &config)
-        });
+        let parts = batch.parts(&devices).into_iter().zip(views);
+        let parts = self.networks().into_iter().zip(parts).collect();
+        let parts = self
+            .team
+            .run(parts, |((generator, discriminator), (batch, view)), device| {
+                let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
+                taught(&generator, &discriminator, &batch, &view, &config)
+            });
         let mut reports = Vec::new();
         let (mut of_generator, mut of_discriminator) = (Vec::new(), Vec::new());
         for part in parts {
@@ -143,7 +145,7 @@ fn taught(
     // The discriminator learns to read meanwhile.
     let seen = Tensor::cat(vec![batch.images.clone(), pairs.images.clone()], 0);
     let shown = Tensor::cat(vec![batch.aus.clone(), pairs.aus.clone()], 0);
-    let read = discriminator.read(view.of(seen).autodiff());
+    let read = discriminator.estimate_aus(view.of(seen).autodiff());
     let of_aus = (read - shown.autodiff()).square().mean();
     let total = of_aus.clone() * config.taught.aus;
 
@@ -157,25 +159,25 @@ fn taught(
         report: MotionReport {
             has_penalty: false,
             has_cycle: false,
-            critic: CriticReport {
-                realness: zero.clone(),
+            discriminator: DiscriminatorReport {
+                adversarial: zero.clone(),
                 aus: of_aus.inner(),
-                penalty: zero.clone(),
+                gradient_penalty: zero.clone(),
             },
             generator: GeneratorReport {
-                realness: zero.clone(),
+                adversarial: zero.clone(),
                 aus: zero.clone(),
                 cycle: zero.clone(),
                 attention: loss.attention.mean(),
-                smoothness: zero,
-                painted: painted.clone().mean(),
-                painted_peak: painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
+                total_variation: zero,
+                mask_coverage: painted.clone().mean(),
+                mask_coverage_peak: painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
             },
             field: loss.off.mean(),
-            field_of_nothing: field.abs().mean() * size as f64,
+            field_baseline: field.abs().mean() * size as f64,
             pixels: Some(loss.from_real.mean()),
-            pixels_of_nothing: Some((pairs.led_images() - pairs.images.clone()).abs().mean()),
-            outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
+            pixels_baseline: Some((pairs.reduced_images() - pairs.images.clone()).abs().mean()),
+            mask_coverage_outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
             shading: loss.shading.inner(),
         },
     }

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::batch::{Lesson, LessonBatch, PairBatch, of_the_next};
 use super::config::{MotionConfig, TaughtConfig, ViewConfig};
-use super::matched::{GeneratorLoss, Judgement};
+use super::matched::{Judgement, MatchedLoss};
 use super::taught::TaughtLoss;
 use super::views::Views;
 use super::{MotionTrainer, TrainConfig};
@@ -103,7 +103,7 @@ impl Reference {
             pairs: Some(PairBatch {
                 images: faces("batch/pairs/pixels"),
                 aus: self.tensor("batch/pairs/aus"),
-                led_aus: self.tensor("batch/pairs/led_aus"),
+                reduced_aus: self.tensor("batch/pairs/reduced_aus"),
                 lead: self.tensor("batch/pairs/lead"),
                 lesson: self.lesson("batch/pairs"),
             }),
@@ -190,9 +190,9 @@ fn the_matched_stages_discriminator_loss_and_gradients_are_the_references() {
     // R1 counts in every eighth step.
     let (judgement, without_r1) = (at(8), at(9));
     let found = [
-        ("realness", &judgement.report.realness),
+        ("realness", &judgement.report.adversarial),
         ("aus", &judgement.report.aus),
-        ("penalty", &judgement.report.penalty),
+        ("penalty", &judgement.report.gradient_penalty),
         ("total", &judgement.total),
         ("total_without_r1", &without_r1.total),
     ];
@@ -208,10 +208,10 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
     let edit = (trainer.generator).edit(batch.images.clone().autodiff(), orders.autodiff());
     let frozen = trainer.discriminator.clone().no_grad();
     let config: &MotionConfig = &trainer.config.motion;
-    let shown = trainer.discriminator.valid().read(batch.images.clone());
+    let shown = trainer.discriminator.valid().estimate_aus(batch.images.clone());
     let at = |step| {
         let (generator, shown) = (&trainer.generator, shown.clone());
-        GeneratorLoss::new(
+        MatchedLoss::new(
             generator,
             &frozen,
             &batch,
@@ -225,19 +225,19 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
     // Odd steps have the cycle.
     let loss = at(1);
     let total = loss.total(&trainer.config.motion.matched);
-    let (pleasing, staying) = (&loss.pleasing, &loss.staying);
+    let (adversarial, regularization) = (&loss.adversarial, &loss.regularization);
     let found = [
-        ("score", &pleasing.score),
-        ("patches", &pleasing.patches),
-        ("aus", &pleasing.aus),
-        ("motion", &staying.motion),
-        ("paint", &staying.outside),
-        ("mask", &staying.mask),
-        ("paint_variation", &staying.variation),
-        ("shading", &staying.shading),
-        ("stains", &staying.stains),
-        ("shading_variation", &staying.shading_variation),
-        ("identity", &staying.identity),
+        ("score", &adversarial.score),
+        ("patches", &adversarial.patches),
+        ("aus", &adversarial.aus),
+        ("motion", &regularization.motion),
+        ("paint", &regularization.outside),
+        ("mask", &regularization.mask),
+        ("mask_tv", &regularization.variation),
+        ("shading", &regularization.shading),
+        ("stains", &regularization.stains),
+        ("shading_tv", &regularization.shading_tv),
+        ("identity", &regularization.identity),
         ("cycle", loss.cycle.as_ref().unwrap()),
         ("pixels", &loss.pixels.as_ref().unwrap().weighted),
         ("features", &loss.pixels.as_ref().unwrap().features),

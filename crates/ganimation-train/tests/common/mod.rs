@@ -54,7 +54,7 @@ pub fn config(data: &Path) -> TrainConfig {
         discriminator_channels: 2,
         batch_size: 2,
         steps: Some(10),
-        generator_every: 2,
+        n_critic: 2,
         log_every: 2,
         checkpoint_every: 4,
         checkpoint_keep: 2,

@@ -6,6 +6,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def main():
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="names or patterns as train-* (default: all)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each side (default: all)")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda, which builds the feature (default: %(default)s)")
+    parser.add_argument("--our-device", help="of our side alone, as wgpu (default: flex for cpu, else --device)")
+    parser.add_argument("--programs", type=Path, metavar="DIR", help="use `ganimation` and `ours` in DIR, build nothing")
+    parser.add_argument("--time", type=float, metavar="SECONDS", help="begin no further case after this time")
     parser.add_argument("--features", nargs="+", help="cargo features of our side (default: cuda-nvrtc for cuda)")
     parser.add_argument("--faces", type=Path, default=ROOT / "assets/sample_dataset", help="dataset for the loader")
     parser.add_argument("--photo", type=Path, default=ROOT / "assets/grace_hopper.jpg", help="photo to edit")
@@ -58,14 +62,21 @@ def main():
     gpu = options.device.startswith("cuda")
     known = GPU_CASES if gpu else CPU_CASES
     cases = chosen(options.cases, known)
-    programs = build(options.features or (["cuda-nvrtc"] if gpu else []))
+    start = time.monotonic()
+    if options.programs:
+        programs = {name: options.programs.resolve() / name for name in ("ganimation", "ours")}
+    else:
+        programs = build(options.features or (["cuda-nvrtc"] if gpu else []))
 
     for name, value in versions().items():
         print(f"{name}: {value}")
-    print(f"device: {options.device}; threads of each side: {options.threads}; rounds: {options.rounds}\n")
+    print(f"device: {options.our_device or options.device}; PyTorch's: {options.device}; threads of each side: {options.threads}; rounds: {options.rounds}\n")
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         for case in cases:
+            if options.time and time.monotonic() - start > options.time:
+                print(f"{case}: left out, {options.time:.0f} seconds are over", flush=True)
+                continue
             try:
                 results.append(compare(case, programs, options, Path(scratch)))
             except Skipped as reason:
@@ -135,7 +146,7 @@ def compare(case, programs, options, scratch):
 def sides(case, programs, options, scratch):
     """Both commands of a case, PyTorch's variants, and the work of one round."""
     bench, device = programs["ours"], ["--device", options.device, "--threads", options.threads]
-    our_device = "flex" if options.device == "cpu" else options.device
+    our_device = options.our_device or ("flex" if options.device == "cpu" else options.device)
     if case == "photo":
         weights, aus = ROOT / "crates/ganimation-weights/generator.safetensors", ["--au", "6=2", "--au", "12=3"]
         box = face_box(bench, options.photo)

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_command_is_told_apart_from_an_unknown_unit() {
+    fn a_malformed_command_differs_from_an_unknown_unit() {
         for text in [
             "12",
             "12=",

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_the_file() {
+    fn what_cannot_be_read_is_reported_with_the_file() {
         for (text, expected) in [
             ("[action_units", "face.toml is not as expected"),
             ("smile = 3", "face.toml is not as expected"),

@@ -83,7 +83,7 @@ impl FromStr for Change {
 /// let smile = Expression::new()
 ///     .with(ActionUnit::LipCornerPuller, 3.0)?
 ///     .with(ActionUnit::CheekRaiser, Change::By(1.0))?;
-/// let target = smile.over(&shown);
+/// let target = smile.apply(&shown);
 /// assert_eq!(target.get(ActionUnit::LipCornerPuller), 3.0);
 /// assert_eq!(target.get(ActionUnit::CheekRaiser), 1.5);
 /// assert_eq!(target.get(ActionUnit::Blink), 2.0);
@@ -154,13 +154,13 @@ impl Expression {
     }
 
     /// The target intensities for a face that shows `shown`, limited to 0 to 5.
-    pub fn over(&self, shown: &Intensities) -> Intensities {
-        let asked = self.asked(shown);
-        Intensities::new(asked.as_array().map(|value| value.clamp(0.0, MAX_INTENSITY)))
+    pub fn apply(&self, shown: &Intensities) -> Intensities {
+        let target = self.apply_unclamped(shown);
+        Intensities::new(target.as_array().map(|value| value.clamp(0.0, MAX_INTENSITY)))
     }
 
-    /// Like [`Expression::over`], but without the limit to 0 to 5, which differences can exceed.
-    pub fn asked(&self, shown: &Intensities) -> Intensities {
+    /// Like [`Expression::apply`], but without the limit to 0 to 5, which differences can exceed.
+    pub fn apply_unclamped(&self, shown: &Intensities) -> Intensities {
         let target = |unit: ActionUnit| self.keep[unit.index()] * shown.get(unit) + self.add[unit.index()];
         Intensities::new(ActionUnit::ALL.map(target))
     }
@@ -206,18 +206,18 @@ mod tests {
 
     #[test]
     fn unnamed_units_keep_what_the_face_shows() {
-        let target = Expression::new().with(SMILE, 4.0).unwrap().over(&shown(2.0));
+        let target = Expression::new().with(SMILE, 4.0).unwrap().apply(&shown(2.0));
         assert_eq!((target.get(ActionUnit::Blink), target.get(SMILE)), (2.0, 4.0));
-        let target = Expression::neutral().with(SMILE, 4.0).unwrap().over(&shown(2.0));
+        let target = Expression::neutral().with(SMILE, 4.0).unwrap().apply(&shown(2.0));
         assert_eq!((target.get(ActionUnit::Blink), target.get(SMILE)), (0.0, 4.0));
     }
 
     #[test]
     fn differences_are_added_and_stay_within_the_scale() {
         let by = |difference| Expression::new().with(SMILE, Change::By(difference)).unwrap();
-        assert_eq!(by(1.0).over(&shown(2.0)).get(SMILE), 3.0);
-        assert_eq!(by(4.0).over(&shown(2.0)).get(SMILE), 5.0);
-        assert_eq!(by(-3.0).over(&shown(2.0)).get(SMILE), 0.0);
+        assert_eq!(by(1.0).apply(&shown(2.0)).get(SMILE), 3.0);
+        assert_eq!(by(4.0).apply(&shown(2.0)).get(SMILE), 5.0);
+        assert_eq!(by(-3.0).apply(&shown(2.0)).get(SMILE), 0.0);
     }
 
     #[test]
@@ -237,8 +237,8 @@ mod tests {
     fn halfway_from_the_photo_to_an_expression_is_the_mean_of_both_targets() {
         let smile = Expression::new().with(SMILE, 4.0).unwrap();
         let halfway = Expression::new().towards(&smile, 0.5);
-        assert_eq!(halfway.over(&shown(1.0)).get(SMILE), 2.5);
-        assert_eq!(halfway.over(&shown(1.0)).get(ActionUnit::Blink), 1.0);
+        assert_eq!(halfway.apply(&shown(1.0)).get(SMILE), 2.5);
+        assert_eq!(halfway.apply(&shown(1.0)).get(ActionUnit::Blink), 1.0);
         assert_eq!(Expression::new().towards(&smile, 1.0), smile);
     }
 

@@ -38,7 +38,7 @@ const THUMBNAIL: (u32, u32) = (32, 18);
 /// let film = FilmSource::open("film.mp4".as_ref())?;
 /// let mut tracker = FaceTracker::new(&animator, &PhotoOptions::new(), film.rate())?;
 /// for frame in FilmReader::open(&film, None)? {
-///     tracker.look(&frame?);
+///     tracker.track(&frame?);
 /// }
 /// let faces = tracker.finish();
 /// println!("{} faces in {} frames", faces.count(), faces.frames());
@@ -96,7 +96,7 @@ impl<'a> FaceTracker<'a> {
     }
 
     /// Looks at the next frame; returns how many faces are followed there.
-    pub fn look(&mut self, frame: &RgbImage) -> usize {
+    pub fn track(&mut self, frame: &RgbImage) -> usize {
         let cut = self.is_cut(frame);
         if cut {
             self.close(|_| true, true);

@@ -125,7 +125,7 @@ pub fn clipped(film: &[Expression], shown: &Intensities) -> Vec<Clipped> {
     let beyond = |asked: f32| (-asked).max(asked - MAX_INTENSITY);
     let mut clipped: Vec<Clipped> = Vec::new();
     for unit in ActionUnit::ALL {
-        let asked = film.iter().map(|frame| frame.asked(shown).get(unit));
+        let asked = film.iter().map(|frame| frame.apply_unclamped(shown).get(unit));
         let outside = asked.filter(|&asked| beyond(asked) > SLACK);
         let worst = outside.fold(None, |worst: Option<Clipped>, asked| {
             let worst = worst.unwrap_or(Clipped {
@@ -194,7 +194,7 @@ mod tests {
         let shown = Intensities::new([shown; AU_COUNT]);
         film.frames(30.0)
             .iter()
-            .map(|frame| frame.over(&shown).get(SMILE))
+            .map(|frame| frame.apply(&shown).get(SMILE))
             .collect()
     }
 
@@ -206,7 +206,7 @@ mod tests {
             let smiles = smiles(&film, 0.5);
             assert!((smiles[0] - 0.5).abs() < 1e-5, "{smiles:?}");
             assert!((smiles[59] - 2.5).abs() < 1e-4, "{smiles:?}");
-            let brows = film.at(1.0).over(&Intensities::default());
+            let brows = film.at(1.0).apply(&Intensities::default());
             assert!(
                 brows.get(ActionUnit::BrowLowerer).abs() < 1e-5,
                 "the driver's low brows stay its own"

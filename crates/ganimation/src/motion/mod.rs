@@ -155,7 +155,10 @@ mod tests {
 
     fn intensities(frames: &[Expression]) -> Vec<f32> {
         let shown = Intensities::default();
-        frames.iter().map(|frame| frame.over(&shown).get(SMILE)).collect()
+        frames
+            .iter()
+            .map(|frame| frame.apply(&shown).get(SMILE))
+            .collect()
     }
 
     #[test]

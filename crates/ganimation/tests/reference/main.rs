@@ -2,28 +2,53 @@
 //! stored in `assets/reference/`, with the scripts that wrote them.
 //!
 //! The limits are 1e-9 in f64 on the CPU, and larger in f32 on every available device. Build with the backends to be
-//! checked, for example `cargo test --release -p ganimation --features wgpu,ndarray --test reference`.
+//! checked, for example `cargo test --release -p ganimation --features wgpu,ndarray --test reference`. The environment
+//! variable `GANIMATION_DEVICE` limits the checks to one device, for example `cuda`.
+//!
+//! The program of `benches/ours.rs` contains the same checks, for machines without a compiler.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod motion;
+mod networks;
 mod numbers;
+
+use std::cell::RefCell;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Gradients, Tensor};
-use ganimation::device;
-use ganimation_model::{
-    LossWeights, Preset, critic_loss, generator_loss, gradient_penalty, state_dict, take_gradients,
-};
-use ganimation_train::{Schedule, TrainConfig, Trainer};
+use ganimation::device::{self, Backend};
+use ganimation_model::take_gradients;
 
-use numbers::{Inputs, Numbers, agree, moved, stored, under};
+use numbers::Numbers;
 
-const PRESETS: [(&str, Preset); 3] = [
-    ("default", Preset::Default),
-    ("released", Preset::Released),
-    ("paper", Preset::Paper),
-];
+/// Makes a test of every check, and a list of them.
+macro_rules! checks {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                $module::$name();
+            }
+        )+
+
+        /// Every check by name. A check panics if numbers differ.
+        #[allow(dead_code, reason = "for the program of `benches/ours.rs`")]
+        pub(crate) const CHECKS: &[(&str, fn())] = &[$((stringify!($name), $module::$name)),+];
+    };
+}
+
+checks! {
+    networks::the_generator_gives_the_reference_edits,
+    networks::the_discriminator_gives_the_reference_judgements,
+    networks::the_penalty_and_its_gradients_are_those_of_double_backward,
+    networks::the_critics_losses_and_gradients_are_the_references,
+    networks::the_generators_losses_and_gradients_are_the_references,
+    networks::ten_alternating_steps_lead_to_the_reference_weights,
+    motion::the_motion_network_gives_the_reference_edits_and_gradients,
+    motion::the_projection_discriminator_gives_the_reference_verdicts,
+    motion::r1_and_its_gradients_are_those_of_double_backward,
+}
 
 /// Largest distance from the reference, relative to the tensor's norm.
 #[derive(Clone, Copy)]
@@ -44,213 +69,50 @@ const F32: Tolerance = Tolerance {
     gradients: 1e-3,
     steps: 5e-2,
 };
+/// CUDA multiplies f32 in TF32, which has 10 bits of fraction.
+const TF32: Tolerance = Tolerance {
+    outputs: 3e-3,
+    gradients: 1e-2,
+    steps: 3e-1,
+};
+
+thread_local! {
+    /// The only device to check, for the program of `benches/ours.rs`.
+    static ONLY: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a check on one device alone.
+#[allow(dead_code, reason = "for the program of `benches/ours.rs`")]
+pub(crate) fn on_one_device(device: &str, check: fn()) {
+    ONLY.set(Some(device.to_owned()));
+    check();
+}
 
 /// Runs `check` in f64 on the CPU and in f32 on every device.
-fn everywhere(check: impl Fn(&Inputs, Tolerance)) {
-    on_devices(|device, dtype, tolerance| check(&Inputs::new(device, dtype), tolerance));
-}
-
-/// [`everywhere`] for other inputs.
 fn on_devices(check: impl Fn(&Device, DType, Tolerance)) {
-    let cpu = device::resolve("flex".parse().unwrap()).unwrap();
-    println!("f64 on the CPU");
-    check(&cpu, DType::F64, F64);
+    let only = ONLY
+        .with_borrow(Clone::clone)
+        .or_else(|| std::env::var("GANIMATION_DEVICE").ok());
+    if only.is_none() {
+        println!("f64 on the CPU");
+        let cpu = device::resolve("flex".parse().unwrap()).unwrap();
+        check(&cpu, DType::F64, F64);
+    }
+    let mut checked = only.is_none();
     for found in device::devices() {
+        if only
+            .as_ref()
+            .is_some_and(|only| *only != found.choice().to_string())
+        {
+            println!("{}: skipped, another device is asked for", found.choice());
+            continue;
+        }
         println!("f32 on {}: {:?}", found.choice(), found.device);
-        check(&found.device, DType::F32, F32);
+        let tolerance = if found.backend == Backend::Cuda { TF32 } else { F32 };
+        check(&found.device, DType::F32, tolerance);
+        checked = true;
     }
-}
-
-#[test]
-fn the_generator_gives_the_reference_edits() {
-    let expected = stored("networks");
-    everywhere(|inputs, tolerance| {
-        let faces = inputs.faces();
-        let corner = faces.images.slice([0..3, 0..3, 0..16, 0..24]);
-        let edit = inputs.generator().valid().edit(corner, faces.targets);
-        let found = [
-            ("image", edit.image),
-            ("attention", edit.attention),
-            ("color", edit.color),
-        ];
-        agree(
-            "edit",
-            &only(&expected, &["image", "attention", "color"]),
-            named(found),
-            tolerance.outputs,
-        );
-    });
-}
-
-#[test]
-fn the_discriminator_gives_the_reference_judgements() {
-    let expected = stored("networks");
-    everywhere(|inputs, tolerance| {
-        let judgement = inputs.discriminator().valid().forward(inputs.faces().images);
-        let found = [
-            ("realness".to_owned(), judgement.realness.into_data()),
-            ("aus".to_owned(), judgement.aus.into_data()),
-        ];
-        agree(
-            "judgement",
-            &only(&expected, &["realness", "aus"]),
-            found.into(),
-            tolerance.outputs,
-        );
-    });
-}
-
-#[test]
-fn the_penalty_and_its_gradients_are_those_of_double_backward() {
-    let expected = stored("networks");
-    everywhere(|inputs, tolerance| {
-        let discriminator = inputs.discriminator();
-        let real = inputs.faces().images.autodiff();
-        let alpha = inputs.alpha(0).autodiff();
-        let penalty = gradient_penalty(&discriminator, real, edited(inputs), alpha);
-        let found = named([("penalty", penalty.clone())]);
-        agree(
-            "penalty",
-            &only(&expected, &["penalty"]),
-            found,
-            tolerance.outputs,
-        );
-        let found = gradients(&discriminator, &penalty);
-        agree(
-            "penalty",
-            &under(&expected, "penalty"),
-            found,
-            tolerance.gradients,
-        );
-    });
-}
-
-#[test]
-fn the_critics_losses_and_gradients_are_the_references() {
-    for (name, preset) in PRESETS {
-        let expected = stored(name);
-        let weights = LossWeights::from(preset);
-        everywhere(|inputs, tolerance| {
-            let discriminator = inputs.discriminator();
-            let faces = inputs.faces();
-            let (real, aus) = (faces.images.autodiff(), faces.aus.autodiff());
-            let loss = critic_loss(&discriminator, real, aus, edited(inputs), &weights);
-            let total = loss.total(&weights);
-            let found = [
-                ("realness", loss.realness),
-                ("aus", loss.aus),
-                ("total", total.clone()),
-            ];
-            agree(name, &under(&expected, "critic"), named(found), tolerance.outputs);
-            let found = gradients(&discriminator, &total);
-            agree(
-                name,
-                &under(&expected, "critic_gradient"),
-                found,
-                tolerance.gradients,
-            );
-        });
-    }
-}
-
-#[test]
-fn the_generators_losses_and_gradients_are_the_references() {
-    for (name, preset) in PRESETS {
-        let expected = stored(name);
-        let weights = LossWeights::from(preset);
-        everywhere(|inputs, tolerance| {
-            let (generator, faces) = (inputs.generator(), inputs.faces());
-            let loss = generator_loss(
-                &generator,
-                &inputs.discriminator().no_grad(),
-                faces.images.autodiff(),
-                faces.aus.autodiff(),
-                faces.targets.autodiff(),
-                &weights,
-            );
-            let total = loss.total(&weights);
-            let found = [
-                ("realness", loss.realness),
-                ("aus", loss.aus),
-                ("cycle", loss.cycle),
-                ("attention", loss.attention),
-                ("smoothness", loss.smoothness),
-                ("total", total.clone()),
-            ];
-            agree(
-                name,
-                &under(&expected, "generator"),
-                named(found),
-                tolerance.outputs,
-            );
-            let found = gradients(&generator, &total);
-            agree(
-                name,
-                &under(&expected, "generator_gradient"),
-                found,
-                tolerance.gradients,
-            );
-        });
-    }
-}
-
-#[test]
-fn ten_alternating_steps_lead_to_the_reference_weights() {
-    for (name, preset) in PRESETS {
-        let expected = stored(name);
-        everywhere(|inputs, tolerance| {
-            let config = TrainConfig::new("").with_preset(preset);
-            let schedule = Schedule {
-                rate: config.adam.rate,
-                steps: 10,
-            };
-            let mut trainer = Trainer::from_networks(config, inputs.generator(), inputs.discriminator());
-            let faces = inputs.faces();
-            for (step, rate) in (0..10).zip(inputs.rates()) {
-                let ours = schedule.rate_at(step as u64);
-                assert!(
-                    (ours - rate).abs() <= 1e-12 * rate,
-                    "step {step}: rate {ours}, not {rate}"
-                );
-                trainer.critic_step_at(&faces, inputs.alpha(step), ours);
-                let count = step + 1;
-                if count % 2 == 0 {
-                    trainer.generator_step(&faces, ours);
-                }
-                let compare = |network: &str, weights: Numbers, start: &str| {
-                    let after = under(&expected, &format!("after_{count}/{network}"));
-                    if !after.is_empty() {
-                        let start = inputs.weights(start);
-                        let what = format!("{name}, {network} after {count}");
-                        agree(
-                            &what,
-                            &moved(&start, &after),
-                            moved(&start, &weights),
-                            tolerance.steps,
-                        );
-                    }
-                };
-                compare("discriminator", weights(trainer.discriminator()), "discriminator");
-                compare("generator", weights(trainer.generator()), "generator");
-                compare("average", weights(trainer.average()), "generator");
-            }
-        });
-    }
-}
-
-/// The generator's edits in the critic's step.
-fn edited(inputs: &Inputs) -> Tensor<4> {
-    let faces = inputs.faces();
-    inputs
-        .generator()
-        .valid()
-        .edit(faces.images, faces.targets)
-        .image
-        .autodiff()
-}
-
-fn weights<M: Module>(network: &M) -> Numbers {
-    state_dict(network).into_iter().collect()
+    assert!(checked, "no such device on this machine: {only:?}");
 }
 
 fn gradients<M: Module>(network: &M, loss: &Tensor<1>) -> Numbers {

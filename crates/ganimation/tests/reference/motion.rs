@@ -6,8 +6,8 @@ use ganimation_model::{
     Edit, Enlarging, Generator, GeneratorConfig, ProjectionDiscriminator, ProjectionDiscriminatorConfig,
 };
 
-use crate::numbers::{Numbers, agree, filled, stored, under};
-use crate::{gradients, named, on_devices, only, taken};
+use super::numbers::{Numbers, agree, filled, stored, under};
+use super::{gradients, named, on_devices, only, taken};
 
 /// The inputs, on one device in one float type.
 struct Inputs {
@@ -73,8 +73,7 @@ fn parts(edit: &Edit) -> Numbers {
     ])
 }
 
-#[test]
-fn the_motion_network_gives_the_reference_edits_and_gradients() {
+pub(super) fn the_motion_network_gives_the_reference_edits_and_gradients() {
     for edge in [3, 7] {
         on_devices(|device, dtype, tolerance| {
             let inputs = Inputs::new(device, dtype);
@@ -100,8 +99,7 @@ fn the_motion_network_gives_the_reference_edits_and_gradients() {
     }
 }
 
-#[test]
-fn the_projection_discriminator_gives_the_reference_verdicts() {
+pub(super) fn the_projection_discriminator_gives_the_reference_verdicts() {
     on_devices(|device, dtype, tolerance| {
         let inputs = Inputs::new(device, dtype);
         let (faces, aus) = inputs.judged_faces();
@@ -117,8 +115,7 @@ fn the_projection_discriminator_gives_the_reference_verdicts() {
     });
 }
 
-#[test]
-fn r1_and_its_gradients_are_those_of_double_backward() {
+pub(super) fn r1_and_its_gradients_are_those_of_double_backward() {
     on_devices(|device, dtype, tolerance| {
         let inputs = Inputs::new(device, dtype);
         let discriminator = inputs.discriminator();

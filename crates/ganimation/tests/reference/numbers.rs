@@ -9,14 +9,17 @@ use ganimation_model::{Discriminator, DiscriminatorConfig, Generator, GeneratorC
 use ganimation_train::FaceBatch;
 use safetensors::{Dtype, SafeTensors};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/reference");
+/// From the folder of the package, where `cargo test` runs, or from that of the workspace.
+const FOLDERS: [&str; 2] = ["../../assets/reference", "assets/reference"];
 
 /// Tensors by name.
 pub(crate) type Numbers = BTreeMap<String, TensorData>;
 
 /// Reads one of the files written by the scripts. All numbers are converted to f64.
 pub(crate) fn stored(name: &str) -> Numbers {
-    let bytes = fs::read(format!("{FOLDER}/{name}.safetensors")).unwrap();
+    let paths = FOLDERS.map(|folder| format!("{folder}/{name}.safetensors"));
+    let path = paths.iter().find(|path| fs::exists(path).unwrap());
+    let bytes = fs::read(path.unwrap_or(&paths[0])).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     file.iter()
         .map(|(name, view)| {
@@ -72,7 +75,7 @@ impl Inputs {
         }
     }
 
-    /// The gradient penalty's points in critic step `step`.
+    /// The gradient penalty's points in discriminator step `step`.
     pub(crate) fn alpha(&self, step: usize) -> Tensor<1> {
         self.tensor::<2>("alphas").narrow(0, step, 1).flatten(0, 1)
     }

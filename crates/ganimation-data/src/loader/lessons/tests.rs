@@ -155,7 +155,7 @@ fn half_of_a_taught_batch_are_reverse_pairs_and_later_every_second_step_has_some
         assert!(batch.step < 3 || batch.step.is_multiple_of(2));
         assert_eq!((pairs.count, pairs.pixels.len()), (2, 2 * SIZE * SIZE * 3));
         assert_eq!(
-            (pairs.aus.len(), pairs.led_aus.len()),
+            (pairs.aus.len(), pairs.reduced_aus.len()),
             (2 * AU_COUNT, 2 * AU_COUNT)
         );
         assert_eq!((pairs.lead.len(), pairs.field.len()), (2 * FIELD, 2 * FIELD));
@@ -177,10 +177,10 @@ fn lessons_belong_to_the_pixels_that_they_come_with() {
     };
     for batch in batches(&faces, config(6), 0, 12) {
         let lessons = batch.lessons.unwrap();
-        let asked = units(&batch.aus).iter().zip(units(&batch.target_aus));
+        let requested = units(&batch.aus).iter().zip(units(&batch.target_aus));
         let taught = lessons.field.chunks(FIELD).zip(lessons.mask.chunks(MASK));
         for ((pixels, (aus, target)), (field, mask)) in
-            batch.pixels.chunks(SIZE * SIZE * 3).zip(asked).zip(taught)
+            batch.pixels.chunks(SIZE * SIZE * 3).zip(requested).zip(taught)
         {
             let (face, flipped, landmarks) = landmarks(pixels);
             assert_eq!(*aus, faces[face].intensities.normalized());
@@ -189,7 +189,10 @@ fn lessons_belong_to_the_pixels_that_they_come_with() {
             flips += usize::from(flipped);
         }
         let Some(pairs) = lessons.pairs else { continue };
-        let led = units(&pairs.aus).iter().zip(units(&pairs.led_aus)).enumerate();
+        let led = units(&pairs.aus)
+            .iter()
+            .zip(units(&pairs.reduced_aus))
+            .enumerate();
         for (pixels, (at, (aus, led))) in pairs.pixels.chunks(SIZE * SIZE * 3).zip(led) {
             let (face, _, landmarks) = landmarks(pixels);
             assert!(face % 3 == 0 || face > 6, "{face} shows little");

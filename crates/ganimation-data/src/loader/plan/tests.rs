@@ -138,9 +138,14 @@ fn edited_targets_keep_most_of_the_faces_own_units() {
                 .aus(sample.face)
                 .into_iter()
                 .zip(sample.target)
-                .filter(|(own, asked)| own != asked);
+                .filter(|(own, requested)| own != requested);
             changes.push(changed.count());
-            assert!(sample.target.iter().all(|asked| (0.0..=0.8).contains(asked)));
+            assert!(
+                sample
+                    .target
+                    .iter()
+                    .all(|requested| (0.0..=0.8).contains(requested))
+            );
         }
     }
     assert!(changes.iter().all(|&count| count <= 3), "{changes:?}");

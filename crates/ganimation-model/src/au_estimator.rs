@@ -4,50 +4,50 @@ use burn::tensor::Tensor;
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 
-use crate::reader::READER_SIZE;
-use crate::{Discriminator, Reader};
+use crate::au_regressor::AU_REGRESSOR_SIZE;
+use crate::{AuRegressor, Discriminator};
 
 /// A network that estimates action units of faces of any size.
 #[derive(Clone, Debug)]
-pub enum AuReader {
+pub enum AuEstimator {
     /// An AU regressor: a network trained only for this task.
-    Independent(Reader),
-    /// The action-unit head of a critic. Generators were trained against it, so it can label photos but cannot evaluate
-    /// edits.
-    Critic {
-        /// The critic.
+    Regressor(AuRegressor),
+    /// The action-unit head of a discriminator. Generators were trained against it, so it can label photos but cannot
+    /// evaluate edits.
+    Discriminator {
+        /// The discriminator.
         discriminator: Discriminator,
         /// Side of its training faces, in pixels.
         image_size: usize,
     },
 }
 
-impl AuReader {
+impl AuEstimator {
     /// The action units of a batch of faces. The faces are resized to the network's training size.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1]
     /// - returns `[batch, aus]`, OpenFace intensity / 5, in [0, 1]
-    pub fn read(&self, images: Tensor<4>) -> Tensor<2> {
-        let read = match self {
-            Self::Independent(reader) => reader.forward(resize(images, READER_SIZE)),
-            Self::Critic {
+    pub fn estimate(&self, images: Tensor<4>) -> Tensor<2> {
+        let estimates = match self {
+            Self::Regressor(regressor) => regressor.forward(resize(images, AU_REGRESSOR_SIZE)),
+            Self::Discriminator {
                 discriminator,
                 image_size,
             } => discriminator.forward(resize(images, *image_size)).aus,
         };
-        read.clamp(0.0, 1.0)
+        estimates.clamp(0.0, 1.0)
     }
 
-    /// [`Reader::features`] of faces of any size; `None` for a critic.
+    /// [`Reader::features`] of faces of any size; `None` for a discriminator.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1]
     /// - returns `[batch, features]`
     pub fn features(&self, images: Tensor<4>) -> Option<Tensor<2>> {
         match self {
-            Self::Independent(reader) => Some(reader.features(resize(images, READER_SIZE))),
-            Self::Critic { .. } => None,
+            Self::Regressor(regressor) => Some(regressor.features(resize(images, AU_REGRESSOR_SIZE))),
+            Self::Discriminator { .. } => None,
         }
     }
 }
@@ -75,24 +75,24 @@ mod tests {
     use burn::tensor::{Device, Distribution, Tolerance};
 
     use super::*;
-    use crate::{AU_COUNT, DiscriminatorConfig, ReaderConfig};
+    use crate::{AU_COUNT, AuRegressorConfig, DiscriminatorConfig};
 
     #[test]
-    fn faces_of_any_size_are_read_within_the_range() {
+    fn faces_of_any_size_are_estimated_within_the_range() {
         let device = Device::flex();
-        let readers = [
-            AuReader::Independent(ReaderConfig::new().with_channels(2).init(&device)),
-            AuReader::Critic {
+        let estimators = [
+            AuEstimator::Regressor(AuRegressorConfig::new().with_channels(2).init(&device)),
+            AuEstimator::Discriminator {
                 discriminator: DiscriminatorConfig::new(64).with_channels(2).init(&device),
                 image_size: 64,
             },
         ];
-        for reader in readers {
+        for estimator in estimators {
             for size in [48, 64, 128, 300] {
                 let faces = Tensor::random([2, 3, size, size], Distribution::Uniform(-1.0, 1.0), &device);
-                let read = reader.read(faces);
-                assert_eq!(read.dims(), [2, AU_COUNT]);
-                read.into_data().assert_within_range_inclusive(0.0f32..=1.0);
+                let found = estimator.estimate(faces);
+                assert_eq!(found.dims(), [2, AU_COUNT]);
+                found.into_data().assert_within_range_inclusive(0.0f32..=1.0);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The reader, an AU regressor: a network that estimates a face's action units and was not used to train any generator.
+//! The AU regressor: a network that estimates a face's action units and was not used to train any generator.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -9,16 +9,17 @@ use crate::AU_COUNT;
 use crate::convolution::Conv2d;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{Layer, ResidualBlock, run};
+use crate::resample::mean_over_positions;
 
-/// Side of a reader's input faces, in pixels.
-pub const READER_SIZE: usize = 128;
+/// Side of an AU regressor's input faces, in pixels.
+pub const AU_REGRESSOR_SIZE: usize = 128;
 
-/// Side of a reader's last feature map in pixels, and kernel size of its head.
-const TOP: usize = READER_SIZE / 16;
+/// Side of an AU regressor's last feature map in pixels, and kernel size of its head.
+const TOP: usize = AU_REGRESSOR_SIZE / 16;
 
 /// Shape of a [`Reader`]. The defaults have 1.5 million parameters.
 #[derive(Config, Debug, PartialEq, Eq)]
-pub struct ReaderConfig {
+pub struct AuRegressorConfig {
     /// Channels after the first layer; each further strided layer doubles them.
     #[config(default = 24)]
     pub channels: usize,
@@ -27,10 +28,10 @@ pub struct ReaderConfig {
     pub aus: usize,
 }
 
-impl ReaderConfig {
+impl AuRegressorConfig {
     /// Creates the network on `device` with random initial weights (convolutions from N(0, 0.02), norms with scale 1
     /// and shift 0, bias 0).
-    pub fn init(&self, device: &Device) -> Reader {
+    pub fn init(&self, device: &Device) -> AuRegressor {
         let c = self.channels;
         let down = |input, output| {
             [
@@ -48,7 +49,7 @@ impl ReaderConfig {
                 device,
             )));
         }
-        Reader {
+        AuRegressor {
             main,
             head: Conv2d::new([8 * c, self.aus], TOP, [1, 0], device).with_bias(device),
         }
@@ -57,15 +58,15 @@ impl ReaderConfig {
 
 /// An AU regressor: it estimates the action units of faces.
 ///
-/// The critic's head estimates them too, but generators are trained against it. Only an independent network can
+/// The discriminator's head estimates them too, but generators are trained against it. Only an independent network can
 /// evaluate generators.
 #[derive(Module, Debug)]
-pub struct Reader {
+pub struct AuRegressor {
     main: Vec<Layer>,
     head: Conv2d,
 }
 
-impl Reader {
+impl AuRegressor {
     /// The action units of a batch of faces.
     ///
     /// # Shapes
@@ -84,7 +85,7 @@ impl Reader {
     /// - `images`: see [`Reader::forward`]
     /// - returns `[batch, 8 channels]`
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        run(&self.main, images).mean_dims(&[2, 3]).flatten(1, 3)
+        mean_over_positions(run(&self.main, images))
     }
 }
 
@@ -95,17 +96,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_has_one_value_for_each_action_unit() {
+    fn a_regressor_has_one_value_for_each_action_unit() {
         let device = Device::flex();
-        let reader = ReaderConfig::new().with_channels(2).init(&device);
+        let regressor = AuRegressorConfig::new().with_channels(2).init(&device);
         let faces = Tensor::random([3, 3, 128, 128], Distribution::Uniform(-1.0, 1.0), &device);
-        assert_eq!(reader.forward(faces.clone()).dims(), [3, AU_COUNT]);
-        assert_eq!(reader.features(faces).dims(), [3, 16]);
+        assert_eq!(regressor.forward(faces.clone()).dims(), [3, AU_COUNT]);
+        assert_eq!(regressor.features(faces).dims(), [3, 16]);
     }
 
     #[test]
-    fn the_default_reader_has_1_5_million_parameters() {
-        let reader = ReaderConfig::new().init(&Device::flex());
-        assert_eq!(reader.num_params(), 1_470_113);
+    fn the_default_regressor_has_1_5_million_parameters() {
+        let regressor = AuRegressorConfig::new().init(&Device::flex());
+        assert_eq!(regressor.num_params(), 1_470_113);
     }
 }

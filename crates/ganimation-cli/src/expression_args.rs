@@ -10,7 +10,7 @@ use crate::error::{Error, LibraryError, Result};
 
 /// The target expression. Each command declares which options it requires.
 #[derive(Debug, Args)]
-pub(super) struct Wanted {
+pub(super) struct ExpressionArgs {
     /// Action unit by number or name: 12=3 sets the intensity, 12=+1 adds 1 to the photo's intensity; may be repeated
     #[arg(long, value_name = "UNIT=VALUE")]
     au: Vec<AuCommand>,
@@ -37,7 +37,7 @@ pub(super) struct Wanted {
     pub(super) absolute: bool,
 }
 
-impl Wanted {
+impl ExpressionArgs {
     /// Start and end of a movement. Without a start value, an action unit starts from the photo's intensity.
     pub(super) fn ends(&self, animator: &Animator) -> Result<(Expression, Expression)> {
         let mut start = Expression::new();
@@ -86,5 +86,5 @@ impl Wanted {
 pub(super) fn shown_by(animator: &Animator, path: &Path, crop: Crop) -> Result<Intensities> {
     let options = PhotoOptions::new().with_crop(crop.into());
     let opened = open(animator, path, &options.with_faces(FaceChoice::Number(1)))?;
-    Ok(opened.photo.faces()[0].shown())
+    Ok(opened.photo.faces()[0].intensities())
 }

@@ -1,4 +1,4 @@
-//! `ganimation train-reader`: trains an AU regressor on a folder of faces.
+//! `ganimation train-regressor`: trains an AU regressor on a folder of faces.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use ganimation::device::{self, DeviceChoice};
 use ganimation_data::{ActionUnit, Dataset};
-use ganimation_model::weights::{FloatFormat, Metadata, save_reader};
-use ganimation_model::{Orders, READER_SIZE};
-use ganimation_train::{ReaderScore, ReaderTraining, train_reader};
+use ganimation_model::weights::{FloatFormat, Metadata, save_au_regressor};
+use ganimation_model::{AU_REGRESSOR_SIZE, Orders};
+use ganimation_train::{AuEstimatorScore, AuRegressorTraining, train_au_regressor};
 
 use super::inputs::check_outputs;
 use super::output::{note, say};
@@ -22,15 +22,15 @@ const WEIGHTS: &[&str] = &["safetensors"];
 
 const EXAMPLES: &str = "Examples:
   Train an AU regressor and print its accuracy on the test faces:
-    ganimation train-reader --data faces -o reader.safetensors
+    ganimation train-au-regressor --data faces -o au_regressor.safetensors
 
-The reader judges generators (`ganimation evaluate --reader`) and reads photos (`ganimation read --reader`). Ctrl-C ends the
-training early and keeps what was learnt.";
+Use the network with `ganimation evaluate --au-estimator` and `ganimation read --au-estimator`. Ctrl-C ends the training early
+and saves the current weights.";
 
 /// Train an AU regressor: a network that estimates the action units of faces
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct TrainReader {
+pub(super) struct TrainAuRegressor {
     /// Dataset folder: imgs/, aus_openface.pkl (or aus_openface.csv, labels.csv), train_ids.csv, test_ids.csv
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -40,27 +40,27 @@ pub(super) struct TrainReader {
     output: PathBuf,
 
     /// Passes through the training faces
-    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().epochs)]
+    #[arg(long, value_name = "N", default_value_t = AuRegressorTraining::default().epochs)]
     epochs: u64,
 
     /// Faces per batch
-    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().batch_size)]
+    #[arg(long, value_name = "N", default_value_t = AuRegressorTraining::default().batch_size)]
     batch_size: usize,
 
     /// Channels after the first layer
-    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().channels)]
+    #[arg(long, value_name = "N", default_value_t = AuRegressorTraining::default().channels)]
     channels: usize,
 
     /// Initial learning rate
-    #[arg(long, value_name = "RATE", default_value_t = ReaderTraining::default().rate)]
-    rate: f64,
+    #[arg(long, aliases = ["rate", "lr"], value_name = "RATE", default_value_t = AuRegressorTraining::default().learning_rate)]
+    learning_rate: f64,
 
     /// Seed of every random stream
-    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = AuRegressorTraining::default().seed)]
     seed: u64,
 
     /// Threads that decode pictures
-    #[arg(long, value_name = "N", default_value_t = ReaderTraining::default().workers)]
+    #[arg(long, value_name = "N", default_value_t = AuRegressorTraining::default().workers)]
     workers: usize,
 
     /// Licence in the file's metadata
@@ -76,22 +76,22 @@ pub(super) struct TrainReader {
     device: DeviceChoice,
 }
 
-impl TrainReader {
+impl TrainAuRegressor {
     pub(super) fn run(self) -> Result<()> {
         check_outputs(&self.data, [(self.output.as_path(), WEIGHTS)])?;
         let device = device::resolve(self.device)?;
-        let training = ReaderTraining {
+        let training = AuRegressorTraining {
             channels: self.channels,
             batch_size: self.batch_size,
             epochs: self.epochs,
-            rate: self.rate,
+            learning_rate: self.learning_rate,
             seed: self.seed,
             workers: self.workers,
         };
         training.check()?;
         let dataset = Dataset::open(&self.data)?;
 
-        let bar = bar(0, "reader");
+        let bar = bar(0, "training");
         let stop = Arc::new(AtomicBool::new(false));
         stop_on_interrupt(&stop, bar.clone());
         let mut taken = 0;
@@ -106,12 +106,12 @@ impl TrainReader {
                 }
             }
         };
-        let (reader, score) = train_reader(&dataset, &training, &device, &mut show, &stop)?;
+        let (regressor, score) = train_au_regressor(&dataset, &training, &device, &mut show, &stop)?;
         bar.finish_and_clear();
 
         let metadata = Metadata {
             orders: Orders::Absolute,
-            image_size: READER_SIZE,
+            image_size: AU_REGRESSOR_SIZE,
             channels: training.channels,
             blocks: 0,
             action_units: ActionUnit::ALL.map(|unit| u32::from(unit.number())).to_vec(),
@@ -124,14 +124,14 @@ impl TrainReader {
             ),
             license: self.license,
         };
-        save_reader(&self.output, &reader, &metadata, FloatFormat::F16)?;
-        tell(&score)?;
+        save_au_regressor(&self.output, &regressor, &metadata, FloatFormat::F16)?;
+        print(&score)?;
         say(self.output.display())
     }
 }
 
 /// Prints the score as a table.
-fn tell(score: &ReaderScore) -> Result<()> {
+fn print(score: &AuEstimatorScore) -> Result<()> {
     say(format_args!("{} test faces", score.faces))?;
     say("unit   correlation   mean error (0 to 5)")?;
     for (unit, (correlation, error)) in ActionUnit::ALL

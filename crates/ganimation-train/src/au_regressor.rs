@@ -1,4 +1,4 @@
-//! Training of a reader: an AU regressor, a network that estimates the action units of a face.
+//! Training of an AU regressor: a network that estimates the action units of a face.
 
 mod jitter;
 mod score;
@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_data::{Dataset, Loader, LoaderConfig, Split};
-use ganimation_model::{AuReader, READER_SIZE, Reader, ReaderConfig};
+use ganimation_model::{AU_REGRESSOR_SIZE, AuEstimator, AuRegressor, AuRegressorConfig};
 
 use crate::config::{AdamConfig, variances};
 use crate::optimizer::Adam;
@@ -17,14 +17,14 @@ use crate::random::jitter_stream;
 use crate::{Error, Result};
 use jitter::jitter;
 
-pub use score::{ReaderScore, score_reader};
+pub use score::{AuEstimatorScore, score_au_estimator};
 
 /// Steps between reports of the loss.
 const LOOK_EVERY: u64 = 20;
 
-/// Settings of a reader's training.
+/// Settings of an AU regressor's training.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReaderTraining {
+pub struct AuRegressorTraining {
     /// Channels after the first layer.
     pub channels: usize,
     /// Faces per batch.
@@ -32,27 +32,27 @@ pub struct ReaderTraining {
     /// Passes through the training faces.
     pub epochs: u64,
     /// Adam's initial learning rate; it decreases to 0 along half a cosine.
-    pub rate: f64,
+    pub learning_rate: f64,
     /// Seed of every random stream.
     pub seed: u64,
     /// Threads that decode pictures.
     pub workers: usize,
 }
 
-impl Default for ReaderTraining {
+impl Default for AuRegressorTraining {
     fn default() -> Self {
         Self {
             channels: 24,
             batch_size: 32,
             epochs: 12,
-            rate: 1e-3,
+            learning_rate: 1e-3,
             seed: 0,
             workers: 2,
         }
     }
 }
 
-impl ReaderTraining {
+impl AuRegressorTraining {
     /// Checks every setting before work starts.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl ReaderTraining {
             batch_size,
             workers,
             epochs,
-            rate,
+            learning_rate,
             ..
         } = self;
         require((1..=256).contains(channels), "channels", channels, "1 to 256")?;
@@ -86,7 +86,12 @@ impl ReaderTraining {
         )?;
         require((1..=256).contains(workers), "workers", workers, "1 to 256")?;
         require(*epochs > 0, "epochs", epochs, "at least 1")?;
-        require(rate.is_finite() && *rate > 0.0, "rate", rate, "above 0")
+        require(
+            learning_rate.is_finite() && *learning_rate > 0.0,
+            "learning_rate",
+            learning_rate,
+            "above 0",
+        )
     }
 }
 
@@ -100,20 +105,20 @@ impl ReaderTraining {
 ///
 /// # Errors
 /// [`Error::Setting`], [`Error::Data`] from the dataset, [`Error::NotFinite`] if the loss becomes NaN or infinite.
-pub fn train_reader(
+pub fn train_au_regressor(
     dataset: &Dataset,
-    training: &ReaderTraining,
+    training: &AuRegressorTraining,
     device: &Device,
     step: &mut dyn FnMut(u64, u64, Option<f32>),
     stop: &AtomicBool,
-) -> Result<(Reader, ReaderScore)> {
+) -> Result<(AuRegressor, AuEstimatorScore)> {
     training.check()?;
     let faces = dataset.split(Split::Train);
     let loader = Loader::new(
         faces.to_vec(),
         LoaderConfig {
             batch_size: training.batch_size,
-            image_size: READER_SIZE,
+            image_size: AU_REGRESSOR_SIZE,
             seed: training.seed,
             workers: training.workers,
             ..LoaderConfig::default()
@@ -124,11 +129,11 @@ pub fn train_reader(
     let inverse_variance = tensor_from_aus(variances(faces).map(f32::recip).to_vec(), device).autodiff();
     let autodiff = device.clone().autodiff();
     autodiff.seed(training.seed);
-    let mut reader = ReaderConfig::new()
+    let mut regressor = AuRegressorConfig::new()
         .with_channels(training.channels)
         .init(&autodiff);
     let mut adam = Adam::new(AdamConfig {
-        rate: training.rate,
+        learning_rate: training.learning_rate,
         beta_1: 0.9,
         ..AdamConfig::default()
     });
@@ -137,31 +142,39 @@ pub fn train_reader(
             break;
         }
         let batch = batch?;
-        let images = tensor_from_bytes(batch.pixels, [batch.batch, READER_SIZE, READER_SIZE], device);
+        let images = tensor_from_bytes(
+            batch.pixels,
+            [batch.batch, AU_REGRESSOR_SIZE, AU_REGRESSOR_SIZE],
+            device,
+        );
         let images = jitter(images, &mut jitter_stream(training.seed, taken)).autodiff();
         let labels = tensor_from_aus(batch.aus, device).autodiff();
-        let error = (reader.forward(images) - labels).square() * inverse_variance.clone();
+        let error = (regressor.forward(images) - labels).square() * inverse_variance.clone();
         let loss = error.mean();
-        adam.step(&mut reader, &loss, rate_at(training.rate, taken, steps));
+        adam.step(
+            &mut regressor,
+            &loss,
+            learning_rate_at(training.learning_rate, taken, steps),
+        );
         let shown = taken
             .is_multiple_of(LOOK_EVERY)
             .then(|| loss.into_scalar::<f32>());
         if let Some(value) = shown.filter(|value| !value.is_finite()) {
             return Err(Error::NotFinite {
-                term: "reader's",
+                term: "AU regressor's",
                 value,
                 step: taken,
             });
         }
         step(taken + 1, steps, shown);
     }
-    let reader = reader.valid();
-    let judge = AuReader::Independent(reader.clone());
-    let score = score_reader(&judge, dataset.split(Split::Test), device)?;
-    Ok((reader, score))
+    let regressor = regressor.valid();
+    let judge = AuEstimator::Regressor(regressor.clone());
+    let score = score_au_estimator(&judge, dataset.split(Split::Test), device)?;
+    Ok((regressor, score))
 }
 
-fn rate_at(rate: f64, step: u64, steps: u64) -> f64 {
+fn learning_rate_at(rate: f64, step: u64, steps: u64) -> f64 {
     let share = step as f64 / steps as f64;
     rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
 }

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use ganimation_data::au::MAX_INTENSITY;
 use ganimation_data::pixels::tensor_from_images;
 use ganimation_data::{AU_COUNT, Face, picture};
-use ganimation_model::AuReader;
+use ganimation_model::AuEstimator;
 
 use crate::Result;
 use crate::evaluate::pearson;
@@ -13,11 +13,11 @@ use crate::evaluate::pearson;
 const SIDE: u32 = 128;
 
 /// Faces per batch.
-const JUDGED: usize = 50;
+const BATCH: usize = 50;
 
 /// Accuracy of an AU regressor on faces that were not used for its training.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReaderScore {
+pub struct AuEstimatorScore {
     /// Faces evaluated.
     pub faces: usize,
     /// Pearson's correlation of estimated and labelled intensity for each action unit; 0 without variance.
@@ -26,25 +26,31 @@ pub struct ReaderScore {
     pub error: [f64; AU_COUNT],
 }
 
-impl ReaderScore {
+impl AuEstimatorScore {
     /// Mean of the correlations.
     pub fn mean_correlation(&self) -> f64 {
         self.correlation.iter().sum::<f64>() / AU_COUNT as f64
     }
 }
 
-/// Compares the estimates of `reader` on `faces` with their labels.
+/// Compares the estimates of `estimator` on `faces` with their labels.
 ///
 /// # Errors
 /// [`Error::Data`](crate::Error::Data) if a picture cannot be read.
-pub fn score_reader(reader: &AuReader, faces: &[Face], device: &Device) -> Result<ReaderScore> {
+pub fn score_au_estimator(
+    estimator: &AuEstimator,
+    faces: &[Face],
+    device: &Device,
+) -> Result<AuEstimatorScore> {
     let mut pairs: [Vec<[f64; 2]>; AU_COUNT] = Default::default();
-    for faces in faces.chunks(JUDGED) {
+    for faces in faces.chunks(BATCH) {
         let pictures = faces
             .iter()
             .map(|face| Ok(picture::read_face(&face.path, SIDE)?.0))
             .collect::<Result<Vec<_>>>()?;
-        let read = reader.read(tensor_from_images(&pictures, device)).into_data();
+        let read = estimator
+            .estimate(tensor_from_images(&pictures, device))
+            .into_data();
         let read: Vec<f32> = read.iter::<f32>().collect();
         for (face, read) in faces.iter().zip(read.chunks_exact(AU_COUNT)) {
             let labels = face.intensities.normalized();
@@ -53,7 +59,7 @@ pub fn score_reader(reader: &AuReader, faces: &[Face], device: &Device) -> Resul
             }
         }
     }
-    Ok(ReaderScore {
+    Ok(AuEstimatorScore {
         faces: faces.len(),
         correlation: pairs.each_ref().map(|pairs| {
             let (read, labels): (Vec<f64>, Vec<f64>) =

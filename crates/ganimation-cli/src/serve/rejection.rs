@@ -1,4 +1,4 @@
-//! Refusals of the server, and their answers.
+//! Errors of requests, and their responses.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::error::{Error, LibraryError};
 use crate::one_line;
 
-/// A refusal: a status, a message, and a hint if there is one.
+/// A rejected request: a status, a message, and a hint if there is one.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum Rejection {
     #[error("{}", one_line(.0))]
-    Told(#[from] Error),
+    Program(#[from] Error),
     #[error("the request is not as expected: {0}")]
     Json(#[from] serde_json::Error),
     #[error("the request has more than {limit} bytes")]
@@ -41,28 +41,28 @@ pub(super) enum Refusal {
     Failed,
 }
 
-impl From<LibraryError> for Refusal {
+impl From<LibraryError> for Rejection {
     fn from(error: LibraryError) -> Self {
-        Self::Told(error.into())
+        Self::Program(error.into())
     }
 }
 
-impl From<Data> for Refusal {
+impl From<Data> for Rejection {
     fn from(error: Data) -> Self {
-        Self::Told(error.into())
+        Self::Program(error.into())
     }
 }
 
-impl Refusal {
+impl Rejection {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Told(Error::Data(Data::Picture { .. } | Data::ForeignPicture { .. })) => {
+            Self::Program(Error::Data(Data::Picture { .. } | Data::ForeignPicture { .. })) => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
-            Self::Told(Error::Data(Data::PictureTooLarge { .. })) | Self::TooLarge { .. } => {
+            Self::Program(Error::Data(Data::PictureTooLarge { .. })) | Self::TooLarge { .. } => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Self::Told(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Program(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Json(_) | Self::Broken => StatusCode::BAD_REQUEST,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -76,7 +76,7 @@ impl Refusal {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Told(error) => return error.hint(),
+            Self::Program(error) => return error.hint(),
             Self::TooLarge { .. } => "make the picture smaller first",
             Self::Busy => "try again in a moment",
             Self::Forgotten => "choose it again",
@@ -89,11 +89,11 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let told = json!({ "error": self.to_string(), "hint": self.hint() }).to_string();
+        let body = json!({ "error": self.to_string(), "hint": self.hint() }).to_string();
         let json = (header::CONTENT_TYPE, "application/json");
-        let mut response = (self.status(), [json], told).into_response();
+        let mut response = (self.status(), [json], body).into_response();
         if matches!(self, Self::Busy) {
             let soon = header::HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, soon);
