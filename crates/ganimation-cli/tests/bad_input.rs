@@ -221,7 +221,10 @@ fn a_run_name_that_is_no_single_folder_is_refused() {
 #[test]
 fn a_negative_number_is_a_bad_value_and_no_unknown_option() {
     let train = ["train", "--data", SAMPLE, "--name", "a", "--rate", "-1"];
-    Desk::new().refuses(&[&train[..], &FLEX].concat(), "setting `rate` is -1");
+    Desk::new().refuses(
+        &[&train[..], &FLEX].concat(),
+        "setting `adam.learning_rate` is -1",
+    );
 }
 
 #[test]

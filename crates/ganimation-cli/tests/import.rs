@@ -52,11 +52,11 @@ fn imported_weights_give_pytorchs_picture_up_to_one_step_a_pixel() {
         let file = data(file);
         let (file, face) = (file.to_str().unwrap(), face.to_str().unwrap());
         succeeds(folder.path(), &["import", file, "-o", "weights.safetensors"]);
-        let expression_args = ["--absolute", "--au", "12=3", "--au", "25=2", "--crop", "none"];
+        let options = ["--absolute", "--au", "12=3", "--au", "25=2", "--crop", "none"];
         let network = ["--weights", "weights.safetensors", "--device", "flex"];
         succeeds(
             folder.path(),
-            &[&["edit", face, "-o", "out.png"], &expression_args[..], &network].concat(),
+            &[&["edit", face, "-o", "out.png"], &options[..], &network].concat(),
         );
         let (found, expected) = (picture(&folder.path().join("out.png")), picture(&data(expected)));
         assert_eq!(found.dimensions(), expected.dimensions());

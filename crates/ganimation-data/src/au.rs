@@ -141,12 +141,12 @@ impl FromStr for ActionUnit {
 
     /// Reads `12`, `AU12`, `au12`, `AU01`, `1` or `lip-corner-puller`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let expression_args = text.trim().to_ascii_lowercase();
-        let digits = expression_args.strip_prefix("au").unwrap_or(&expression_args);
+        let name = text.trim().to_ascii_lowercase();
+        let digits = name.strip_prefix("au").unwrap_or(&name);
         let number = digits.parse::<u8>().ok();
         Self::ALL
             .into_iter()
-            .find(|au| number == Some(au.number()) || au.name() == expression_args)
+            .find(|au| number == Some(au.number()) || au.name() == name)
             .ok_or_else(|| Error::UnknownActionUnit {
                 found: text.to_owned(),
             })

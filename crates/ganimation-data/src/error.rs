@@ -525,12 +525,12 @@ pub enum Error {
     },
 
     /// FFmpeg was built without any encoder that would do.
-    #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), expression_args.join(", "))]
+    #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), encoders.join(", "))]
     NoEncoder {
         /// The file.
         path: PathBuf,
         /// The encoders that would do.
-        expression_args: &'static [&'static str],
+        encoders: &'static [&'static str],
     },
 
     /// FFmpeg did not make a video.

@@ -39,7 +39,7 @@ impl AuEstimator {
         estimates.clamp(0.0, 1.0)
     }
 
-    /// [`Reader::features`] of faces of any size; `None` for a discriminator.
+    /// [`AuRegressor::features`] of faces of any size; `None` for a discriminator.
     ///
     /// # Shapes
     /// - `images`: `[batch, 3, size, size]`, in [-1, 1]

@@ -17,7 +17,7 @@ pub const AU_REGRESSOR_SIZE: usize = 128;
 /// Side of an AU regressor's last feature map in pixels, and kernel size of its head.
 const TOP: usize = AU_REGRESSOR_SIZE / 16;
 
-/// Shape of a [`Reader`]. The defaults have 1.5 million parameters.
+/// Shape of a [`AuRegressor`]. The defaults have 1.5 million parameters.
 #[derive(Config, Debug, PartialEq, Eq)]
 pub struct AuRegressorConfig {
     /// Channels after the first layer; each further strided layer doubles them.
@@ -82,7 +82,7 @@ impl AuRegressor {
     /// The features before the head, averaged over the face, for distances between sets of faces.
     ///
     /// # Shapes
-    /// - `images`: see [`Reader::forward`]
+    /// - `images`: see [`AuRegressor::forward`]
     /// - returns `[batch, 8 channels]`
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
         mean_over_positions(run(&self.main, images))

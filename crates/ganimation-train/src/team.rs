@@ -8,7 +8,6 @@
 //! On CUDA, the mean is Burn's all-reduce (NCCL) of one flat gradient a network. Devices without it send their gradients to
 //! the first device and receive the mean.
 
-use std::ops::Add;
 use std::thread;
 
 use burn::module::Module;

@@ -280,7 +280,7 @@ fn a_run_that_learnt_nothing_is_warned_and_a_strict_one_stops_with_its_work_save
     }
     let message = fs::read_to_string(folder.join("warnings.jsonl")).unwrap();
     assert!(
-        message.contains("discriminator-reads-nothing") && message.contains("check that labels"),
+        message.contains("discriminator-aus-not-learned") && message.contains("check that labels"),
         "{message}"
     );
 }

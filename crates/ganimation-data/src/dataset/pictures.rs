@@ -116,9 +116,9 @@ pub(super) fn nearly<'a>(id: &str, mut names: impl Iterator<Item = &'a String>) 
         let name = cell.rsplit(['/', '\\']).next().unwrap_or_default();
         key(name.trim().trim_matches('"')).to_lowercase()
     };
-    let expression_args = core(id);
+    let wanted = core(id);
     names
-        .find(|name| !expression_args.is_empty() && core(name) == expression_args)
+        .find(|name| !wanted.is_empty() && core(name) == wanted)
         .cloned()
 }
 

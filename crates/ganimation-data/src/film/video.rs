@@ -60,10 +60,10 @@ impl Video {
             list.lines()
                 .any(|line| line.split_whitespace().nth(1) == Some(encoder))
         };
-        let expression_args = if extension(path) == "webm" { WEBM } else { H264 };
-        let encoder = expression_args.iter().find(has).ok_or_else(|| Error::NoEncoder {
+        let encoders = if extension(path) == "webm" { WEBM } else { H264 };
+        let encoder = encoders.iter().find(has).ok_or_else(|| Error::NoEncoder {
             path: path.to_owned(),
-            expression_args,
+            encoders,
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -81,7 +81,7 @@ impl Video {
     pub(super) fn encoder(&self) -> (&'static str, bool) {
         let best = [H264, WEBM]
             .iter()
-            .any(|expression_args| expression_args.first() == Some(&self.encoder));
+            .any(|encoders| encoders.first() == Some(&self.encoder));
         (self.encoder, best)
     }
 

@@ -161,9 +161,9 @@ struct Chunks {
 
 fn chunks(x: &Images) -> Chunks {
     let image = x.height * x.width;
-    let expression_args = (image * x.channels).div_ceil(CHUNK);
+    let wanted = (image * x.channels).div_ceil(CHUNK);
     // The smallest number of equal chunks that are short enough, or one where the size has no such divisor.
-    let an_image = (expression_args..=4 * expression_args)
+    let an_image = (wanted..=4 * wanted)
         .find(|count| image.is_multiple_of(*count))
         .unwrap_or(1);
     Chunks {

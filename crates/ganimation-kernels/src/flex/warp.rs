@@ -170,8 +170,8 @@ fn slope_row(
 pub(super) fn image_gradient(field: &FlexTensor, grad: &Images) -> Images {
     let picture = Picture::of(grad);
     let (batch, channels, height) = (grad.batch, grad.channels, grad.height);
-    let expression_args = (4 * rayon::current_num_threads()).div_ceil(batch.max(1));
-    let bands = picture.bands(batch, height.div_ceil(expression_args).max(BAND));
+    let wanted = (4 * rayon::current_num_threads()).div_ceil(batch.max(1));
+    let bands = picture.bands(batch, height.div_ceil(wanted).max(BAND));
     // The first and the last row that each row of the output reads.
     let reach: Vec<[usize; 2]> = (0..batch * height)
         .into_par_iter()

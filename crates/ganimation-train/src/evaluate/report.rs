@@ -13,7 +13,7 @@ use super::{Evaluation, Scorecard};
 use crate::{Error, Result};
 
 impl Evaluation {
-    /// Writes `scorecard.json`, `scorecard.md`, `index.html`, `edits.png` and `painted.png` into `folder`, and creates
+    /// Writes `scorecard.json`, `scorecard.md`, `index.html`, `edits.png` and `mask_coverage.png` into `folder`, and creates
     /// the folder if necessary. The page shows `about`: the editor, the judge and the data.
     ///
     /// # Errors

@@ -158,7 +158,8 @@ impl Place<'_> {
 impl PairBatch {
     fn parts(&self, devices: &[Device]) -> Vec<Self> {
         let [images, lead] = [&self.images, &self.lead].map(|part| split(part, devices).into_iter());
-        let [aus, reduced_aus] = [&self.aus, &self.reduced_aus].map(|labels| split(labels, devices).into_iter());
+        let [aus, reduced_aus] =
+            [&self.aus, &self.reduced_aus].map(|labels| split(labels, devices).into_iter());
         (images.zip(lead).zip(aus.zip(reduced_aus)))
             .zip(self.lesson.parts(devices))
             .map(|(((images, lead), (aus, reduced_aus)), lesson)| Self {

@@ -365,7 +365,7 @@ impl RegularizationTerms {
             .autodiff();
         Self {
             motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
-            mask_coverage_outside: (painted.clone() * price).mean(),
+            outside: (painted.clone() * price).mean(),
             mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),

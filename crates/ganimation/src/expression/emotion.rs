@@ -144,10 +144,10 @@ impl FromStr for Emotion {
 
     /// Parses `happiness` and `happy`, ignoring case.
     fn from_str(text: &str) -> Result<Self> {
-        let expression_args = text.trim().to_ascii_lowercase();
+        let word = text.trim().to_ascii_lowercase();
         Self::ALL
             .into_iter()
-            .find(|emotion| emotion.words().0 == expression_args || emotion.words().1 == expression_args)
+            .find(|emotion| emotion.words().0 == word || emotion.words().1 == word)
             .ok_or_else(|| Error::UnknownEmotion {
                 found: text.to_owned(),
             })
