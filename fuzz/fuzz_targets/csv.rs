@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         let again = again.unwrap_or_else(|error| panic!("the written file cannot be read: {error}"));
         assert!(again.keys().eq(labels.keys()), "{labels:?} came back as {again:?}");
     }
-    if let Ok(faces) = landmarks::table_from_bytes(path, bytes) {
+    if let Ok(faces) = landmarks::landmarks_from_bytes(path, bytes) {
         let values = faces.values().flat_map(|points| points.as_flattened());
         assert!(values.into_iter().all(|value| value.is_finite()));
     }

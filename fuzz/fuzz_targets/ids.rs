@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ganimation_data::dataset::ids_from_bytes;
+use ganimation_data::ids_from_bytes;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
+use ganimation::sheet::contact_sheet;
 use ganimation::{
-    Animator, Driver, DriverOptions, Ease, Expression, FacePhoto, Frame, FrameRate, Neutral, Timeline,
-    clipped, contact_sheet, follow,
+    Animator, Clipped, Driver, DriverOptions, Ease, Expression, FacePhoto, Frame, FrameRate, Neutral,
+    Timeline,
 };
-use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, save_image};
+use ganimation_data::film::{FilmFormat, FilmOptions, FilmWriter};
+use ganimation_data::save_image;
 
 use super::expression_args::{ExpressionArgs, shown_by};
 use super::inputs::{Networks, Opened, PICTURES, Photo, check_output_folder, check_outputs, photos_in};
@@ -15,29 +17,29 @@ use super::output::{note, say};
 use super::progress;
 use crate::error::{Error, LibraryError, Result};
 
-/// Columns of a contact sheet, beside the input.
+/// Columns of a contact sheet, in addition to the input.
 const STEPS: usize = 6;
 
 const EXAMPLES: &str = "Examples:
-  A smile that grows and fades again:
+  A smile that grows and fades:
     ganimation animate me.jpg --au 6=0..3 --au 12=0..4 --au 25=0..3 -o smile.gif
 
-  From what the photo shows to an emotion, once, in a video:
+  From the photo's expression to an emotion, once, as a video:
     ganimation animate me.jpg --emotion surprise --once --ease out --frames 20 -o oh.mp4
 
-  A film written down, as an animated PNG (assets/scripts holds one):
+  A film from a script, as an animated PNG (see assets/scripts):
     ganimation animate me.jpg --script blink_and_smile.toml -o film.png
 
-  What OpenFace measured in a video, added to what the photo shows:
+  Changes that OpenFace measured in a video, added to the photo's expression:
     ganimation animate me.jpg --drive measured.csv -o driven.mp4
     ganimation animate me.jpg --drive two_faces.csv --drive-face 1 --neutral first --fps 25 -o driven.mp4
 
-  The faces of a folder's pictures, in the order of their names, as pictures again:
+  The expressions of a folder of pictures, in the order of their names, as pictures:
     ganimation animate me.jpg --like frames/ -o driven/
 
 A single value is where the film goes to, from what the photo shows; 12=2..4 says where it comes from, 12=3..3 holds.";
 
-/// Make a film of faces that move from one expression to another
+/// Make a film of a face that changes its expression
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
@@ -51,48 +53,48 @@ pub(super) struct Animate {
     #[command(flatten)]
     expression_args: ExpressionArgs,
 
-    /// Take times, expressions and curves from a file (toml)
+    /// Read times, expressions and curves from a file (toml)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "absolute", "drive", "frames", "once", "ease"])]
     script: Option<PathBuf>,
 
-    /// Follow what OpenFace's FeatureExtraction measured (csv), smoothed, relative to its --neutral unless --absolute
+    /// Follow a table of OpenFace's FeatureExtraction (csv), smoothed; relative to --neutral, or --absolute
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "frames", "once", "ease"])]
     drive: Option<PathBuf>,
 
-    /// Which face of a table with several to follow, by its face_id; the one seen longest if not said
+    /// Face of the table to follow, by its face_id; by default the one with most rows
     #[arg(long, value_name = "ID", requires = "drive")]
     drive_face: Option<u64>,
 
-    /// Take action units that the table lacks to be 0, as those of LibreFace and py-feat lack some
+    /// Set action units that the table does not have to 0; tables of LibreFace and py-feat lack some
     #[arg(long, requires = "drive")]
     fill_absent: bool,
 
-    /// When the driver's face is at rest: calm (where each unit is low), first (in the first frame), or a time in seconds;
-    /// calm if not said, first for a folder of --like
+    /// Neutral frame of the driver: calm (low values of each unit), first (the first frame), or a time in seconds; by default
+    /// calm, or first for a folder with --like
     #[arg(long, value_name = "WHEN", conflicts_with = "absolute")]
     neutral: Option<Neutral>,
 
-    /// Frames of the film; there and back, unless --once
+    /// Number of frames, for both directions unless --once
     #[arg(long, value_name = "N", default_value_t = 24, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=240))]
     frames: u16,
 
-    /// Stop where the movement leads, in place of going back
+    /// Stop at the target expression, instead of returning to the start
     #[arg(long)]
     once: bool,
 
-    /// How the movement gathers speed: linear, in, out, in-out or hold
+    /// Speed curve of the movement: linear, in, out, in-out or hold
     #[arg(long, value_name = "CURVE", default_value_t)]
     ease: Ease,
 
-    /// Frames a second, 1 to 60, as in 25, 29.97 or 30000/1001; the table's own for --drive, else 12
+    /// Frames per second, 1 to 60, for example 25, 29.97 or 30000/1001; by default the table's rate with --drive, else 12
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
     fps: Option<FrameRate>,
 
-    /// How often the film is played; 0 repeats for ever, which a video cannot
+    /// Number of repetitions; 0 repeats without end (not in videos)
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     loops: u16,
 
-    /// The film to write: gif, png or apng (animated), mp4, mov, mkv or webm (by ffmpeg), or a folder for pictures
+    /// The film to write: gif, png or apng (animated), mp4, mov, mkv or webm (needs ffmpeg), or a folder for pictures
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -100,7 +102,7 @@ pub(super) struct Animate {
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
 
-    /// Make a photo with a longer side than this smaller first, in pixels
+    /// Reduce the photo so that its longer side is at most this, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 800, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: u32,
 
@@ -158,7 +160,7 @@ impl Animate {
         !(self.once || self.script.is_some() || self.drive.is_some() || folder)
     }
 
-    /// The film, and how fast it is.
+    /// The timeline and the frame rate.
     fn timeline(&self, animator: &Animator) -> Result<(Timeline, FrameRate)> {
         let rate = self.fps.unwrap_or_default();
         let neutral = |usual| (!self.expression_args.absolute).then(|| self.neutral.unwrap_or(usual));
@@ -166,12 +168,12 @@ impl Animate {
             (Some(script), ..) => Timeline::load(script)?,
             (_, Some(table), _) => {
                 let driver = self.driver(table)?;
-                let timeline = follow(&driver.measured, neutral(Neutral::Calm));
+                let timeline = Timeline::following(&driver.measured, neutral(Neutral::Calm));
                 let timeline = timeline.map_err(|error| error.in_file(table))?;
                 return Ok((timeline, self.fps.unwrap_or(driver.rate)));
             }
             (.., Some(folder)) if folder.is_dir() => {
-                follow(&self.shown_in(animator, folder, rate)?, neutral(Neutral::First))?
+                Timeline::following(&self.shown_in(animator, folder, rate)?, neutral(Neutral::First))?
             }
             _ => {
                 let (start, end) = self.expression_args.ends(animator)?;
@@ -199,12 +201,12 @@ impl Animate {
         Ok(driver)
     }
 
-    /// Says where the first face cannot follow the film.
+    /// Reports the targets outside 0 to 5 of the first face.
     fn note_beyond(&self, expressions: &[Expression], photo: &FacePhoto) {
         let beyond = photo
             .faces()
             .first()
-            .map(|face| clipped(expressions, &face.intensities()));
+            .map(|face| Clipped::in_frames(expressions, &face.intensities()));
         let beyond = beyond.unwrap_or_default();
         if beyond.is_empty() {
             return;
@@ -217,12 +219,12 @@ impl Animate {
             )
         });
         note(format_args!(
-            "note: intensities end at 0 and 5, and the film asks for {}; --neutral says when the driver is at rest",
+            "note: the targets leave 0 to 5 and are limited: {}; --neutral selects the neutral frame of the driver",
             units.collect::<Vec<_>>().join(", ")
         ));
     }
 
-    /// What the faces of a folder's photos show, a photo a frame.
+    /// The intensities in the photos of a folder, one photo per frame.
     fn shown_in(
         &self,
         animator: &Animator,
@@ -252,7 +254,7 @@ impl Animate {
         Ok(shown)
     }
 
-    /// Writes the film, and returns the frames of those numbers with captions.
+    /// Writes the film. Returns the frames with these numbers, with captions.
     fn film(
         &self,
         animator: &Animator,
@@ -269,7 +271,7 @@ impl Animate {
         if let Some(encoder) = film.substitute() {
             let path = self.output.display();
             note(format_args!(
-                "note: {path}: this ffmpeg lacks the best encoder; {encoder} is used"
+                "note: {path}: ffmpeg does not have the preferred encoder; {encoder} is used"
             ));
         }
         let bar = progress::bar(expressions.len(), "frames");
@@ -286,7 +288,7 @@ impl Animate {
     }
 }
 
-/// A few numbers from 0 to `last`, both among them.
+/// Some numbers from 0 to `last`, including both.
 fn evenly(last: usize) -> Vec<usize> {
     let gaps = last.min(STEPS - 1);
     (0..=gaps)

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use ganimation_data::{FilmFormat, save_image};
+use ganimation_data::film::FilmFormat;
+use ganimation_data::save_image;
 
 use super::expression_args::ExpressionArgs;
 use super::film::{Film, is_film};
@@ -12,27 +13,27 @@ use super::output::{note, say};
 use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
-  A smile, and one only a little stronger than the photo's own:
+  A smile, and one slightly stronger than in the photo:
     ganimation edit me.jpg --au 6=2 --au 12=3 -o smiling.png
     ganimation edit me.jpg --au 12=+1 -o happier.png
 
-  An emotion, at eight tenths of its strength, on the largest face alone:
+  An emotion with a strength of 0.8, only on the largest face:
     ganimation edit us.jpg --emotion happy=0.8 --face 1 -o happy.jpg
 
-  Everything but a raised brow relaxed, with a strip of what the network painted:
+  A raised brow and everything else relaxed, with a strip of intermediate pictures:
     ganimation edit me.jpg --absolute --au inner-brow-raiser=3 -o brows.png --strip strip.png
 
-  What somebody else shows:
+  The expression of another person:
     ganimation edit me.jpg --like you.jpg -o like_you.png
 
-  A film, with its sound (by ffmpeg); its faces are followed, and frames without one stay as they are:
+  A film with its sound (needs ffmpeg); faces are tracked, and frames without a face do not change:
     ganimation edit film.mp4 --au 12=+2 -o happier.mp4
 
-  Say it once, use it often:
+  Save an expression, and use it again:
     ganimation edit me.jpg --emotion sad=0.5 --au 25=1 --save mood.toml -o a.png
     ganimation edit you.jpg --from mood.toml -o b.png
 
-  A picture that is a face crop already:
+  A picture that is a face crop:
     ganimation edit face.png --crop none --au 12=3 -o out.png";
 
 /// Change the expression of the faces in a photo or a film
@@ -48,12 +49,12 @@ pub(super) struct Edit {
     #[command(flatten)]
     expression_args: ExpressionArgs,
 
-    /// The photo to write (png, jpg, webp); png and webp keep every pixel outside the faces, and transparency. The film to
-    /// write (mp4, mov, mkv, webm, gif, png, apng, or a folder), where one is edited
+    /// The photo to write (png, jpg, webp), or the film (mp4, mov, mkv, webm, gif, png, apng, or a folder); in png and webp,
+    /// pixels outside the faces and transparency do not change
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Make a photo with a longer side than this smaller first, in pixels
+    /// Reduce the photo so that its longer side is at most this, in pixels
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: Option<u32>,
 
@@ -88,7 +89,7 @@ impl Edit {
         }
         say(self.output.display())?;
         if let Some(strip) = &self.strip {
-            save_image(strip, &ganimation::strip(&photo, &frame))?;
+            save_image(strip, &ganimation::sheet::strip(&photo, &frame))?;
             say(strip.display())?;
         }
         if let Some(save) = &self.save {
@@ -98,7 +99,7 @@ impl Edit {
         Ok(())
     }
 
-    /// As [`Edit::run`], of a film.
+    /// [`Edit::run`] for a film.
     fn film(self) -> Result<()> {
         let path = self.photo.path();
         if self.strip.is_some() {

@@ -1,4 +1,4 @@
-//! `ganimation evaluate`: a generator's weights and held-out faces to a scorecard.
+//! `ganimation evaluate`: the scorecard of a generator on held-out faces.
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +18,10 @@ const EXAMPLES: &str = "Examples:
   Score a run, then open scorecard/index.html:
     ganimation evaluate --data faces --weights runs/experiment_1/generator.safetensors
 
-  A quick look, on 100 faces:
+  A quick evaluation on 100 faces:
     ganimation evaluate --data faces --weights generator.safetensors --faces 100 --sweep-faces 8
 
-  Whole photos as well, at their own resolution:
+  With whole photos at their own resolution:
     ganimation evaluate --data faces --weights generator.safetensors --photos photos
 
 The faces are those of test_ids.csv. An AU regressor (see `ganimation train-au-regressor`) estimates the action units before
@@ -33,7 +33,7 @@ index.html, edits.png and mask_coverage.png.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Evaluate {
-    /// Dataset folder; its test faces are looked at
+    /// Dataset folder; its test faces are used
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
 
@@ -44,7 +44,7 @@ pub(super) struct Evaluate {
     #[arg(long, alias = "reader", value_name = "FILE")]
     au_estimator: Option<PathBuf>,
 
-    /// Folder of photos (jpg, png, webp); what a smile and surprise do to them is measured at their own resolution
+    /// Folder of photos (jpg, png, webp), to measure a smile and surprise at their own resolution
     #[arg(long, value_name = "DIR")]
     photos: Option<PathBuf>,
 
@@ -55,19 +55,19 @@ pub(super) struct Evaluate {
     #[arg(short, long, value_name = "DIR", default_value = "scorecard")]
     output: PathBuf,
 
-    /// Look at so many test faces, evenly spread; all when left out
+    /// Number of test faces, spread evenly; by default all
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     faces: Option<usize>,
 
-    /// Faces of which every action unit is swept from 0 to 5, 102 edits each
+    /// Faces for sweeps of every action unit from 0 to 5, 102 edits each
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = Extent::default().sweep_faces)]
     sweep_faces: usize,
 
-    /// Faces of which eight expressions are looked at for detail and colour
+    /// Faces for detail and colour of eight expressions
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = Extent::default().expression_faces)]
     expression_faces: usize,
 
-    /// Faces of which response curves are drawn, 126 edits each
+    /// Faces for response curves, 126 edits each
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = Extent::default().curve_faces)]
     curve_faces: usize,
 
@@ -75,7 +75,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = Extent::default().batch_size)]
     batch_size: usize,
 
-    /// Picks whose action units are asked of whom
+    /// Seed of the choice of target faces
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = Extent::default().seed)]
     seed: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ganimation::device::{self, DeviceChoice};
 use ganimation_model::weights::{FloatFormat, load_generator, save_generator};
 
@@ -30,36 +30,15 @@ pub(super) struct Export {
 
     /// Element type on disk
     #[arg(long, value_enum, default_value_t)]
-    float: Float,
+    float: FloatFormat,
 
-    /// Description of the training in the file's metadata, instead of the present one
+    /// Description of the training in the file's metadata, instead of the current one
     #[arg(long, value_name = "TEXT")]
     training: Option<String>,
 
-    /// Licence in the file's metadata, instead of the present one
+    /// Licence in the file's metadata, instead of the current one
     #[arg(long, value_name = "TEXT")]
     license: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Float {
-    /// Single precision, without rounding
-    #[default]
-    F32,
-    /// Half the file size, 11 bits of precision
-    F16,
-    /// Half the file size, 8 bits of precision
-    Bf16,
-}
-
-impl From<Float> for FloatFormat {
-    fn from(float: Float) -> Self {
-        match float {
-            Float::F32 => Self::F32,
-            Float::F16 => Self::F16,
-            Float::Bf16 => Self::Bf16,
-        }
-    }
 }
 
 impl Export {
@@ -73,7 +52,7 @@ impl Export {
         if let Some(license) = self.license {
             metadata.license = license;
         }
-        save_generator(&self.output, &generator, &metadata, self.float.into())?;
+        save_generator(&self.output, &generator, &metadata, self.float)?;
         say(self.output.display())?;
         Ok(())
     }

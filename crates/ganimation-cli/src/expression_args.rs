@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ganimation::{Animator, AuCommand, EmotionCommand, Expression, FaceChoice, Intensities, PhotoOptions};
+use ganimation::{
+    Animator, AuCommand, CropMode, EmotionCommand, Expression, FaceChoice, Intensities, PhotoOptions,
+};
 
-use super::inputs::{Crop, open};
+use super::inputs::open;
 use crate::error::{Error, LibraryError, Result};
 
 /// The target expression. Each command declares which options it requires.
@@ -30,7 +32,7 @@ pub(super) struct ExpressionArgs {
 
     /// How to find the faces in the photos of --like
     #[arg(long, value_name = "WHERE", value_enum, default_value_t, requires = "like")]
-    pub(super) like_crop: Crop,
+    pub(super) like_crop: CropMode,
 
     /// Set action units that are not named to 0, instead of keeping the photo's intensities
     #[arg(long)]
@@ -83,8 +85,8 @@ impl ExpressionArgs {
 }
 
 /// The action units of a photo's largest face.
-pub(super) fn shown_by(animator: &Animator, path: &Path, crop: Crop) -> Result<Intensities> {
-    let options = PhotoOptions::new().with_crop(crop.into());
+pub(super) fn shown_by(animator: &Animator, path: &Path, crop: CropMode) -> Result<Intensities> {
+    let options = PhotoOptions::new().with_crop(crop);
     let opened = open(animator, path, &options.with_faces(FaceChoice::Number(1)))?;
     Ok(opened.photo.faces()[0].intensities())
 }

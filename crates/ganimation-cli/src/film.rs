@@ -5,25 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ganimation::{Animator, Expression, FaceTracker, FilmFaces, PhotoOptions};
+use ganimation_data::file_extension;
+use ganimation_data::film::{FilmFormat, FilmOptions, FilmWriter};
 use ganimation_data::film::{FilmReader, FilmSource};
-use ganimation_data::{FilmFormat, FilmOptions, FilmWriter, extension};
 
 use super::output::note;
 use super::progress;
 use super::train::stop_on_interrupt;
 use crate::error::{Error, LibraryError, Result};
 
-/// Extensions of films that are read.
+/// Extensions of films that can be read.
 const FILMS: &[&str] = &[
     "mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "mts", "m2ts", "ts", "wmv", "3gp", "ogv", "flv",
 ];
 
-/// Whether a path is that of a film.
+/// Whether a path has the extension of a film.
 pub(super) fn is_film(path: &Path) -> bool {
-    FILMS.contains(&extension(path).as_str())
+    FILMS.contains(&file_extension(path).as_str())
 }
 
-/// A film whose faces are known.
+/// A film and its tracked faces.
 pub(super) struct Film {
     pub(super) source: FilmSource,
     pub(super) faces: FilmFaces,
@@ -32,7 +33,7 @@ pub(super) struct Film {
 }
 
 impl Film {
-    /// Follows the faces of a film, or one of them, and says what a person should know.
+    /// Tracks the faces of a film, or one of them, and prints notes about the film.
     pub(super) fn open(
         animator: &Animator,
         path: &Path,
@@ -91,7 +92,7 @@ impl Film {
         })
     }
 
-    /// Edits the faces and writes the film, with its sound and at its rate.
+    /// Edits the faces and writes the film with its sound and frame rate.
     pub(super) fn edit(&self, animator: &Animator, expression: &Expression, output: &Path) -> Result<()> {
         let options = FilmOptions {
             rate: self.source.rate(),
@@ -100,7 +101,10 @@ impl Film {
         };
         let mut film = FilmWriter::create_with_sound(output, options, &self.source)?;
         if self.source.has_sound() && FilmFormat::of(output) != Some(FilmFormat::Video) {
-            note(format_args!("note: {}: the sound is lost", output.display()));
+            note(format_args!(
+                "note: {}: the format cannot store the sound",
+                output.display()
+            ));
         }
         let bar = progress::bar(self.faces.frames(), "frames");
         let mut frames = FilmReader::open(&self.source, self.max_side)?;
@@ -126,7 +130,7 @@ impl Film {
         Ok(())
     }
 
-    /// A failure after Ctrl-C, which ends ffmpeg too, is a stop.
+    /// An error after Ctrl-C is a stop, because Ctrl-C also ends ffmpeg.
     fn unless_stopped(&self, written: ganimation_data::Result<()>) -> Result<()> {
         match written {
             Err(_) if self.stop.load(Ordering::Relaxed) => Err(Error::Stopped),

@@ -1,14 +1,15 @@
-//! Options that several commands share, and what they lead to.
+//! Options that several commands share.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ganimation::device::{self, DeviceChoice};
 use ganimation::{Animator, CropMode, FaceChoice, FacePhoto, PhotoOptions};
-use ganimation_data::dataset::{PHOTO_EXTENSIONS, is_side_file};
 use ganimation_data::picture::Source;
-use ganimation_data::{PhotoFile, Turn, extension, read_photo};
+use ganimation_data::picture::{PhotoFile, read_photo};
+use ganimation_data::{PHOTO_EXTENSIONS, is_side_file};
+use ganimation_data::{Turn, file_extension};
 
 use super::film::is_film;
 use super::output::note;
@@ -17,14 +18,14 @@ use crate::error::{Error, Result};
 /// Picture formats that can be written.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp"];
 
-/// The network and where it runs.
+/// The generator and its device.
 #[derive(Debug, Args)]
 pub(super) struct Network {
-    /// Weights to use in place of the bundled ones (safetensors)
+    /// Weights to use instead of the bundled ones (safetensors)
     #[arg(long, value_name = "FILE")]
     pub(super) weights: Option<PathBuf>,
 
-    /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    /// Device: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub(super) device: DeviceChoice,
 }
@@ -61,7 +62,7 @@ impl Networks {
         }
     }
 
-    /// The options that lead to the same networks, without those that were not given.
+    /// The options for the same networks, without defaults.
     #[cfg(feature = "serve")]
     pub(super) fn options(&self) -> Vec<String> {
         let Network { weights, device } = &self.network;
@@ -80,7 +81,7 @@ impl Networks {
     }
 }
 
-/// The photo, and which faces of it count.
+/// The photo and the selected faces.
 #[derive(Debug, Args)]
 pub(super) struct Photo {
     /// Photo with faces (jpg, png, webp, bmp, gif, qoi, tif)
@@ -90,50 +91,28 @@ pub(super) struct Photo {
     pub(super) faces: Faces,
 }
 
-/// Which faces of photos count, and where they are.
+/// The selected faces of photos, and how they are found.
 #[derive(Debug, Args)]
 pub(super) struct Faces {
-    /// Which face counts, from 1, the largest first; all of them if not said
+    /// Number of the face, from 1 for the largest; by default all faces
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     face: Option<usize>,
 
-    /// Where the faces are
+    /// How the faces are found
     #[arg(long, value_enum, default_value_t)]
-    crop: Crop,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum Crop {
-    /// Where the detector finds them
-    #[default]
-    Face,
-    /// Everywhere: the picture is a face crop already
-    None,
-}
-
-impl From<Crop> for CropMode {
-    fn from(crop: Crop) -> Self {
-        match crop {
-            Crop::Face => Self::Face,
-            Crop::None => Self::None,
-        }
-    }
+    crop: CropMode,
 }
 
 impl Faces {
-    /// How films are opened: the options of its frames, which face counts, and the longest side.
+    /// Options for films: those of the frames, the number of the face, and the longest side.
     pub(super) fn of_film(&self, max_side: Option<u32>) -> (PhotoOptions, Option<usize>, Option<u32>) {
-        (
-            PhotoOptions::new().with_crop(self.crop.into()),
-            self.face,
-            max_side,
-        )
+        (PhotoOptions::new().with_crop(self.crop), self.face, max_side)
     }
 
-    /// How photos are opened, made smaller than `max_side` pixels if asked to.
+    /// Options for photos, reduced to `max_side` pixels if it is given.
     pub(super) fn options(&self, max_side: Option<u32>) -> PhotoOptions {
         let faces = self.face.map_or(FaceChoice::All, FaceChoice::Number);
-        let options = PhotoOptions::new().with_crop(self.crop.into()).with_faces(faces);
+        let options = PhotoOptions::new().with_crop(self.crop).with_faces(faces);
         max_side.map_or(options, |side| options.with_max_side(side))
     }
 }
@@ -143,20 +122,20 @@ impl Photo {
         &self.photo
     }
 
-    /// Opens the photo as [`open`] does.
+    /// Opens the photo, see [`open`].
     pub(super) fn open(&self, animator: &Animator, max_side: Option<u32>) -> Result<Opened> {
         open(animator, &self.photo, &self.faces.options(max_side))
     }
 }
 
-/// A photo that was opened.
+/// An open photo.
 pub(super) struct Opened {
     pub(super) photo: FacePhoto,
-    /// What the file holds beyond 8-bit RGB.
+    /// The file's data beyond 8-bit RGB.
     pub(super) source: Source,
 }
 
-/// Reads a photo, says what a person should know of its file, and finds the faces, also if they lie on their side.
+/// Reads a photo, prints notes about the file, and finds the faces, including rotated faces.
 pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> Result<Opened> {
     if is_film(path) {
         return Err(Error::NotOfFilms {
@@ -186,10 +165,10 @@ pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> 
     Ok(Opened { photo, source })
 }
 
-/// A file that a command will write, and the extensions that it may have.
+/// An output file and its allowed extensions.
 pub(super) type Output<'a> = (&'a Path, &'static [&'static str]);
 
-/// Refuses, before any work is done, files that could not be written in the end or would replace one another or `input`.
+/// Checks, before any work is done, that the files can be written, and do not replace each other or `input`.
 pub(super) fn check_outputs<'a>(input: &Path, outputs: impl IntoIterator<Item = Output<'a>>) -> Result<()> {
     let input = identity(input);
     let mut seen = Vec::new();
@@ -212,7 +191,7 @@ pub(super) fn check_outputs<'a>(input: &Path, outputs: impl IntoIterator<Item = 
 }
 
 fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
-    if !accepted.contains(&extension(path).as_str()) {
+    if !accepted.contains(&file_extension(path).as_str()) {
         return Err(Error::OutputFormat {
             path: path.to_owned(),
             accepted,
@@ -234,7 +213,7 @@ fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
     }
 }
 
-/// One path for all the ways to write it, also where there is no such file yet.
+/// The canonical path, also of a file that does not exist yet.
 fn identity(path: &Path) -> PathBuf {
     if let Ok(path) = fs::canonicalize(path) {
         return path;
@@ -251,7 +230,7 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Refuses a folder for frames that could not be made.
+/// Checks that a folder for frames can be created.
 pub(super) fn check_output_folder(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     if folder.is_dir() {
@@ -263,7 +242,7 @@ pub(super) fn check_output_folder(path: &Path) -> Result<()> {
     })
 }
 
-/// The pictures of a folder, by their extensions and in the order of their names.
+/// The pictures of a folder, by extension, sorted by name.
 pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let failure = |source| ganimation_data::Error::Read {
         path: folder.to_owned(),
@@ -272,7 +251,7 @@ pub(super) fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut photos = Vec::new();
     for entry in fs::read_dir(folder).map_err(failure)? {
         let path = entry.map_err(failure)?.path();
-        if PHOTO_EXTENSIONS.contains(&extension(&path).as_str()) && !is_side_file(&path) {
+        if PHOTO_EXTENSIONS.contains(&file_extension(&path).as_str()) && !is_side_file(&path) {
             photos.push(path);
         }
     }

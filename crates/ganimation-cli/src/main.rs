@@ -1,4 +1,4 @@
-//! The `ganimation` program: what can be asked on the command line, and how a failure is reported.
+//! The program `ganimation`: its command line, and the reporting of errors.
 
 #![forbid(unsafe_code)]
 
@@ -32,15 +32,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use error::{Error, LibraryError};
+use ganimation_io::one_line;
 use output::note;
 
-/// Exit code of a failure that the person can mend; clap uses the same for its own.
+/// Exit code of an error that the user can correct, as in clap.
 const MISTAKE: u8 = 2;
 
-/// Exit code after Ctrl-C, as a shell reports it.
+/// Exit code after Ctrl-C, as in shells.
 const INTERRUPTED: u8 = 130;
 
-/// Animate a face from one photo by naming its muscles.
+/// Animate a face from one photo by naming its muscles
 #[derive(Debug, Parser)]
 #[command(
     name = "ganimation",
@@ -77,7 +78,7 @@ enum Command {
     Man(man::Man),
 }
 
-/// The whole command line, for what is made from it: completions, manual pages.
+/// The command line, for completions and manual pages.
 fn description() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
@@ -108,7 +109,7 @@ fn main() -> ExitCode {
         // A value that our own types reject is reported like every other error, not in clap's format.
         Err(error) => match error.source().and_then(value_error) {
             Some((line, hint)) => return note_lines(&line, hint),
-            None => error.exit(), // help, version, or a command line of the wrong shape
+            None => error.exit(), // help, version, or an error of the command line
         },
     };
     match outcome {
@@ -126,40 +127,25 @@ fn value_error(source: &(dyn std::error::Error + 'static)) -> Option<(String, Op
     Some((one_line(error), hint::of_library(error)))
 }
 
-/// The error and its causes in one line.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    // Names in other people's files come here too: they must not move the cursor.
-    line.replace(char::is_control, " ")
-}
-
-/// One line with the error and its causes, one with what helps.
+/// Prints the error with its causes in one line, and the hint in another.
 fn report(error: &Error) -> ExitCode {
     if matches!(error, Error::Stopped) {
         return ExitCode::from(INTERRUPTED); // already reported
     }
     let mistake = note_lines(&one_line(error), error.hint());
     match error {
-        // A failure that no option of the command caused.
+        // Not caused by the options of the command.
         Error::Train(
             ganimation_train::Error::NotFinite { .. }
             | ganimation_train::Error::BrokenWeights { .. }
             | ganimation_train::Error::Warned(_),
         ) => ExitCode::FAILURE,
-        Error::Unfit { .. } => ExitCode::FAILURE, // an answer
+        Error::Unfit { .. } => ExitCode::FAILURE, // the answer to the question
         _ => mistake,
     }
 }
 
-/// The exit code is that of a mistake.
+/// Prints an error and a hint. Returns the exit code of a mistake.
 fn note_lines(line: &str, hint: Option<String>) -> ExitCode {
     note(format_args!("error: {line}"));
     if let Some(hint) = hint {

@@ -1,4 +1,4 @@
-//! `ganimation prepare`: photos and OpenFace's tables to a dataset folder.
+//! `ganimation prepare`: makes a dataset folder from photos and OpenFace's tables.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
+use ganimation::CropMode;
 use ganimation::device::{self, DeviceChoice};
 use ganimation_data::prepare::{FaceFormat, PrepareConfig, PrepareReport, Prepared, Reason, Source, prepare};
 use ganimation_data::{AU_COUNT, Intensities, pixels};
@@ -13,7 +14,6 @@ use ganimation_model::AuEstimator;
 use ganimation_model::weights::load_au_estimator;
 use image::RgbImage;
 
-use super::inputs::Crop;
 use super::output::{note, say};
 use super::progress::bar;
 use super::train::stop_on_interrupt;
@@ -36,15 +36,14 @@ const EXAMPLES: &str = "Examples:
     ganimation doctor faces
     ganimation train --data faces --name experiment_1
 
-Where a photo shows several faces, the one that OpenFace trusts most is taken, found by its landmarks. The same command goes on
-with a folder after Ctrl-C or a crash, and takes in photos that were added. report.json says why photos were left out.
+In photos with several faces, the face with OpenFace's highest confidence is used, located by its landmarks. After Ctrl-C or a
+crash, the same command continues, and adds new photos. report.json lists the skipped photos with reasons.
 
-Folders are searched with their subfolders, but for hidden ones and OpenFace's `processed` and `..._aligned`. A face has the
-name of its photo, with that of the subfolder before it: s1/0001.jpg becomes s1_0001, whatever is added later. Photos of one
-name in several PHOTOS get the names of the folders above them too. Their tables are looked for as s1/0001.csv and s1_0001.csv
-in --csv, and as 0001.csv if no other photo has that name.
+Subfolders are searched, except hidden folders and OpenFace's `processed` and `..._aligned`. A face gets the name of its photo
+with the subfolder as a prefix: s1/0001.jpg becomes s1_0001. If several PHOTOS contain the same name, the names of the parent
+folders are added. Tables are searched as s1/0001.csv and s1_0001.csv in --csv, and as 0001.csv if only one photo has that name.
 
-Other kinds of pictures are counted and skipped; make png of them first:
+Other kinds of pictures are skipped and counted. Convert them to png first:
     heif-convert PHOTO.heic photo.png";
 
 /// Make a dataset folder from photos and OpenFace's tables
@@ -55,63 +54,63 @@ pub(super) struct Prepare {
     #[arg(required = true, value_name = "PHOTOS")]
     photos: Vec<PathBuf>,
 
-    /// Dataset folder to make, or to go on with
+    /// Dataset folder to create or to continue
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 
     #[command(flatten)]
     labels: Labels,
 
-    /// Where the face is in each photo
+    /// How the face is found in each photo
     #[arg(long, value_enum, default_value_t)]
-    crop: Crop,
+    crop: CropMode,
 
     /// Side of the faces in pixels
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=4096), default_value = "128")]
     size: u32,
 
-    /// How faces are stored
+    /// Format of the face crops
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
-    /// Quality of JPEG
+    /// JPEG quality
     #[arg(long, value_name = "1..100", value_parser = clap::value_parser!(u8).range(1..=100), default_value = "95")]
     quality: u8,
 
-    /// Leave out faces that OpenFace trusts less, 0 to 1
+    /// Skip faces with a lower confidence of OpenFace, 0 to 1
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.7")]
     min_confidence: f64,
 
-    /// Leave out faces without colour
+    /// Skip gray faces
     #[arg(long)]
     drop_grey: bool,
 
-    /// Share of faces to hold out for testing, 0 to 1; of a video, its end
+    /// Fraction of faces to hold out for tests, 0 to 1; for a video, its end
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.05")]
     test_share: f64,
 
-    /// Decides which faces are held out
+    /// Seed of the choice of held-out faces
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Threads; one a core when left out
+    /// Threads; by default one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
 
-    /// Where --label-with computes: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    /// Device for --label-with: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
     #[arg(long, value_name = "DEVICE", default_value_t, requires = "label_with")]
     device: DeviceChoice,
 }
 
-/// Where labels come from; tables beside the photos, or in the folder `processed` beside them, when left out.
+/// The source of labels; by default tables next to the photos, or in the folder `processed` next to them.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Labels {
-    /// Folder of FaceLandmarkImg's tables, one a photo; beside the photos or in processed/ there when left out
+    /// Folder of FaceLandmarkImg's tables, one per photo; by default next to the photos or in processed/
     #[arg(long, value_name = "DIR")]
     csv: Option<PathBuf>,
 
-    /// The table that FeatureExtraction wrote for a video whose frames the photos are
+    /// FeatureExtraction's table of a video; the photos are the frames of the video
     #[arg(long, value_name = "CSV")]
     from_frames: Option<PathBuf>,
 
@@ -122,10 +121,10 @@ struct Labels {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Small
+    /// JPEG: small files
     #[default]
     Jpg,
-    /// Without loss, some five times larger
+    /// PNG: lossless, about five times larger
     Png,
 }
 
@@ -139,7 +138,7 @@ impl Prepare {
         };
         config.min_confidence = self.min_confidence;
         config.drop_grey = self.drop_grey;
-        config.whole = matches!(self.crop, Crop::None);
+        config.whole = self.crop == CropMode::None;
         config.test_share = self.test_share;
         config.seed = self.seed;
         if let Some(workers) = self.workers {
@@ -178,7 +177,7 @@ impl Prepare {
             Prepared::Finished(report) => self.print(&report),
             Prepared::Stopped { done, of } => {
                 note(format_args!(
-                    "{done} of {of} photos are done; the same command goes on"
+                    "{done} of {of} photos are done; run the same command to continue"
                 ));
                 Err(Error::Stopped)
             }
@@ -203,25 +202,25 @@ impl Prepare {
         }
         for (kind, count) in &report.skipped {
             say(format_args!(
-                "{count:>7} skipped: {kind} (--help says what makes png of them)"
+                "{count:>7} skipped: {kind} (convert them to png, see --help)"
             ))?;
         }
         if let Some(first) = &report.first_off_scale {
             let count = report.off_scale;
             say(format_args!(
-                "{count:>7} of the labels leave 0 to 5 and are set to the nearer end, the first in {first}"
+                "{count:>7} of the labels are outside 0 to 5 and are clamped, the first in {first}"
             ))?;
         }
         for (count, what) in [
-            (report.grey, "have no colour"),
-            (report.enlarged, "were smaller and had to be enlarged"),
+            (report.grey, "are gray"),
+            (report.enlarged, "were enlarged"),
             (
                 faces - report.landmarks,
                 "have no landmarks (x_0 to y_67 in OpenFace's tables), which the motion network needs",
             ),
             (
                 report.guessed,
-                "are a guess among several faces: the tables have no landmarks",
+                "are uncertain: several faces, and the tables have no landmarks",
             ),
         ] {
             if count > 0 {

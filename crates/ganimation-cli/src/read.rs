@@ -5,7 +5,7 @@ mod film;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ganimation::{ActionUnit, PhotoFace, overlay};
+use ganimation::{ActionUnit, PhotoFace, sheet};
 use ganimation_data::save_image;
 use serde_json::{Map, Value, json};
 
@@ -15,24 +15,25 @@ use super::output::{note, say};
 use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "Examples:
-  A table, for people:
+  A table to read:
     ganimation read me.jpg us.jpg
 
-  A table, for programs:
+  A table for programs:
     ganimation read photos/*.jpg --format csv > units.csv
 
-  Pictures that are face crops already:
+  Pictures that are face crops:
     ganimation read imgs/*.jpg --crop none --format csv > units.csv
 
-  A film, as a table that `animate --drive` follows (by ffmpeg):
+  A film, as a table for `animate --drive` (needs ffmpeg):
     ganimation read film.mp4 --format csv > film.csv
 
-  A picture, with a bar for each action unit:
+  A picture with a bar for each action unit:
     ganimation read me.jpg --overlay units.png
 
-Intensities are OpenFace's, 0 (absent) to 5 (maximal), as a small network guesses them: movements, not feelings.";
+Intensities are from 0 (absent) to 5 (maximal), like OpenFace's. A small network estimates them. They measure movements, not
+emotions.";
 
-/// Read action units from the faces in photos or in a film
+/// Estimate the action units of the faces in photos or in a film
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Read {
@@ -43,15 +44,15 @@ pub(super) struct Read {
     #[command(flatten)]
     faces: Faces,
 
-    /// Make a photo with a longer side than this smaller first, in pixels
+    /// Reduce the photo so that its longer side is at most this, in pixels
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(64..))]
     max_side: Option<u32>,
 
-    /// How to write what is read
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
-    /// Also draw boxes and bars over the photo (png, jpg, webp); of one photo alone
+    /// Also draw boxes and bars over the photo (png, jpg, webp); only for a single photo
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
 
@@ -61,12 +62,12 @@ pub(super) struct Read {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 enum Format {
-    /// Columns for people
+    /// Columns to read
     #[default]
     Table,
-    /// One row a face: file,face,AU01,…; of a film as OpenFace writes it: frame,face_id,timestamp,confidence,success,AU01_r,…
+    /// One row per face: file,face,AU01,…; for a film like OpenFace: frame,face_id,timestamp,confidence,success,AU01_r,…
     Csv,
-    /// One object a face, with its box in the photo
+    /// One object per face, with its box in the photo
     Json,
 }
 
@@ -89,7 +90,7 @@ impl Read {
         for path in &self.photos {
             let opened = match open(&animator, path, &self.faces.options(self.max_side)) {
                 Ok(opened) => opened,
-                // With one photo, that is the whole answer.
+                // With one photo, the error is the result.
                 Err(error) if self.photos.len() == 1 => return Err(error),
                 Err(error) => {
                     note(format_args!("skipped: {error}"));
@@ -99,7 +100,7 @@ impl Read {
             };
             lines.photo(path, &opened)?;
             if let Some(file) = &self.overlay {
-                save_image(file, &overlay(&opened.photo))?;
+                save_image(file, &sheet::overlay(&opened.photo))?;
             }
         }
         lines.end()?;
@@ -110,12 +111,12 @@ impl Read {
     }
 }
 
-/// The lines of the result, as they come.
+/// Writes the lines of the result.
 struct Lines {
     format: Format,
     /// Width of the column of files.
     width: usize,
-    /// Whether a face has been told already.
+    /// Whether a face was written.
     begun: bool,
 }
 
@@ -180,7 +181,7 @@ impl Lines {
     }
 }
 
-/// As many digits as a reading is worth.
+/// The significant digits of an estimate.
 fn hundredths(value: f32) -> Value {
     json!((f64::from(value) * 100.0).round() / 100.0)
 }

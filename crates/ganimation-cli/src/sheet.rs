@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ganimation::{ActionUnit, unit_sheet};
+use ganimation::ActionUnit;
+use ganimation::sheet::unit_sheet;
 use ganimation_data::save_image;
 
 use super::inputs::{Networks, PICTURES, Photo, check_outputs};

@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::Command;
 
 use desk::{COLLINS, Desk, HOPPER, changes};
+use ganimation_data::FaceDetector;
+use ganimation_data::film::{FilmOptions, FilmWriter};
 use ganimation_data::film::{FilmReader, FilmSource};
-use ganimation_data::{FaceDetector, FilmOptions, FilmWriter};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use serde_json::Value;

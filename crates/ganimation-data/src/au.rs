@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// How many action units there are, which is also the length of every label.
+/// Number of action units, and the length of every label.
 pub const AU_COUNT: usize = 17;
 
-/// The intensity that OpenFace calls "maximum"; the network's inputs are intensities divided by it.
+/// The maximum intensity of OpenFace. Inputs of networks are intensities divided by it.
 pub const MAX_INTENSITY: f32 = 5.0;
 
 /// One movement of the face, named as in the Facial Action Coding System (FACS).
@@ -103,7 +103,7 @@ impl ActionUnit {
         Self::Blink,
     ];
 
-    /// Place in a label, `0..17`.
+    /// Index in a label, `0..17`.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -139,7 +139,7 @@ impl fmt::Display for ActionUnit {
 impl FromStr for ActionUnit {
     type Err = Error;
 
-    /// Reads `12`, `AU12`, `au12`, `AU01`, `1` or `lip-corner-puller`.
+    /// Parses `12`, `AU12`, `au12`, `AU01`, `1` or `lip-corner-puller`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let name = text.trim().to_ascii_lowercase();
         let digits = name.strip_prefix("au").unwrap_or(&name);
@@ -153,15 +153,15 @@ impl FromStr for ActionUnit {
     }
 }
 
-/// Above this intensity, in OpenFace units, a face counts as showing an action unit.
-pub const ACTIVE: f32 = 1.5;
+/// A face shows an action unit if its intensity, in OpenFace units, is above this.
+pub const ACTIVE_INTENSITY: f32 = 1.5;
 
-/// How far an intensity may leave 0 to 5 without a word.
+/// Tolerance for intensities outside 0 to 5 without a note.
 const ROUNDING: f32 = 0.05;
 
-/// How strongly each action unit is moved, in OpenFace units: 0 is absent, 5 is maximal.
+/// The intensity of each action unit, in OpenFace units: 0 is absent, 5 is maximal.
 ///
-/// Values outside that range are kept as they are: extrapolating is the caller's choice.
+/// Values outside this range are not changed, so that callers can extrapolate.
 ///
 /// ```
 /// use ganimation_data::{ActionUnit, Intensities};
@@ -174,12 +174,12 @@ const ROUNDING: f32 = 0.05;
 pub struct Intensities([f32; AU_COUNT]);
 
 impl Intensities {
-    /// Takes intensities in OpenFace units, in label order.
+    /// From intensities in OpenFace units, in label order.
     pub const fn new(values: [f32; AU_COUNT]) -> Self {
         Self(values)
     }
 
-    /// Takes the network's units (intensity / 5).
+    /// From the network's units (intensity / 5).
     pub fn from_normalized(values: [f32; AU_COUNT]) -> Self {
         Self(values.map(|value| value * MAX_INTENSITY))
     }
@@ -199,12 +199,12 @@ impl Intensities {
         self.0[au.index()]
     }
 
-    /// Changes the intensity of one action unit.
+    /// Sets the intensity of one action unit.
     pub const fn set(&mut self, au: ActionUnit, intensity: f32) {
         self.0[au.index()] = intensity;
     }
 
-    /// Those outside 0 to 5 by more than tables round, in label order; NaN is none of them.
+    /// The intensities outside 0 to 5, beyond rounding, in label order, without NaN.
     pub fn off_scale(&self) -> impl Iterator<Item = (ActionUnit, f32)> {
         let outside = |value: f32| (-value).max(value - MAX_INTENSITY) > ROUNDING;
         self.iter().filter(move |&(_, value)| outside(value))

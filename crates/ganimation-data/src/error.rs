@@ -1,7 +1,6 @@
-//! What can go wrong with a person's files, one variant for each thing that the person can mend.
+//! Errors of files. Each variant is a problem that the user can correct.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -9,19 +8,19 @@ use crate::au::{AU_COUNT, ActionUnit};
 use crate::dataset::PHOTO_EXTENSIONS;
 use crate::pickle::PickleProblem;
 
-/// Shorthand for results of this crate.
+/// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong with faces, labels and pictures.
+/// An error of faces, labels or pictures.
 ///
-/// A message does not repeat its `source`: print the chain.
+/// A message does not repeat its `source`. [`Error::with_sources`] returns both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A name that is none of the 17 action units.
+    /// An unknown action unit.
     #[error("unknown action unit `{found}`; accepted: {}", ActionUnit::accepted())]
     UnknownActionUnit {
-        /// The text as it was given.
+        /// The given text.
         found: String,
     },
 
@@ -30,11 +29,11 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 
-    /// A file is larger than this crate is willing to read.
+    /// A file is larger than the limit.
     #[error("{} is larger than {limit} bytes", path.display())]
     FileTooLarge {
         /// The file.
@@ -48,38 +47,38 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the operating system or the encoder says.
+        /// The error of the operating system or the encoder.
         source: io::Error,
     },
 
-    /// A pickle that is damaged, holds something other than labels, or asks for code to be run.
+    /// A pickle is damaged, does not contain labels, or contains code.
     #[error("{}, byte {position}: {problem}", path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
-        /// Where the trouble is, in bytes from the start of the file.
+        /// The position, in bytes from the start of the file.
         position: usize,
-        /// What the trouble is.
+        /// The problem.
         problem: PickleProblem,
     },
 
-    /// A table that is not well-formed CSV.
+    /// A table is not valid CSV.
     #[error("{} is not a readable table", path.display())]
     Csv {
         /// The file.
         path: PathBuf,
-        /// What the reader says, with the line.
+        /// The error of the parser, with the line.
         source: csv::Error,
     },
 
-    /// A table lacks a column.
+    /// A table does not have a required column.
     #[error("{} has no column `{column}`; it has: {found}", path.display())]
     MissingColumn {
         /// The file.
         path: PathBuf,
         /// The missing column.
         column: String,
-        /// The columns that are there (the first dozen).
+        /// The existing columns (the first twelve).
         found: String,
     },
 
@@ -96,7 +95,7 @@ pub enum Error {
         found: String,
     },
 
-    /// A table of another program, which measures fewer action units.
+    /// A table of another program with fewer action units.
     #[error("{} is a table of {tool}, without {missing}", path.display())]
     ForeignTable {
         /// The file.
@@ -107,7 +106,7 @@ pub enum Error {
         missing: String,
     },
 
-    /// A cell of a table is on another scale than intensities are.
+    /// A cell of a table is far outside the scale of intensities.
     #[error("{}:{line}: column `{column}` holds {found}, far outside 0 to 5", path.display())]
     OffScale {
         /// The file.
@@ -140,21 +139,21 @@ pub enum Error {
         second: String,
     },
 
-    /// Another process works in a folder.
+    /// Another process uses the folder.
     #[error("another process works in {}", folder.display())]
     Busy {
         /// The folder.
         folder: PathBuf,
     },
 
-    /// A dataset folder was begun with other settings.
+    /// A dataset folder was started with other settings.
     #[error("{} was begun with {before}, not with {now}", folder.display())]
     OtherSettings {
         /// The folder.
         folder: PathBuf,
-        /// The settings that it was begun with.
+        /// The original settings.
         before: String,
-        /// Those of this run.
+        /// The current settings.
         now: String,
     },
 
@@ -195,22 +194,22 @@ pub enum Error {
         skipped_text(skipped)
     )]
     NoPhotos {
-        /// Where they were looked for.
+        /// The searched paths.
         places: Vec<PathBuf>,
-        /// How many files of other kinds are there, by extension.
+        /// Numbers of files of other kinds, by extension.
         skipped: BTreeMap<String, usize>,
     },
 
     /// None of the photos could be used.
     #[error("none of {photos} photo(s) could be used; most often: {reason}")]
     NothingPrepared {
-        /// How many photos there are.
+        /// Number of photos.
         photos: usize,
         /// The most frequent reason.
         reason: &'static str,
     },
 
-    /// A dataset folder holds no labels.
+    /// A dataset folder contains no labels.
     #[error("{} holds none of {expected}", dir.display())]
     NoLabels {
         /// The dataset folder.
@@ -226,22 +225,22 @@ pub enum Error {
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
         /// The folder of pictures.
         dir: PathBuf,
-        /// A picture whose name is nearly the same.
+        /// A picture with a similar name.
         near: Option<String>,
     },
 
-    /// A listed id fits several pictures that differ in their extension.
+    /// A listed id matches several pictures with different extensions.
     #[error("{}:{line}: `{id}` fits both {first} and {second}; write the extension", path.display())]
     AmbiguousPicture {
         /// The list of ids.
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
         /// One picture.
         first: String,
@@ -256,11 +255,11 @@ pub enum Error {
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
         /// The labels file.
         labels: PathBuf,
-        /// A face with a label whose name is nearly the same.
+        /// A label with a similar name.
         near: Option<String>,
     },
 
@@ -271,9 +270,9 @@ pub enum Error {
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
-        /// The list that has it already.
+        /// The list that contains it already.
         first_path: PathBuf,
         /// Its line there.
         first_line: u64,
@@ -286,7 +285,7 @@ pub enum Error {
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
         /// The labels file.
         labels: PathBuf,
@@ -294,14 +293,14 @@ pub enum Error {
         found: usize,
     },
 
-    /// A label holds a NaN or an infinity.
+    /// A label contains NaN or infinity.
     #[error("{}:{line}: the label of `{id}` in {} has {found} for {au}", path.display(), labels.display())]
     LabelNotFinite {
         /// The list of ids.
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
         /// The labels file.
         labels: PathBuf,
@@ -318,7 +317,7 @@ pub enum Error {
         path: PathBuf,
         /// Line of the second row, counted from 1.
         line: u64,
-        /// The id as written there.
+        /// The id in the list.
         id: String,
     },
 
@@ -329,11 +328,11 @@ pub enum Error {
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
-        /// Which of the 68.
+        /// The landmark, 0 to 67.
         landmark: usize,
-        /// Where it is, in pixels from the left.
+        /// Its position, in pixels from the left.
         x: f64,
-        /// Where it is, in pixels from the top.
+        /// Its position, in pixels from the top.
         y: f64,
         /// Width of the picture in pixels.
         width: u32,
@@ -341,25 +340,25 @@ pub enum Error {
         height: u32,
     },
 
-    /// The table of landmarks was made for pictures of another size.
+    /// The table of landmarks is for pictures of another size.
     #[error("{}: the landmarks of {misfits} of {faces} faces do not fit their pictures; they must be in pixels of the pictures in `imgs`", path.display())]
     LandmarksOfOtherSize {
         /// The table.
         path: PathBuf,
-        /// How many faces do not fit.
+        /// Number of faces that do not fit.
         misfits: usize,
-        /// How many faces have landmarks.
+        /// Number of faces with landmarks.
         faces: usize,
     },
 
-    /// Too few faces have landmarks to teach motion.
+    /// Too few faces have landmarks to learn motion.
     #[error(
         "{found} face(s) have landmarks, but learning motion needs {needed}; add landmarks.csv, which `ganimation prepare` takes from the columns x_0 to y_67 of OpenFace's tables"
     )]
     NoLandmarks {
-        /// How many have them.
+        /// Number of faces with landmarks.
         found: usize,
-        /// How many are needed.
+        /// The required number.
         needed: usize,
     },
 
@@ -368,7 +367,7 @@ pub enum Error {
     Dataset {
         /// The dataset folder.
         dir: PathBuf,
-        /// How many problems there are.
+        /// Number of problems.
         count: usize,
         /// The first problem.
         first: Box<Error>,
@@ -377,42 +376,42 @@ pub enum Error {
     /// There are too few faces for one batch.
     #[error("{faces} face(s) do not fill a batch of {batch_size}; lower the batch size or add faces")]
     TooFewFaces {
-        /// How many faces there are.
+        /// Number of faces.
         faces: usize,
-        /// The batch size asked for.
+        /// The batch size.
         batch_size: usize,
     },
 
-    /// A setting of the loader makes no sense.
+    /// A setting of the loader is invalid.
     #[error("loader setting `{setting}` is {found}, expected {expected}")]
     LoaderSetting {
         /// The field of `LoaderConfig`.
         setting: &'static str,
         /// Its value.
         found: f64,
-        /// What is accepted.
+        /// The valid values.
         expected: &'static str,
     },
 
-    /// The system does not give the loader a thread.
+    /// The system cannot create a thread for the loader.
     #[error("cannot start a thread that loads faces")]
     LoaderThread {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 
-    /// So many pictures cannot be read that it is no accident.
-    #[error("{found} of {faces} pictures cannot be read, too many to leave out; the latest: {latest}")]
+    /// Too many pictures cannot be read.
+    #[error("{found} of {faces} pictures cannot be read, too many to skip; the latest: {latest}")]
     TooManyBad {
-        /// How many were found so far.
+        /// Number of unreadable pictures so far.
         found: usize,
-        /// How many faces there are.
+        /// Number of faces.
         faces: usize,
         /// The latest of them.
         latest: Box<Error>,
     },
 
-    /// A loader's thread ended before its time, which a decoder's panic can cause.
+    /// A thread of the loader stopped, for example because a decoder panicked.
     #[error("a thread that loads faces has stopped")]
     LoaderStopped,
 
@@ -421,20 +420,20 @@ pub enum Error {
     Picture {
         /// The file.
         path: PathBuf,
-        /// What the decoder says.
+        /// The error of the decoder.
         source: image::ImageError,
     },
 
-    /// A file that is known and that this crate does not read.
+    /// A file of a known but unsupported kind.
     #[error("picture {} is {kind}, which cannot be read", path.display())]
     ForeignPicture {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The kind of file.
         kind: &'static str,
     },
 
-    /// A picture is larger than this crate is willing to decode.
+    /// A picture is larger than the limit.
     #[error(
         "picture {} is {width} x {height} pixels ({} megapixels), more than {limit} megapixels",
         path.display(),
@@ -456,96 +455,96 @@ pub enum Error {
     EncodePicture {
         /// The file.
         path: PathBuf,
-        /// What the encoder says.
+        /// The error of the encoder.
         source: image::ImageError,
     },
 
-    /// A picture's path does not say its format.
+    /// The path of a picture has no supported extension.
     #[error("{} has no extension among png, jpg, jpeg and webp", path.display())]
     UnknownPictureFormat {
         /// The file.
         path: PathBuf,
     },
 
-    /// A film's path does not say its format.
+    /// The path of a film has no supported extension.
     #[error("{} has no extension of a film", path.display())]
     UnknownFilmFormat {
         /// The file.
         path: PathBuf,
     },
 
-    /// A frame rate that no film here has.
+    /// An invalid frame rate.
     #[error("`{found}` is no frame rate of 1 to 60 frames a second")]
     FrameRate {
-        /// The rate as it was given.
+        /// The given rate.
         found: String,
     },
 
-    /// A film of which too many frames would wait in memory.
+    /// A GIF has too many frames for the memory.
     #[error("{} is too long for a GIF: {frames} frames fill the memory it may take", path.display())]
     FilmTooLong {
         /// The file.
         path: PathBuf,
-        /// How many frames fitted.
+        /// Number of frames that fit.
         frames: usize,
     },
 
-    /// A folder that shall hold frames and holds something already.
+    /// The folder for frames is not empty.
     #[error("{} is not empty", path.display())]
     FolderNotEmpty {
         /// The folder.
         path: PathBuf,
     },
 
-    /// A video is asked for where FFmpeg cannot be run.
+    /// FFmpeg cannot be run to write a video.
     #[error("cannot write {}: videos need the program ffmpeg", path.display())]
     NoFfmpeg {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 
-    /// A film is to be read where FFmpeg cannot be run.
+    /// FFmpeg cannot be run to read a film.
     #[error("cannot read {}: films need the programs ffmpeg and ffprobe", path.display())]
     NoFfprobe {
         /// The film.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 
-    /// A file that is no film, or too damaged for any frame.
+    /// A file is not a film, or no frame can be read.
     #[error("cannot read film {}", path.display())]
     FilmInput {
         /// The file.
         path: PathBuf,
-        /// What FFmpeg says.
+        /// The message of FFmpeg.
         source: io::Error,
     },
 
-    /// FFmpeg was built without any encoder that would do.
+    /// FFmpeg has no suitable encoder.
     #[error("cannot write {}: this ffmpeg has none of the encoders {}", path.display(), encoders.join(", "))]
     NoEncoder {
         /// The file.
         path: PathBuf,
-        /// The encoders that would do.
+        /// The suitable encoders.
         encoders: &'static [&'static str],
     },
 
-    /// FFmpeg did not make a video.
+    /// FFmpeg could not write a video.
     #[error("ffmpeg cannot write {}", path.display())]
     Ffmpeg {
         /// The file.
         path: PathBuf,
-        /// The last line that it wrote.
+        /// The last line of its output.
         source: io::Error,
     },
 
-    /// The face detector that is built in cannot be unpacked.
+    /// The built-in face detector cannot be loaded.
     #[error("the built-in face detector is damaged; build again")]
     DetectorModel {
-        /// What its reader says.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -571,15 +570,6 @@ fn near_text(near: &Option<String>) -> String {
 impl Error {
     /// The message and those of its sources in one line.
     pub fn with_sources(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !line.contains(&text) {
-                line = format!("{line}: {text}"); // some messages repeat their sources
-            }
-            cause = error.source();
-        }
-        line.replace('\n', " ")
+        ganimation_io::one_line(self)
     }
 }

@@ -1,4 +1,4 @@
-//! Finding faces in photos, and cutting them out the way the training faces were cut.
+//! Detection of faces in photos, and their crops.
 
 mod turned;
 
@@ -10,12 +10,12 @@ use rustface::{Detector, ImageData, Model};
 
 use crate::error::{Error, Result};
 
-/// The SeetaFace frontal detector; licence beside it.
+/// The SeetaFace frontal detector. Its licence is in the same folder.
 const MODEL: &[u8] = include_bytes!("../assets/seeta_fd_frontal_v1.0.bin");
 
-/// Smallest face that counts in a photo of usual size, in pixels.
+/// Minimum face size in photos of usual size, in pixels.
 const MIN_FACE: u32 = 60;
-/// Smallest face that counts in any photo, in pixels.
+/// Minimum face size in any photo, in pixels.
 const MIN_FACE_EVER: u32 = 20;
 /// Detections with a lower score are dropped.
 const MIN_SCORE: f64 = 2.0;
@@ -30,7 +30,7 @@ const MAX_SEARCHED_SIDE: u32 = 1_600;
 /// Pixels of such a copy: a face of 60 pixels in a photo of 12 megapixels is found, and so is one of 70 in 24.
 const MAX_SEARCHED_PIXELS: f64 = 8e6;
 
-/// A square around a face, in pixels of the photo; it may overhang the photo's borders.
+/// A square around a face, in pixels of the photo. It can extend beyond the photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FaceBox {
     /// Left edge.
@@ -39,12 +39,12 @@ pub struct FaceBox {
     pub y: i32,
     /// Width and height.
     pub size: u32,
-    /// The detector's score, above 2; sure finds are above 20.
+    /// The detector's score, above 2. Reliable detections are above 20.
     pub score: f32,
 }
 
 impl FaceBox {
-    /// The centred square that holds a whole picture of that width and height.
+    /// The centred square around a whole picture of this width and height.
     pub fn around((width, height): (u32, u32)) -> Self {
         let size = width.max(height);
         let before = |side: u32| -i32::try_from((size - side) / 2).unwrap_or_default();
@@ -60,11 +60,12 @@ impl FaceBox {
 /// Finds upright faces that look at the camera.
 ///
 /// ```no_run
-/// use ganimation_data::{FaceDetector, crop, decode_photo};
+/// use ganimation_data::{FaceDetector, crop_face};
+/// use ganimation_data::picture::decode_photo;
 ///
 /// let photo = decode_photo("me.jpg")?;
 /// if let Some(&face) = FaceDetector::new()?.detect(&photo).first() {
-///     crop(&photo, face, 128).save("face.png").ok();
+///     crop_face(&photo, face, 128).save("face.png").ok();
 /// }
 /// # Ok::<(), ganimation_data::Error>(())
 /// ```
@@ -79,18 +80,18 @@ impl fmt::Debug for FaceDetector {
 }
 
 impl FaceDetector {
-    /// Unpacks the detector that is built in.
+    /// Loads the built-in detector.
     ///
     /// # Errors
-    /// [`Error::DetectorModel`] if the build is damaged.
+    /// [`Error::DetectorModel`] if the built-in model is damaged.
     pub fn new() -> Result<Self> {
         let model = rustface::read_model(MODEL).map_err(|source| Error::DetectorModel { source })?;
         Ok(Self { model })
     }
 
-    /// Finds the faces of a photo, largest first.
+    /// Finds the faces of a photo, the largest first.
     ///
-    /// Faces smaller than [`FaceDetector::smallest_face`] are left out.
+    /// Faces smaller than [`FaceDetector::smallest_face`] are not returned.
     pub fn detect(&self, photo: &RgbImage) -> Vec<FaceBox> {
         Searched::new(photo).map_or_else(Vec::new, |searched| self.search(&searched))
     }
@@ -200,13 +201,13 @@ fn scaled(length: f64) -> i32 {
     length.round() as i32
 }
 
-/// Cuts a face out and resizes it to `out_size` pixels with Lanczos, as the training faces were.
+/// Crops a face and resizes it to `out_size` pixels with Lanczos, like the training faces.
 ///
-/// What lies beyond the photo's borders is its reflection.
+/// The photo is reflected at its borders.
 ///
 /// # Panics
 /// Panics if the photo, the box or `out_size` is empty.
-pub fn crop(photo: &RgbImage, face: FaceBox, out_size: u32) -> RgbImage {
+pub fn crop_face(photo: &RgbImage, face: FaceBox, out_size: u32) -> RgbImage {
     let (width, height) = photo.dimensions();
     assert!(
         width > 0 && height > 0 && face.size > 0 && out_size > 0,
@@ -332,12 +333,12 @@ mod tests {
             size: 6,
             score: 9.0,
         };
-        let cut = crop(&photo, face, 6);
+        let cut = crop_face(&photo, face, 6);
         let row = |y| (0..6).map(|x| cut.get_pixel(x, y).0[0]).collect::<Vec<_>>();
         assert_eq!(row(0), [21, 11, 1, 11, 21, 31]);
         assert_eq!(row(1), [20, 10, 0, 10, 20, 30]);
         assert_eq!(row(5), [20, 10, 0, 10, 20, 30]);
-        assert_eq!(crop(&photo, face, 12).dimensions(), (12, 12));
+        assert_eq!(crop_face(&photo, face, 12).dimensions(), (12, 12));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Reading files with size limits, and writing files atomically.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::fs::{File, TryLockError};
+use std::io::Read;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +12,7 @@ use crate::error::{Error, Result};
 pub(crate) const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The extension of `path` in lower case; empty if it has none.
-pub fn extension(path: &Path) -> String {
+pub fn file_extension(path: &Path) -> String {
     let extension = path.extension().unwrap_or_default();
     extension.to_string_lossy().to_ascii_lowercase()
 }
@@ -47,29 +45,9 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Error::Write`]; `path` is then unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_through(path, |file| file.write_all(bytes))
-}
-
-/// Lets `write` fill a scratch file next to `path`, then renames it. After a failure, `path` is unchanged.
-pub(crate) fn write_through(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<()> {
-    let scratch = scratch_name(path);
-    let written = (|| {
-        let mut file = BufWriter::new(File::create_new(&scratch)?);
-        write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()?; // otherwise a power failure can leave an empty file with the new name
-        fs::rename(&scratch, path)
-    })();
-    written.map_err(|source| {
-        // The scratch file may not exist. The first error is the one to report.
-        let _ = fs::remove_file(&scratch);
-        Error::Write {
-            path: path.to_owned(),
-            source,
-        }
+    ganimation_io::write_atomically(path, bytes).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
     })
 }
 
@@ -94,31 +72,10 @@ pub fn lock_folder(folder: &Path) -> Result<File> {
     })
 }
 
-/// Removes scratch files of killed processes from a folder. The caller must hold the folder's lock.
-pub fn remove_scratch(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(SCRATCH) {
-            let _ = fs::remove_file(entry.path()); // a remaining file only uses disk space
-        }
-    }
-}
-
-/// The suffix of scratch files.
-const SCRATCH: &str = ".part";
-
-/// A hidden name, unique in this process. It is in the same folder, so that the rename stays on one file system.
-fn scratch_name(path: &Path) -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}-{count}{SCRATCH}", process::id()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -132,20 +89,6 @@ mod tests {
             message.ends_with("labels.csv is larger than 4 bytes"),
             "{message}"
         );
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_no_scratch() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("labels.pkl");
-        write_whole(&path, b"old").unwrap();
-        let failed = write_through(&path, |file| {
-            file.write_all(b"half")?;
-            Err(io::Error::other("disk full"))
-        });
-        assert!(matches!(failed, Err(Error::Write { .. })));
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Landmarks {
 }
 
 /// Landmarks as a table for [`LANDMARKS_FILE`]: `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the crop, a face a line.
-pub fn table_to_bytes<'a>(
+pub fn landmarks_to_bytes<'a>(
     faces: impl IntoIterator<Item = (&'a str, &'a [[f64; 2]; LANDMARK_COUNT])>,
 ) -> Vec<u8> {
     let mut table = csv::Writer::from_writer(Vec::new());
@@ -106,7 +106,10 @@ pub fn table_to_bytes<'a>(
 /// # Errors
 /// [`Error::Csv`] if it is no table, [`Error::MissingColumn`], [`Error::NotANumber`] and [`Error::RepeatedLandmarks`] if its
 /// contents are not landmarks.
-pub fn table_from_bytes(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, [[f64; 2]; LANDMARK_COUNT]>> {
+pub fn landmarks_from_bytes(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<BTreeMap<String, [[f64; 2]; LANDMARK_COUNT]>> {
     let mut entries: Vec<_> = LandmarkTable::from_bytes(path, bytes)?
         .entries
         .into_iter()
@@ -306,8 +309,8 @@ mod tests {
     #[test]
     fn a_written_table_is_read_back() {
         let pixels = points().map(|point| point.map(|share| f64::from(share) * 128.0));
-        let bytes = table_to_bytes([("a.jpg", &pixels)]);
-        let table = table_from_bytes(Path::new(LANDMARKS_FILE), &bytes).unwrap();
+        let bytes = landmarks_to_bytes([("a.jpg", &pixels)]);
+        let table = landmarks_from_bytes(Path::new(LANDMARKS_FILE), &bytes).unwrap();
         for (read, written) in table["a"].as_flattened().iter().zip(pixels.as_flattened()) {
             assert!((read - written).abs() <= 0.005 + 1e-9);
         }

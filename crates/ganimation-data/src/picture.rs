@@ -410,7 +410,7 @@ mod tests {
         // IHDR: signature 8, length 4, type 4, then width and height, big endian; the CRC follows 13 bytes of data.
         png[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
         png[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
-        let crc = crc32(&png[12..29]);
+        let crc = crc32fast::hash(&png[12..29]);
         png[29..33].copy_from_slice(&crc.to_be_bytes());
         fs::write(&path, png).unwrap();
         let message = decode_photo(&path).unwrap_err().to_string();
@@ -486,11 +486,11 @@ mod tests {
             [[200, 0, 0], [0, 200, 0], [0, 0, 200]].map(|color| RgbImage::from_pixel(8, 8, Rgb(color)));
         for name in ["film.png", "film.gif"] {
             let path = dir.path().join(name);
-            let options = crate::FilmOptions {
+            let options = crate::film::FilmOptions {
                 frames: 3,
-                ..crate::FilmOptions::default()
+                ..crate::film::FilmOptions::default()
             };
-            let mut film = crate::FilmWriter::create(&path, options).unwrap();
+            let mut film = crate::film::FilmWriter::create(&path, options).unwrap();
             for frame in &frames {
                 film.push(frame.clone()).unwrap();
             }
@@ -543,13 +543,5 @@ mod tests {
             decode_photo(dir.path().join("gone.jpg")),
             Err(Error::Read { .. })
         ));
-    }
-
-    fn crc32(bytes: &[u8]) -> u32 {
-        !bytes.iter().fold(u32::MAX, |crc, &byte| {
-            (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-                (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-            })
-        })
     }
 }

@@ -1,8 +1,7 @@
-//! Photos and what OpenFace says of them, made into a dataset folder that [`Dataset`](crate::Dataset) opens.
+//! Makes a dataset folder from photos and OpenFace's tables, for [`Dataset`](crate::Dataset).
 //!
-//! Each face is found by the detector and cut by the rule that inference uses. A line for every photo goes to a journal in
-//! the folder as soon as its face is written: a run that was stopped or killed is continued by the next one, and ends with
-//! the same bytes as one that was not.
+//! Faces are detected and cropped as in inference. After each face, a line is written to a journal in the folder. After an
+//! interruption, the next call continues, and the result has the same bytes as without the interruption.
 
 mod cut;
 mod frames;
@@ -26,7 +25,7 @@ use crate::au::Intensities;
 use crate::dataset::PICTURES_DIR;
 use crate::error::{Error, Result};
 use crate::face::FaceDetector;
-use crate::files::{lock_folder, remove_scratch};
+use crate::files::lock_folder;
 use crate::parallel::{self, available_workers};
 
 use cut::Cutter;
@@ -34,57 +33,57 @@ use journal::Journal;
 pub use outcome::{Drop, Outcome, Reason};
 pub use report::PrepareReport;
 
-/// A network that reads the action units of a face, a square of [`PrepareConfig::size`] pixels.
+/// A function that estimates the action units of a face, a square of [`PrepareConfig::size`] pixels.
 pub type ReadFace<'a> = dyn Fn(&RgbImage) -> Intensities + Sync + 'a;
 
-/// Where labels come from.
+/// The source of labels.
 #[derive(Clone, Copy)]
 pub enum Source<'a> {
-    /// A table of `FaceLandmarkImg` for each photo, with the photo's name: in this folder, or beside the photo, or in the
-    /// folder `processed` beside it.
+    /// A table of `FaceLandmarkImg` for each photo, with the photo's name: in this folder, next to the photo, or in the
+    /// folder `processed` next to it.
     Tables(Option<&'a Path>),
-    /// One table of `FeatureExtraction`; photos are its frames, found by the number at the end of their names.
+    /// One table of `FeatureExtraction`. The photos are its frames, with the frame number at the end of their names.
     Frames(&'a Path),
-    /// A network and its name.
+    /// An AU estimator and its name.
     Estimator(&'a str, &'a ReadFace<'a>),
 }
 
-/// How faces are stored.
+/// The file format of faces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaceFormat {
     /// JPEG of a quality from 1 to 100.
     Jpeg(u8),
-    /// Without loss, some five times larger.
+    /// PNG: lossless, about five times larger.
     Png,
 }
 
-/// What is prepared, and how.
+/// Settings of a preparation.
 #[derive(Clone, Debug)]
 pub struct PrepareConfig {
-    /// Folders of photos, which are searched with their subfolders, and photos.
+    /// Photos, and folders of photos, which are searched recursively.
     pub photos: Vec<PathBuf>,
-    /// The dataset folder to make, or to go on with.
+    /// The dataset folder to create or to continue.
     pub output: PathBuf,
     /// Side of the faces in pixels.
     pub size: u32,
-    /// How faces are stored.
+    /// The file format of faces.
     pub format: FaceFormat,
-    /// Faces that OpenFace trusts less are dropped.
+    /// Faces with a lower confidence of OpenFace are skipped.
     pub min_confidence: f64,
-    /// Whether faces without colour are dropped.
+    /// Whether gray faces are skipped.
     pub drop_grey: bool,
-    /// Whether each photo is a face already, cut as training's are, in place of being searched for one.
+    /// Whether each photo is a face crop. Then the detector is not used.
     pub whole: bool,
-    /// Share of faces to hold out, 0 to 1.
+    /// Fraction of faces to hold out, 0 to 1.
     pub test_share: f64,
-    /// Decides which faces are held out.
+    /// Seed of the choice of held-out faces.
     pub seed: u64,
     /// Threads.
     pub workers: usize,
 }
 
 impl PrepareConfig {
-    /// Faces of 128 pixels in JPEG of quality 95, 5 % of them held out.
+    /// Defaults: faces of 128 pixels, JPEG of quality 95, 5 % held out.
     pub fn new(photos: Vec<PathBuf>, output: impl Into<PathBuf>) -> Self {
         Self {
             photos,
@@ -101,27 +100,27 @@ impl PrepareConfig {
     }
 }
 
-/// How far a preparation came.
+/// The end of a preparation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Prepared {
     /// The folder is complete.
     Finished(PrepareReport),
-    /// It was asked to stop; another run goes on.
+    /// A stop was requested. The next call continues.
     Stopped {
-        /// Photos done, by this run and those before.
+        /// Finished photos, including earlier calls.
         done: usize,
-        /// Photos in all.
+        /// Number of all photos.
         of: usize,
     },
 }
 
-/// Makes a dataset folder; `progress` hears how many photos of how many are done.
+/// Makes a dataset folder. `progress` receives the number of finished photos and of all photos.
 ///
 /// # Errors
-/// [`Error::Busy`] if another run works in the folder, [`Error::OtherSettings`] if one with other settings began it,
-/// [`Error::SameName`] if two photos would get the same name, [`Error::NoPhotos`] and [`Error::NothingPrepared`] if nothing
-/// comes of it, [`Error::Write`] if the disk is full or may not be written to; what was done stays and is gone on with.
-/// A photo that cannot be used is no error: the report says why.
+/// [`Error::Busy`] if another process uses the folder, [`Error::OtherSettings`] if it was started with other settings,
+/// [`Error::SameName`] if two photos would get the same name, [`Error::NoPhotos`] and [`Error::NothingPrepared`] if there is
+/// no result, [`Error::Write`] if the folder cannot be written or the disk is full. Finished photos are kept. A photo that
+/// cannot be used is not an error; it is listed in the report.
 ///
 /// # Panics
 /// Panics if `size` is 0 or `test_share` is not in 0 to 1.
@@ -145,7 +144,7 @@ pub fn prepare(
     })?;
     let _lock = lock_folder(&config.output)?;
     for folder in [&config.output, &pictures] {
-        remove_scratch(folder); // of a run that was killed
+        ganimation_io::remove_scratch(folder); // of a run that was killed
     }
 
     let mut journal = Journal::open(config, source)?;

@@ -5,9 +5,10 @@ mod spline;
 
 use crate::au::{AU_COUNT, ActionUnit, MAX_INTENSITY};
 use crate::landmarks::{LANDMARK_COUNT, Landmarks};
-use crate::prior::MotionPrior;
 
 use spline::Spline;
+
+pub use crate::prior::{MIN_FACES, MotionPrior};
 
 /// Height and width of a lesson's field.
 pub const FIELD_SIDE: usize = 32;

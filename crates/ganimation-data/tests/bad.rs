@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ganimation_data::dataset::ids_from_bytes;
+use ganimation_data::ids_from_bytes;
 use ganimation_data::labels::read_table;
-use ganimation_data::landmarks::table_from_bytes;
+use ganimation_data::landmarks_from_bytes;
 use ganimation_data::openface::read_openface;
 use ganimation_data::pickle::read_labels;
 use ganimation_data::picture::decode_whole;
@@ -52,7 +52,7 @@ fn refusal(path: &Path, name: &str) -> String {
         "pickle" => read_labels(path).map(drop),
         "openface" => read_openface(path).map(drop),
         "labels" => read_table(path).map(drop),
-        "landmarks" => table_from_bytes(path, &fs::read(path).unwrap()).map(drop),
+        "landmarks" => landmarks_from_bytes(path, &fs::read(path).unwrap()).map(drop),
         "ids" => ids_from_bytes(path, &fs::read(path).unwrap()).map(drop),
         "picture" => decode_whole(path).map(drop),
         other => panic!("no reader for {other}"),

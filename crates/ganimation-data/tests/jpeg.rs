@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ganimation_data::Error;
+use ganimation_data::picture::decode_photo;
 use ganimation_data::picture::{Remark, decode_whole, read_photo};
-use ganimation_data::{Error, decode_photo};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jpeg")

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
-use ganimation_data::dataset::ids_from_bytes;
+use ganimation_data::ids_from_bytes;
 use ganimation_data::labels::{table_from_bytes, table_to_bytes};
 use ganimation_data::openface::readings_from_bytes;
 use ganimation_data::picture::{photo_from_bytes, whole_from_bytes};

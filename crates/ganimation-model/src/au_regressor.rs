@@ -6,7 +6,7 @@ use burn::nn::Relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::AU_COUNT;
-use crate::convolution::Conv2d;
+use crate::convolution::{Conv2d, ConvShape};
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{Layer, ResidualBlock, run};
 use crate::resample::mean_over_positions;
@@ -35,7 +35,7 @@ impl AuRegressorConfig {
         let c = self.channels;
         let down = |input, output| {
             [
-                Layer::Conv(Conv2d::new([input, output], 4, [2, 1], device)),
+                Layer::Conv(Conv2d::new(ConvShape::halving(input, output), device)),
                 Layer::InstanceNorm(InstanceNorm::new(output, device)),
                 Layer::Relu(Relu::new()),
             ]
@@ -51,7 +51,7 @@ impl AuRegressorConfig {
         }
         AuRegressor {
             main,
-            head: Conv2d::new([8 * c, self.aus], TOP, [1, 0], device).with_bias(device),
+            head: Conv2d::new(ConvShape::whole(8 * c, self.aus, TOP), device).with_bias(device),
         }
     }
 }

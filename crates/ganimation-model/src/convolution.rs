@@ -9,6 +9,56 @@ use crate::resample::repeat;
 /// Standard deviation of initial convolution weights, as in the released network.
 const INIT_STD: f64 = 0.02;
 
+/// The shape of a convolution with a square kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConvShape {
+    /// Channels of the input.
+    pub(crate) input: usize,
+    /// Channels of the output.
+    pub(crate) output: usize,
+    /// Side of the kernel.
+    pub(crate) kernel: usize,
+    /// Distance between two windows, in pixels.
+    pub(crate) stride: usize,
+    /// Zeros at each border.
+    pub(crate) padding: usize,
+}
+
+impl ConvShape {
+    /// Keeps the size of the image. `kernel` is odd.
+    pub(crate) const fn same(input: usize, output: usize, kernel: usize) -> Self {
+        Self {
+            input,
+            output,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+        }
+    }
+
+    /// Halves the size of the image with a kernel of 4. Transposed, it doubles the size.
+    pub(crate) const fn halving(input: usize, output: usize) -> Self {
+        Self {
+            input,
+            output,
+            kernel: 4,
+            stride: 2,
+            padding: 1,
+        }
+    }
+
+    /// Maps an image of side `side` to one position.
+    pub(crate) const fn whole(input: usize, output: usize, side: usize) -> Self {
+        Self {
+            input,
+            output,
+            kernel: side,
+            stride: 1,
+            padding: 0,
+        }
+    }
+}
+
 /// A convolution with a square kernel.
 #[derive(Module, Debug)]
 pub(crate) struct Conv2d {
@@ -22,17 +72,12 @@ pub(crate) struct Conv2d {
 
 impl Conv2d {
     /// Creates a layer with weights from N(0, 0.02) and no bias.
-    pub(crate) fn new(
-        [input, output]: [usize; 2],
-        kernel: usize,
-        [stride, padding]: [usize; 2],
-        device: &Device,
-    ) -> Self {
+    pub(crate) fn new(shape: ConvShape, device: &Device) -> Self {
         Self {
-            weight: normal([output, input, kernel, kernel], device),
+            weight: normal([shape.output, shape.input, shape.kernel, shape.kernel], device),
             bias: None,
-            stride,
-            padding,
+            stride: shape.stride,
+            padding: shape.padding,
         }
     }
 
@@ -126,16 +171,11 @@ pub(crate) struct ConvTranspose2d {
 
 impl ConvTranspose2d {
     /// Creates a layer with weights from N(0, 0.02).
-    pub(crate) fn new(
-        [input, output]: [usize; 2],
-        kernel: usize,
-        [stride, padding]: [usize; 2],
-        device: &Device,
-    ) -> Self {
+    pub(crate) fn new(shape: ConvShape, device: &Device) -> Self {
         Self {
-            weight: normal([input, output, kernel, kernel], device),
-            stride,
-            padding,
+            weight: normal([shape.input, shape.output, shape.kernel, shape.kernel], device),
+            stride: shape.stride,
+            padding: shape.padding,
         }
     }
 
@@ -162,7 +202,7 @@ pub(crate) struct EnlargingConv2d {
 
 impl EnlargingConv2d {
     /// Creates a layer with weights from N(0, 0.02).
-    pub(crate) fn new([input, output]: [usize; 2], device: &Device) -> Self {
+    pub(crate) fn new(input: usize, output: usize, device: &Device) -> Self {
         Self {
             weight: normal([output, input, 3, 3], device),
         }
@@ -194,8 +234,8 @@ mod tests {
     #[test]
     fn fresh_weights_are_drawn_with_mean_0_and_deviation_0_02() {
         let device = Device::flex();
-        let there = Conv2d::new([64, 64], 4, [2, 1], &device).weight;
-        let back = ConvTranspose2d::new([64, 64], 4, [2, 1], &device).weight;
+        let there = Conv2d::new(ConvShape::halving(64, 64), &device).weight;
+        let back = ConvTranspose2d::new(ConvShape::halving(64, 64), &device).weight;
         for weight in [there, back] {
             let values: Vec<f64> = weight.val().into_data().iter::<f64>().collect();
             let mean_of = |value: &dyn Fn(f64) -> f64| {

@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::convolution::Conv2d;
+use crate::convolution::{Conv2d, ConvShape};
 use crate::layer::{self, Layer, run};
 use crate::resample::mean_over_positions;
 use crate::{AU_COUNT, Error, Result};
@@ -61,14 +61,14 @@ impl DiscriminatorConfig {
         let mut input = 3;
         for layer in 0..LAYERS {
             let output = self.channels << layer;
-            let conv = Conv2d::new([input, output], 4, [2, 1], device).with_bias(device);
+            let conv = Conv2d::new(ConvShape::halving(input, output), device).with_bias(device);
             main.extend([Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]);
             input = output;
         }
         Discriminator {
             main,
-            conv1: Conv2d::new([input, 1], 3, [1, 1], device),
-            conv2: Conv2d::new([input, self.aus], side, [1, 0], device),
+            conv1: Conv2d::new(ConvShape::same(input, 1, 3), device),
+            conv2: Conv2d::new(ConvShape::whole(input, self.aus, side), device),
         }
     }
 }

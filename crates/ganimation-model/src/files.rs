@@ -1,7 +1,7 @@
 //! Weights files: reads are limited in size, and writes are atomic.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use safetensors::SafeTensorError;
@@ -75,21 +75,9 @@ pub(crate) fn of_file<T>(path: &Path, decode: impl FnOnce(&[u8]) -> Result<T>) -
 /// # Errors
 /// [`Error::Write`].
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let scratch = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&scratch)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&scratch, path)
-    })();
-    written.map_err(|source| {
-        // The scratch file may not exist. The first error is the one to report.
-        let _ = fs::remove_file(&scratch);
-        Error::Write {
-            path: path.to_owned(),
-            source,
-        }
+    ganimation_io::write_atomically(path, bytes).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
     })
 }
 
@@ -109,6 +97,8 @@ pub(crate) fn read_error(path: &Path) -> impl Fn(io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use ganimation_kernels::PreparedWeights;
 use serde::{Deserialize, Serialize};
 
 use crate::AU_COUNT;
-use crate::convolution::{Conv2d, ConvTranspose2d, EnlargingConv2d};
+use crate::convolution::{Conv2d, ConvShape, ConvTranspose2d, EnlargingConv2d};
 use crate::edit::Edit;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{self, Layer, ResidualBlock, run_ordered};
@@ -132,11 +132,12 @@ impl GeneratorConfig {
     /// with a mask of 0.95. The shading head starts at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
-        let conv =
-            |channels, kernel, placement| Layer::Conv(Conv2d::new(channels, kernel, placement, device));
-        let up = |channels| match self.enlarging {
-            Enlarging::Transposed => Layer::ConvTranspose(ConvTranspose2d::new(channels, 4, [2, 1], device)),
-            Enlarging::Repeated => Layer::Enlarge(EnlargingConv2d::new(channels, device)),
+        let conv = |shape| Layer::Conv(Conv2d::new(shape, device));
+        let up = |input, output| match self.enlarging {
+            Enlarging::Transposed => {
+                Layer::ConvTranspose(ConvTranspose2d::new(ConvShape::halving(input, output), device))
+            }
+            Enlarging::Repeated => Layer::Enlarge(EnlargingConv2d::new(input, output, device)),
         };
         let plain = |channels| InstanceNorm::new(channels, device);
         let norm = |channels| match self.conditioning {
@@ -151,19 +152,19 @@ impl GeneratorConfig {
             Conditioning::Norms => 0,
         };
 
-        let (edge, padding) = (self.edge_kernel, self.edge_kernel / 2);
+        let edge = self.edge_kernel;
         let mut main = vec![
-            conv([3 * folded + planes, c], edge, [1, padding]),
+            conv(ConvShape::same(3 * folded + planes, c, edge)),
             layer(c),
             relu(),
         ];
-        main.extend([conv([c, 2 * c], 4, [2, 1]), layer(2 * c), relu()]);
-        main.extend([conv([2 * c, 4 * c], 4, [2, 1]), layer(4 * c), relu()]);
+        main.extend([conv(ConvShape::halving(c, 2 * c)), layer(2 * c), relu()]);
+        main.extend([conv(ConvShape::halving(2 * c, 4 * c)), layer(4 * c), relu()]);
         main.extend((0..self.blocks).map(|_| Layer::Residual(ResidualBlock::new(4 * c, norm, device))));
-        main.extend([up([4 * c, 2 * c]), layer(2 * c), relu()]);
-        main.extend([up([2 * c, c]), layer(c), relu()]);
+        main.extend([up(4 * c, 2 * c), layer(2 * c), relu()]);
+        main.extend([up(2 * c, c), layer(c), relu()]);
 
-        let head = |outputs| Conv2d::new([c, outputs], edge, [1, padding], device);
+        let head = |outputs| Conv2d::new(ConvShape::same(c, outputs, edge), device);
         let subpixels = |channels| head(channels * folded).with_equal_subpixels(self.space_to_depth);
         let attention = subpixels(1);
         Generator {

@@ -8,7 +8,7 @@ use burn::nn::{LeakyRelu, LeakyReluConfig, Relu};
 use burn::tensor::{Device, Tensor};
 use ganimation_kernels::PreparedWeights;
 
-use crate::convolution::{Conv2d, ConvTranspose2d, EnlargingConv2d};
+use crate::convolution::{Conv2d, ConvShape, ConvTranspose2d, EnlargingConv2d};
 use crate::instance_norm::InstanceNorm;
 
 /// One entry of a `Sequential`.
@@ -115,7 +115,7 @@ pub(crate) struct ResidualBlock {
 impl ResidualBlock {
     /// `norm` creates the two norms.
     pub(crate) fn new(channels: usize, norm: impl Fn(usize) -> InstanceNorm, device: &Device) -> Self {
-        let conv = || Layer::Conv(Conv2d::new([channels; 2], 3, [1, 1], device));
+        let conv = || Layer::Conv(Conv2d::new(ConvShape::same(channels, channels, 3), device));
         let norm = || Layer::InstanceNorm(norm(channels));
         Self {
             main: vec![conv(), norm(), Layer::Relu(Relu::new()), conv(), norm()],

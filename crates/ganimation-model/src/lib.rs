@@ -33,6 +33,8 @@ mod generator;
 mod instance_norm;
 mod layer;
 mod loss;
+#[cfg(test)]
+mod noise;
 mod parameters;
 mod penalty;
 mod projection;

@@ -110,6 +110,7 @@ pub enum DiscriminatorUpdates {
 /// A complete preset of the losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Preset {
     /// Recommended: independent of batch size and resolution.
     Default,

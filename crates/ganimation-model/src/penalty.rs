@@ -39,29 +39,15 @@ mod tests {
     use burn::tensor::{DType, Device, TensorData, Tolerance};
 
     use super::*;
+    use crate::noise::noise;
     use crate::{DiscriminatorConfig, load_state_dict, map_parameters, state_dict, take_gradients};
-
-    /// The same numbers in -1..1 for the same seed, independent of other tests. Otherwise finite differences could
-    /// cross the kink of a LeakyReLU by chance.
-    fn numbers(seed: u64, shape: &[usize]) -> TensorData {
-        let mut state = seed;
-        let values: Vec<f64> = (0..shape.iter().product())
-            .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                f64::from(u32::try_from(state >> 32).unwrap()) / f64::from(1 << 31) - 1.0
-            })
-            .collect();
-        TensorData::new(values, shape.to_vec())
-    }
 
     /// A small discriminator in f64. Its random biases put units on both sides of zero.
     fn discriminator(device: &Device) -> Discriminator {
         let plain = DiscriminatorConfig::new(64).with_channels(2).init(device);
         let weights: BTreeMap<String, TensorData> = (0..)
             .zip(state_dict(&plain))
-            .map(|(seed, (name, data))| (name, numbers(seed, data.shape())))
+            .map(|(seed, (name, data))| (name, noise(seed, data.shape())))
             .collect();
         let plain = load_state_dict(in_f64(plain), weights).unwrap();
         map_parameters(plain, |_, values| values * 0.2)
@@ -78,7 +64,7 @@ mod tests {
     }
 
     fn faces(seed: u64, device: &Device) -> Tensor<4> {
-        Tensor::from_data(numbers(seed, &[2, 3, 64, 128]), (device, DType::F64))
+        Tensor::from_data(noise(seed, &[2, 3, 64, 128]), (device, DType::F64))
     }
 
     fn alpha(device: &Device) -> Tensor<1> {

@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use crate::convolution::Conv2d;
+use crate::convolution::{Conv2d, ConvShape};
 use crate::discriminator::SIZE_STEP;
 use crate::layer::{self, Layer, run};
 use crate::resample::{average, mean_over_positions, repeat};
@@ -22,10 +22,29 @@ const MAX_CHANNELS: usize = 512;
 /// Factor of the action units, in intensity / 5, to bring them to the scale of the features.
 const MATCH_GAIN: f64 = 4.0;
 
-/// Mouth and eyes in eighths of the picture's side: top, bottom, left, right. If the side is a multiple of 64, three
-/// strided layers can halve these parts exactly.
-const MOUTH: [usize; 4] = [4, 8, 1, 7];
-const EYES: [usize; 4] = [1, 4, 0, 8];
+/// A rectangle of the picture.
+#[derive(Clone, Copy)]
+struct Part {
+    top: usize,
+    bottom: usize,
+    left: usize,
+    right: usize,
+}
+
+/// Mouth and eyes in eighths of the picture's side. If the side is a multiple of 64, three strided layers can halve these
+/// parts exactly.
+const MOUTH: Part = Part {
+    top: 4,
+    bottom: 8,
+    left: 1,
+    right: 7,
+};
+const EYES: Part = Part {
+    top: 1,
+    bottom: 4,
+    left: 0,
+    right: 8,
+};
 
 /// Shape of a [`ProjectionDiscriminator`].
 #[derive(Config, Debug, PartialEq, Eq)]
@@ -72,11 +91,11 @@ impl ProjectionDiscriminatorConfig {
         let mut side = self.image_size / 2;
         let (mut whole, mut input, mut output) = (Vec::new(), 3, self.channels);
         while side > 3 {
-            whole.extend(strided([input, output], device));
+            whole.extend(strided(ConvShape::halving(input, output), device));
             (input, output, side) = (output, (2 * output).min(MAX_CHANNELS), side / 2);
         }
         let head = |outputs| {
-            Conv2d::new([input, outputs], side, [1, 0], device)
+            Conv2d::new(ConvShape::whole(input, outputs, side), device)
                 .with_weights_of(HEAD_STD, device)
                 .with_bias(device)
         };
@@ -94,8 +113,8 @@ impl ProjectionDiscriminatorConfig {
 }
 
 /// A strided convolution and its LeakyReLU.
-fn strided(channels: [usize; 2], device: &Device) -> [Layer; 2] {
-    let conv = Conv2d::new(channels, 4, [2, 1], device)
+fn strided(shape: ConvShape, device: &Device) -> [Layer; 2] {
+    let conv = Conv2d::new(shape, device)
         .with_kaiming_weights(LEAKY_SLOPE, device)
         .with_bias(device);
     [Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]
@@ -169,8 +188,8 @@ impl ProjectionDiscriminator {
     /// - `images`: see [`Self::forward`]
     pub fn features(&self, images: Tensor<4>) -> Features {
         let top = run(&self.whole, average(images.clone(), 2));
-        let (mouth, of_mouth) = self.mouth.forward(part(images.clone(), MOUTH));
-        let (eyes, of_eyes) = self.eyes.forward(part(images, EYES));
+        let (mouth, of_mouth) = self.mouth.forward(crop(images.clone(), MOUTH));
+        let (eyes, of_eyes) = self.eyes.forward(crop(images, EYES));
         let matching = self.matching.forward(top.clone()).flatten::<2>(1, 3);
         Features {
             unconditional: self.realness.forward(top.clone()).flatten(1, 3),
@@ -226,7 +245,7 @@ impl ProjectionDiscriminator {
         .map(|(discriminator, frozen, place)| {
             (
                 discriminator,
-                layer::activations(&frozen.main, part(images.clone(), place)),
+                layer::activations(&frozen.main, crop(images.clone(), place)),
                 place,
             )
         });
@@ -235,8 +254,8 @@ impl ProjectionDiscriminator {
         let patches: usize = parts.iter().map(|(_, activations, _)| places(activations)).sum();
         let local = parts.map(|(discriminator, activations, place)| {
             let gradient = discriminator.input_gradient(activations, key.clone(), patches);
-            let [top, bottom, left, right] = bounds(place, [height, width]);
-            gradient.pad((left, width - right, top, height - bottom), 0.0)
+            let at = pixels(place, height, width);
+            gradient.pad((at.left, width - at.right, at.top, height - at.bottom), 0.0)
         });
         let [mouth, eyes] = local;
         repeat(whole, 2) / 4.0 + mouth + eyes
@@ -261,22 +280,22 @@ struct LocalDiscriminator {
 impl LocalDiscriminator {
     fn new(channels: usize, aus: usize, device: &Device) -> Self {
         let mut main = Vec::new();
-        for [input, output] in [
-            [3, channels],
-            [channels, 2 * channels],
-            [2 * channels, 4 * channels],
+        for (input, output) in [
+            (3, channels),
+            (channels, 2 * channels),
+            (2 * channels, 4 * channels),
         ] {
-            main.extend(strided([input, output], device));
+            main.extend(strided(ConvShape::halving(input, output), device));
         }
-        let head = |outputs, kernel, padding| {
-            Conv2d::new([4 * channels, outputs], kernel, [1, padding], device)
+        let head = |outputs, kernel| {
+            Conv2d::new(ConvShape::same(4 * channels, outputs, kernel), device)
                 .with_weights_of(HEAD_STD, device)
                 .with_bias(device)
         };
         Self {
             main,
-            realness: head(1, 3, 1),
-            matching: head(aus, 1, 0),
+            realness: head(1, 3),
+            matching: head(aus, 1),
         }
     }
 
@@ -307,22 +326,23 @@ impl LocalDiscriminator {
     }
 }
 
-/// The pixels of a part: top, bottom, left, right.
-fn bounds(part: [usize; 4], [height, width]: [usize; 2]) -> [usize; 4] {
-    let [top, bottom, left, right] = part;
-    [
-        top * height / 8,
-        bottom * height / 8,
-        left * width / 8,
-        right * width / 8,
-    ]
+/// A part in pixels.
+fn pixels(part: Part, height: usize, width: usize) -> Part {
+    Part {
+        top: part.top * height / 8,
+        bottom: part.bottom * height / 8,
+        left: part.left * width / 8,
+        right: part.right * width / 8,
+    }
 }
 
 /// A part of the face at full size.
-fn part(images: Tensor<4>, part: [usize; 4]) -> Tensor<4> {
+fn crop(images: Tensor<4>, part: Part) -> Tensor<4> {
     let [_, _, height, width] = images.dims();
-    let [top, bottom, left, right] = bounds(part, [height, width]);
-    images.narrow(2, top, bottom - top).narrow(3, left, right - left)
+    let at = pixels(part, height, width);
+    images
+        .narrow(2, at.top, at.bottom - at.top)
+        .narrow(3, at.left, at.right - at.left)
 }
 
 #[cfg(test)]

@@ -127,12 +127,12 @@ fn bilinear(from: usize, to: usize) -> Vec<f32> {
 mod tests {
     use burn::tensor::module::interpolate;
     use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
-    use burn::tensor::{Device, Distribution, Tolerance};
+    use burn::tensor::{Device, Tolerance};
 
     use super::*;
 
     fn noise(shape: [usize; 4]) -> Tensor<4> {
-        Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex())
+        Tensor::from_data(crate::noise::noise(1, &shape).convert::<f32>(), &Device::flex())
     }
 
     #[test]

@@ -37,6 +37,7 @@ const RELATIVE: &str = "relative";
 
 /// Element type on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum FloatFormat {
     /// Single precision, without rounding.
     #[default]

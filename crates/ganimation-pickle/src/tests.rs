@@ -1,7 +1,10 @@
 //! Tests of reading and writing labels. `tests/pickles.rs` reads files of other writers.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use proptest::prelude::*;
+use serde_pickle::{DeOptions, HashableValue, SerOptions, Value};
 
 fn labels<const N: usize>(labels: [(&str, &[f64]); N]) -> Labels {
     labels.map(|(id, label)| (id.to_owned(), label.to_vec())).into()
@@ -265,6 +268,37 @@ fn dictionaries_within_themselves_are_bounded() {
     );
 }
 
+fn text_of(id: HashableValue) -> String {
+    match id {
+        HashableValue::String(id) => id,
+        other => panic!("expected text, found {other:?}"),
+    }
+}
+
+/// The numbers of an array. `serde-pickle` has no arrays, and returns their state: version, shape, element type (a global,
+/// so `None`), order and bytes.
+fn array_of(state: Value) -> Vec<f64> {
+    let Value::Tuple(state) = state else {
+        panic!("expected the state of an array, found {state:?}")
+    };
+    let [
+        Value::I64(1),
+        Value::Tuple(shape),
+        Value::None,
+        Value::Bool(false),
+        Value::Bytes(bytes),
+    ] = &state[..]
+    else {
+        panic!("not the state of an array: {state:?}")
+    };
+    let numbers: Vec<f64> = bytes
+        .chunks_exact(8)
+        .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
+        .collect();
+    assert_eq!(shape[..], [Value::I64(i64::try_from(numbers.len()).unwrap())]);
+    numbers
+}
+
 proptest! {
     #[test]
     fn random_weights_never_panic(
@@ -274,7 +308,6 @@ proptest! {
         let _ = storage_keys(&opcodes);
         let _ = is_little_endian(&opcodes);
     }
-
 
     #[test]
     fn any_labels_survive_writing_and_reading(
@@ -301,5 +334,46 @@ proptest! {
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
         let _ = labels_from_bytes(&bytes);
+    }
+
+    /// What another implementation writes, we read.
+    #[test]
+    fn labels_written_by_serde_pickle_are_read(
+        labels in prop::collection::btree_map(".{0,20}", prop::collection::vec(-10.0..10.0, 0..20), 0..20),
+        python_2: bool,
+    ) {
+        let options = if python_2 { SerOptions::new().proto_v2() } else { SerOptions::new() };
+        let bytes = serde_pickle::to_vec(&labels, options).unwrap();
+        prop_assert_eq!(labels_from_bytes(&bytes), Ok(labels));
+    }
+
+    /// What we write, another implementation reads.
+    #[test]
+    fn written_labels_are_read_by_serde_pickle(
+        labels in prop::collection::btree_map(".{0,20}", prop::collection::vec(-10.0..10.0, 0..20), 0..20)
+    ) {
+        let options = DeOptions::new().replace_unresolved_globals();
+        let read = serde_pickle::value_from_slice(&labels_to_bytes(&labels), options).unwrap();
+        let Value::Dict(read) = read else {
+            panic!("expected a dictionary, found {read:?}")
+        };
+        let read: Labels = read.into_iter().map(|(id, state)| (text_of(id), array_of(state))).collect();
+        prop_assert_eq!(read, labels);
+    }
+
+    /// If both implementations can read a damaged file, they read the same labels.
+    #[test]
+    fn damaged_labels_are_not_read_differently_by_serde_pickle(
+        labels in prop::collection::btree_map("[a-z]{1,3}", prop::collection::vec(-10.0..10.0, 0..4), 0..4),
+        at in any::<prop::sample::Index>(),
+        byte: u8,
+    ) {
+        let mut bytes = serde_pickle::to_vec(&labels, SerOptions::new()).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let theirs: Result<BTreeMap<String, Vec<f64>>, _> = serde_pickle::from_slice(&bytes, DeOptions::new());
+        if let (Ok(ours), Ok(theirs)) = (labels_from_bytes(&bytes), theirs) {
+            prop_assert_eq!(format!("{ours:?}"), format!("{theirs:?}")); // NaN equals NaN as text
+        }
     }
 }

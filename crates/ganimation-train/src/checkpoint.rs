@@ -5,7 +5,6 @@
 //! complete. The next process removes the remaining scratch and trash folders.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -176,20 +175,12 @@ fn write_tensors(path: &Path, tensors: NamedTensors, count: Option<u32>) -> Resu
 }
 
 fn read_tensors(path: &Path) -> Result<(NamedTensors, Option<u32>)> {
-    let damaged = |reason: String| Error::Damaged {
-        path: path.to_owned(),
-        reason,
-    };
     let bytes = fs::read(path).map_err(Error::file("read", path))?;
-    let (tensors, entries) = tensors_from_bytes(&bytes).map_err(|error| match error.source() {
-        Some(source) => damaged(format!("{error}: {source}")),
-        None => damaged(error.to_string()),
-    })?;
+    let (tensors, entries) = tensors_from_bytes(&bytes).map_err(Error::damaged(path))?;
     if let Some((name, data)) = tensors.iter().find(|(_, data)| data.dtype() != DType::F32) {
         let found = data.dtype();
-        return Err(damaged(format!(
-            "tensor {name} has element type {found:?}; expected F32"
-        )));
+        let message = format!("tensor {name} has element type {found:?}; expected F32");
+        return Err(Error::damaged(path)(message));
     }
     let count = entries.get(COUNT).and_then(|count| count.parse().ok());
     Ok((tensors, count))
@@ -198,10 +189,7 @@ fn read_tensors(path: &Path) -> Result<(NamedTensors, Option<u32>)> {
 fn load_module<M: Module>(folder: &Path, name: &str, module: M) -> Result<M> {
     let path = folder.join(name);
     let (tensors, _) = read_tensors(&path)?;
-    load_state_dict(module, tensors.into_iter().collect()).map_err(|error| Error::Damaged {
-        path,
-        reason: error.to_string(),
-    })
+    load_state_dict(module, tensors.into_iter().collect()).map_err(Error::damaged(&path))
 }
 
 fn load_adam<M: Module>(
@@ -216,7 +204,7 @@ fn load_adam<M: Module>(
     count
         .ok_or_else(|| "no step count".to_owned())
         .and_then(|count| Adam::from_state(config, count, tensors, module, device))
-        .map_err(|reason| Error::Damaged { path, reason })
+        .map_err(Error::damaged(&path))
 }
 
 /// Syncs a folder's entries to disk. Only Unix supports this.

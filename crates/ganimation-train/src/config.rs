@@ -8,7 +8,7 @@ use ganimation_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::error::{Result, Source};
 use crate::motion::MotionConfig;
 use crate::schedule::Schedule;
 use crate::settings::{Renamed, renew};
@@ -44,6 +44,7 @@ impl Default for AdamConfig {
 /// Element type of activations; weights, their moments and statistics are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Precision {
     /// Single precision.
     #[default]
@@ -55,8 +56,9 @@ pub enum Precision {
 /// Which network is trained. It determines the training protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Network {
-    /// The paper's network: it paints, receives action units as constant planes, and trains against a WGAN-GP discriminator.
+    /// The paper's network: it paints, receives action units as constant planes, and trains with WGAN-GP.
     #[default]
     Paper,
     /// Moves pixels and paints what the motion uncovers. Trained with landmarks first, then against a projection
@@ -223,26 +225,23 @@ impl TrainConfig {
         self
     }
 
-    /// Reads the text of a `config.toml`, and lists its old names. The error describes the problem in one line.
-    pub(crate) fn from_toml(text: &str) -> Result<(Self, Vec<Renamed>), String> {
+    /// Reads the text of a `config.toml`, and lists its old names.
+    pub(crate) fn from_toml(text: &str) -> Result<(Self, Vec<Renamed>), Source> {
         /// Read first: otherwise settings of another version would only be reported as unknown.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
         }
-        let one_line = |error: toml::de::Error| error.to_string().trim_end().replace('\n', " ");
-        let Versioned { version } = toml::from_str(text).map_err(one_line)?;
+        let Versioned { version } = toml::from_str(text)?;
         if version != CONFIG_VERSION {
-            return Err(format!(
-                "its version is {version}; this program reads {CONFIG_VERSION}"
-            ));
+            return Err(format!("its version is {version}; this program reads {CONFIG_VERSION}").into());
         }
-        let mut table: toml::Table = toml::from_str(text).map_err(one_line)?;
+        let mut table: toml::Table = toml::from_str(text)?;
         let renamed = renew(&mut table);
         // A file without old names is parsed from its text, so that errors have a line.
         let config = match &renamed[..] {
-            [] => toml::from_str(text).map_err(one_line)?,
-            _ => table.try_into().map_err(one_line)?,
+            [] => toml::from_str(text)?,
+            _ => table.try_into()?,
         };
         Ok((config, renamed))
     }

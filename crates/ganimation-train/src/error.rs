@@ -7,6 +7,9 @@ use crate::watchdog::Warning;
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The cause of an error, of one of several types.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
 /// An error that the caller can correct.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,12 +44,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file of the run has invalid content.
-    #[error("{path} is damaged: {reason}", path = path.display())]
+    #[error("{path} is damaged", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The problem.
-        reason: String,
+        /// The cause: an error of TOML, JSON or the weights, or a message.
+        source: Source,
     },
     /// A loss became NaN or infinite.
     #[error("the {term} loss became {value} at step {step}")]
@@ -78,18 +81,24 @@ pub enum Error {
     #[error("stopped at step {}: {}", .0.step, .0.message)]
     Warned(Warning),
     /// A text that is not of the form `NAME=VALUE`.
-    #[error("cannot read setting `{found}`: {reason}")]
+    #[error("cannot read setting `{found}`: there is no `=`")]
     Assignment {
         /// The given text.
         found: String,
-        /// The problem.
-        reason: String,
+    },
+    /// A value that TOML cannot represent.
+    #[error("setting `{name}` cannot have this value")]
+    Value {
+        /// The setting.
+        name: String,
+        /// The cause.
+        source: toml::ser::Error,
     },
     /// Settings that do not exist or have the wrong type.
-    #[error("cannot use the settings: {reason}")]
+    #[error("cannot use the settings")]
     Settings {
-        /// The problem.
-        reason: String,
+        /// The cause: the name or the type, from TOML.
+        source: Source,
     },
     /// A setting that cannot change after the start of a run.
     #[error("setting `{name}` of a started run cannot change from {before} to {after}")]
@@ -117,6 +126,15 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { action, path, source }
+    }
+
+    /// Adds the file to an error in its content.
+    pub(crate) fn damaged<E: Into<Source>>(path: &Path) -> impl Fn(E) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Damaged {
+            path: path.clone(),
+            source: source.into(),
+        }
     }
 
     /// Adds the file of the initial weights to an error.

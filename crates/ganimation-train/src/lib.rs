@@ -36,7 +36,7 @@ mod watchdog;
 
 pub use au_regressor::{AuEstimatorScore, AuRegressorTraining, score_au_estimator, train_au_regressor};
 pub use config::{AdamConfig, CONFIG_VERSION, Network, Precision, TrainConfig};
-pub use error::{Error, Result};
+pub use error::{Error, Result, Source};
 pub use history::{History, run_folders};
 pub use metrics::{MotionProgress, Progress};
 pub use motion::{

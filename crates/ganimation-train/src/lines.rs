@@ -32,10 +32,7 @@ impl Lines {
 
     /// Writes a line.
     pub(crate) fn write(&mut self, entry: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_string(entry).map_err(|error| Error::Damaged {
-            path: self.path.clone(),
-            reason: error.to_string(),
-        })?;
+        let mut line = serde_json::to_string(entry).map_err(Error::damaged(&self.path))?;
         line.push('\n');
         // One write: if the process is killed, the file ends with this line or a part of it, without a gap.
         (self.file.write_all(line.as_bytes())).map_err(Error::file("write", &self.path))

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use burn::tensor::Device;
-use ganimation_data::{ActionUnit, Dataset, lock_folder, remove_scratch, write_whole};
+use ganimation_data::{ActionUnit, Dataset, lock_folder, write_whole};
 use ganimation_model::weights::{FloatFormat, Metadata, save_generator};
 
 use crate::checkpoint::{self, Keep};
@@ -283,24 +283,18 @@ impl Run {
 pub(crate) fn read_settings(folder: &Path) -> Result<(TrainConfig, Vec<Renamed>)> {
     let settings = folder.join(SETTINGS);
     let text = fs::read_to_string(&settings).map_err(Error::file("read", &settings))?;
-    TrainConfig::from_toml(&text).map_err(|reason| Error::Damaged {
-        path: settings,
-        reason,
-    })
+    TrainConfig::from_toml(&text).map_err(Error::damaged(&settings))
 }
 
 fn write_settings(folder: &Path, config: &TrainConfig) -> Result<()> {
     let settings = folder.join(SETTINGS);
-    let text = toml::to_string(config).map_err(|error| Error::Damaged {
-        path: settings.clone(),
-        reason: error.to_string(),
-    })?;
+    let text = toml::to_string(config).map_err(Error::damaged(&settings))?;
     Ok(write_whole(&settings, text.as_bytes())?)
 }
 
 /// Removes unfinished files of a killed process. The caller must hold the lock.
 fn clear_leftovers(folder: &Path) -> Result<()> {
-    remove_scratch(folder);
-    remove_scratch(&folder.join(PREVIEWS));
+    ganimation_io::remove_scratch(folder);
+    ganimation_io::remove_scratch(&folder.join(PREVIEWS));
     checkpoint::clear_leftovers(&folder.join(CHECKPOINTS))
 }

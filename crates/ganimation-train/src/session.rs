@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ganimation_data::teacher::MotionPrior;
 use ganimation_data::teacher::Teacher;
-use ganimation_data::{Dataset, Face, LessonConfig, Loader, LoaderConfig, MotionPrior, Split, save_image};
+use ganimation_data::{Dataset, Face, LessonConfig, Loader, LoaderConfig, Split, save_image};
 
 use crate::config::{Network, TrainConfig};
 use crate::events::Events;

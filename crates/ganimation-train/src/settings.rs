@@ -110,10 +110,7 @@ impl Overlay {
     /// [`Error::File`] if the file cannot be read, [`Error::Damaged`] if it is not valid TOML.
     pub fn read(&mut self, path: &Path) -> Result<()> {
         let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
-        let table = text.parse::<Table>().map_err(|error| Error::Damaged {
-            path: path.to_owned(),
-            reason: one_line(&error),
-        })?;
+        let table = text.parse::<Table>().map_err(Error::damaged(path))?;
         self.add(table);
         Ok(())
     }
@@ -121,11 +118,11 @@ impl Overlay {
     /// Sets one setting. A dot selects a setting in a group, as in `loss.lambda_cycle`.
     ///
     /// # Errors
-    /// [`Error::Assignment`] if TOML cannot represent the value.
-    pub fn set(&mut self, name: &str, value: impl Serialize + fmt::Debug) -> Result<()> {
-        let value = Value::try_from(&value).map_err(|error| Error::Assignment {
-            found: format!("{name}={value:?}"),
-            reason: one_line(&error),
+    /// [`Error::Value`] if TOML cannot represent the value.
+    pub fn set(&mut self, name: &str, value: impl Serialize) -> Result<()> {
+        let value = Value::try_from(&value).map_err(|source| Error::Value {
+            name: name.to_owned(),
+            source,
         })?;
         let nested = name.rsplit('.').fold(value, |inner, part| {
             Value::Table(Table::from_iter([(part.to_owned(), inner)]))
@@ -143,7 +140,6 @@ impl Overlay {
     pub fn set_text(&mut self, assignment: &str) -> Result<()> {
         let (name, text) = assignment.split_once('=').ok_or_else(|| Error::Assignment {
             found: assignment.to_owned(),
-            reason: "there is no `=`".to_owned(),
         })?;
         let text = text.trim();
         let parsed = format!("value = {text}").parse::<Table>().ok();
@@ -197,9 +193,8 @@ impl TrainConfig {
     pub fn overlaid(&self, overlay: &Overlay) -> Result<Self> {
         let mut table = self.table()?;
         lay(&mut table, overlay.table.clone());
-        table.try_into().map_err(|error| Error::Settings {
-            reason: one_line(&error),
-        })
+        let config: Result<Self, toml::de::Error> = table.try_into();
+        config.map_err(|error| Error::Settings { source: error.into() })
     }
 
     /// The differences between these settings, of a run after `step` discriminator steps, and the `new` settings.
@@ -238,9 +233,7 @@ impl TrainConfig {
     }
 
     fn table(&self) -> Result<Table> {
-        Table::try_from(self).map_err(|error| Error::Settings {
-            reason: one_line(&error),
-        })
+        Table::try_from(self).map_err(|error| Error::Settings { source: error.into() })
     }
 }
 
@@ -274,10 +267,6 @@ fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
         }
         other => into.push((prefix.to_owned(), other.to_string())),
     }
-}
-
-fn one_line(error: &dyn fmt::Display) -> String {
-    error.to_string().trim_end().replace('\n', " ")
 }
 
 #[cfg(test)]
@@ -316,11 +305,13 @@ mod tests {
         let mut overlay = Overlay::default();
         overlay.set_text("loss.lambda_cicle=5").unwrap();
         let error = TrainConfig::new("faces").overlaid(&overlay).unwrap_err();
-        assert!(error.to_string().contains("lambda_cicle"), "{error}");
+        let line = ganimation_io::one_line(&error);
+        assert!(line.contains("lambda_cicle"), "{line}");
         let mut overlay = Overlay::default();
         overlay.set_text("batch_size=many").unwrap();
         let error = TrainConfig::new("faces").overlaid(&overlay).unwrap_err();
-        assert!(error.to_string().contains("many"), "{error}");
+        let line = ganimation_io::one_line(&error);
+        assert!(line.contains("many"), "{line}");
         assert!(matches!(
             overlay.set_text("batch_size"),
             Err(Error::Assignment { .. })

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use ganimation::device;
-use ganimation_data::{FaceDetector, decode_photo};
+use ganimation_data::FaceDetector;
+use ganimation_data::picture::decode_photo;
 
 /// Minimum time of a round, so that fast cases are measured more than once.
 const TURN: Duration = Duration::from_millis(400);

@@ -9,8 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ganimation::{ActionUnit, Animator, Ease, Expression, PhotoOptions, Timeline, contact_sheet};
-use ganimation_data::{save_image, write_gif};
+use ganimation::sheet::contact_sheet;
+use ganimation::{ActionUnit, Animator, Ease, Expression, PhotoOptions, Timeline};
+use ganimation_data::film::write_gif;
+use ganimation_data::save_image;
 
 /// Number of frames, to the smile and back.
 const FRAMES: usize = 24;

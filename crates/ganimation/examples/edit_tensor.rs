@@ -9,7 +9,8 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use ganimation::device;
-use ganimation_data::{ActionUnit, FaceDetector, Intensities, crop, decode_photo, pixels};
+use ganimation_data::picture::decode_photo;
+use ganimation_data::{ActionUnit, FaceDetector, Intensities, crop_face, pixels};
 use ganimation_model::weights::load_generator;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .into_iter()
         .next()
         .ok_or("no face")?;
-    let face = crop(&photo, face, u32::try_from(metadata.image_size)?);
+    let face = crop_face(&photo, face, u32::try_from(metadata.image_size)?);
     let image = pixels::tensor_from_images(&[face], &device); // [1, 3, size, size], in [-1, 1]
 
     for unit in ActionUnit::ALL {

@@ -10,7 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use ganimation_data::pickle::{Labels, write_labels};
-use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop, decode_photo, save_image};
+use ganimation_data::picture::decode_photo;
+use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, crop_face, save_image};
 use image::imageops;
 
 /// Side of the faces, in pixels.
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             intensities.set(unit, intensity);
         }
         for (number, variant) in VARIANTS.into_iter().enumerate() {
-            let upright = imageops::brighten(&crop(&photo, moved(face, variant), SIZE), variant.3);
+            let upright = imageops::brighten(&crop_face(&photo, moved(face, variant), SIZE), variant.3);
             let mirrored = imageops::flip_horizontal(&upright);
             for (side, picture) in [("", upright), ("_mirrored", mirrored)] {
                 let id = format!("{name}_{number}{side}.jpg");

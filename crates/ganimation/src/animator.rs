@@ -1,11 +1,10 @@
-//! One photo in, frames of the same faces out.
+//! Detection and editing of the faces in a photo.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use ganimation_data::{
-    ActionUnit, FaceBox, FaceDetector, Intensities, Turn, decode_photo, pixels, save_image,
-};
+use ganimation_data::picture::decode_photo;
+use ganimation_data::{ActionUnit, FaceBox, FaceDetector, Intensities, Turn, pixels, save_image};
 use ganimation_model::weights::{self, Metadata};
 use ganimation_model::{AuEstimator, Edit, Generator, PreparedGenerator};
 use image::{GrayImage, RgbImage};
@@ -17,25 +16,25 @@ use crate::film::{FilmFace, between};
 use crate::photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
 use crate::{Error, Expression, Result};
 
-/// Side of the faces that are read, in pixels.
+/// Side of the faces for the AU estimator, in pixels.
 #[allow(
     clippy::cast_possible_truncation,
     reason = "a face has far fewer than 2^32 pixels"
 )]
 const AU_REGRESSOR_SIZE: u32 = ganimation_model::AU_REGRESSOR_SIZE as u32;
 
-/// Faces that go through the network at once: enough to keep a device busy, few enough for any memory.
+/// Faces per batch of inference: enough to use a device well, and small enough for the memory.
 const BATCH: usize = 8;
 
-/// Largest face that weights may be for, in pixels: a frame of it takes some gigabytes.
+/// Maximum face size of weights, in pixels. A frame of this size needs some gigabytes.
 const MAX_NETWORK_SIZE: u32 = 2048;
 
-/// Largest face that is painted, in pixels: its tensors take about a gigabyte.
+/// Maximum size of an edited face, in pixels. Its tensors need about a gigabyte.
 const MAX_FACE: u32 = 4096;
 
-/// A trained generator, a face detector and an AU estimator, ready for photos.
+/// A trained generator with a face detector and an AU estimator. It edits photos.
 ///
-/// Loading takes longer than a frame: make one, and use it for every photo. It may be shared between threads.
+/// Loading takes longer than editing, so use one `Animator` for all photos. It can be shared between threads.
 ///
 /// ```
 /// # #[cfg(feature = "bundled")] {
@@ -55,7 +54,7 @@ const MAX_FACE: u32 = 4096;
 pub struct Animator {
     generator: PreparedGenerator,
     metadata: Metadata,
-    /// Side of the faces that the network was trained on, in pixels.
+    /// Side of the network's training faces, in pixels.
     crop_size: u32,
     detector: FaceDetector,
     /// Estimates the action units of faces.
@@ -63,17 +62,17 @@ pub struct Animator {
     device: Device,
 }
 
-/// One edited photo, and what the network made of its faces.
+/// An edited photo, and the outputs of the network for its faces.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The whole photo; pixels outside the faces' boxes are the original's, bit for bit.
+    /// The whole photo. Pixels outside the faces' boxes are identical to the original.
     pub photo: RgbImage,
-    /// What was painted, in the order of [`FacePhoto::faces`].
+    /// The edited faces, in the order of [`FacePhoto::faces`].
     pub faces: Vec<EditedFace>,
 }
 
 impl Frame {
-    /// Saves the photo as png, jpg, jpeg or webp, by the extension of `path`.
+    /// Saves the photo as png, jpg, jpeg or webp, according to the extension of `path`.
     ///
     /// # Errors
     /// [`Error::Data`] for other extensions, and if the file cannot be written.
@@ -85,35 +84,35 @@ impl Frame {
 /// One edited face at the network's size.
 #[derive(Clone, Debug)]
 pub struct EditedFace {
-    /// The intensities that were asked for.
+    /// The target intensities.
     pub target: Intensities,
-    /// The face as the edit equation gives it.
+    /// The result of the edit equation.
     pub image: RgbImage,
-    /// How much of the input is kept: **white keeps the input**, black takes the colour.
+    /// The attention mask: **white keeps the input**, black is the painted colour.
     pub attention: GrayImage,
     /// The painted colours.
     pub color: RgbImage,
-    /// How much of the photo is left as it is: **white neither moves nor is painted**. Of weights that only paint it is the
-    /// attention.
+    /// The unchanged parts: **white pixels are neither moved nor painted**. For networks without motion, this is the
+    /// attention mask.
     pub kept: GrayImage,
-    /// A grid drawn on the faded face and moved with it; absent with weights that only paint.
+    /// A grid on the faded face that moves with it; `None` for networks without motion.
     pub motion: Option<RgbImage>,
 }
 
 impl Animator {
-    /// Loads the weights of this project onto the fastest device present.
+    /// Loads the bundled weights onto the fastest available device.
     ///
     /// # Errors
-    /// [`Error::NoDevice`], and those of [`Animator::bundled_on`].
+    /// [`Error::NoDevice`], and the errors of [`Animator::bundled_on`].
     #[cfg(feature = "bundled")]
     pub fn bundled() -> Result<Self> {
         Self::bundled_on(&device::resolve(DeviceChoice::Auto)?)
     }
 
-    /// Loads the weights of this project; `ganimation-weights` has their model card.
+    /// Loads the bundled weights. Their model card is in `ganimation-weights`.
     ///
     /// # Errors
-    /// Those of [`Animator::load`], though the bundled bytes are tested to be sound.
+    /// The errors of [`Animator::load`]. Tests load the bundled weights, so none is expected.
     #[cfg(feature = "bundled")]
     pub fn bundled_on(device: &Device) -> Result<Self> {
         let generator = weights::generator_from_bytes(ganimation_weights::GENERATOR, device)?;
@@ -123,8 +122,8 @@ impl Animator {
     /// Loads a generator from a safetensors file. The bundled AU regressor estimates the intensities in photos.
     ///
     /// # Errors
-    /// [`Error::Model`] if the file is missing or does not hold a generator, [`Error::OtherActionUnits`] and
-    /// [`Error::NetworkSize`] if it holds one for other faces.
+    /// [`Error::Model`] if the file does not exist or contains no generator, [`Error::OtherActionUnits`] or
+    /// [`Error::NetworkSize`] if the generator has other action units or an unsupported size.
     #[cfg(feature = "bundled")]
     pub fn load(weights: &Path, device: &Device) -> Result<Self> {
         let generator = weights::load_generator(weights, device)?;
@@ -135,7 +134,7 @@ impl Animator {
     /// discriminator.
     ///
     /// # Errors
-    /// Those of [`Animator::load`], for either file.
+    /// The errors of [`Animator::load`], for each file.
     pub fn load_with_estimator(weights: &Path, estimator: &Path, device: &Device) -> Result<Self> {
         let generator = weights::load_generator(weights, device)?;
         Self::with_networks(generator, weights::load_au_estimator(estimator, device)?, device)
@@ -165,12 +164,12 @@ impl Animator {
         })
     }
 
-    /// Where it computes.
+    /// The device of the networks.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The network, for work on tensors.
+    /// The generator, for tensors.
     pub fn generator(&self) -> &Generator {
         &self.generator
     }
@@ -183,27 +182,27 @@ impl Animator {
     /// Estimates action units with another network: the file of an AU regressor or of a discriminator.
     ///
     /// # Errors
-    /// [`Error::Model`] if the file is missing or holds neither, [`Error::OtherActionUnits`].
+    /// [`Error::Model`] if the file does not exist or contains neither, [`Error::OtherActionUnits`].
     pub fn with_estimator(self, weights: &Path) -> Result<Self> {
         let (estimator, metadata) = weights::load_au_estimator(weights, &self.device)?;
         check_units(&metadata)?;
         Ok(Self { estimator, ..self })
     }
 
-    /// What the weights say of themselves.
+    /// The metadata of the generator's weights.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// Side of the faces that go through the network, in pixels.
+    /// Side of the generator's input, in pixels.
     pub fn network_size(&self) -> u32 {
         self.crop_size
     }
 
-    /// Reads a photo upright and finds the faces in it.
+    /// Reads a photo, applies its orientation, and finds the faces.
     ///
     /// # Errors
-    /// [`Error::Data`] if the file cannot be read or decoded, and those of [`Animator::detect`].
+    /// [`Error::Data`] if the file cannot be read or decoded, and the errors of [`Animator::detect`].
     pub fn open(&self, path: &Path, options: &PhotoOptions) -> Result<FacePhoto> {
         self.detect(decode_photo(path)?, options)
             .map_err(|error| error.in_file(path))
@@ -212,8 +211,8 @@ impl Animator {
     /// Finds the faces in a photo of any size.
     ///
     /// # Errors
-    /// [`Error::NoFace`] if there is none, [`Error::NoSuchFace`] if there is not the one asked for,
-    /// [`Error::FaceTooLarge`] if one is wider than 4,096 pixels.
+    /// [`Error::NoFace`] if there is no face, [`Error::NoSuchFace`] if there is no face with the requested number,
+    /// [`Error::FaceTooLarge`] if a face is wider than 4,096 pixels.
     ///
     /// # Panics
     /// If the photo is empty.
@@ -239,7 +238,7 @@ impl Animator {
         self.photo_with(photo, &found, options.crop == CropMode::Face)
     }
 
-    /// Takes the caller's word for where the faces are.
+    /// A photo with faces at given positions, without the detector.
     ///
     /// # Errors
     /// [`Error::FaceTooLarge`] if a box is wider than 4,096 pixels.
@@ -283,7 +282,7 @@ impl Animator {
         })
     }
 
-    /// What the faces in those boxes show.
+    /// The estimated intensities of the faces in `boxes`.
     pub(crate) fn read(&self, photo: &RgbImage, boxes: &[(FaceBox, Turn)]) -> Vec<Intensities> {
         // Crop at the estimator's own size: enlarged crops of a smaller network would be blurred.
         let crop = |&face: &(FaceBox, Turn)| upright(photo, face, AU_REGRESSOR_SIZE);
@@ -295,13 +294,13 @@ impl Animator {
         shown.collect()
     }
 
-    /// Edits the photo's faces towards an expression.
+    /// Edits the faces of a photo towards an expression.
     pub fn edit(&self, photo: &FacePhoto, expression: &Expression) -> Frame {
         let targets: Vec<_> = photo.faces.iter().map(|face| face.target(expression)).collect();
         self.paint(photo, self.edits(photo, &targets), &targets)
     }
 
-    /// Edits the faces of a film's frame towards an expression, as far as each edit has faded in.
+    /// Edits the faces of a film frame towards an expression, weighted by the fading of each face.
     ///
     /// # Errors
     /// [`Error::FaceTooLarge`] if a face is wider than 4,096 pixels.
@@ -325,7 +324,7 @@ impl Animator {
         Ok(self.paint(&photo, self.edits(&photo, &targets), &targets).photo)
     }
 
-    /// Edits the photo's faces towards each expression, in order, a few frames at a time as they are asked for.
+    /// Edits the faces of a photo towards each expression, in order. Frames are computed in small batches, on demand.
     pub fn frames(&self, photo: &FacePhoto, expressions: &[Expression]) -> impl Iterator<Item = Frame> {
         let together = (BATCH / photo.faces.len()).max(1);
         expressions.chunks(together).flat_map(move |expressions| {
@@ -343,7 +342,7 @@ impl Animator {
         })
     }
 
-    /// Sends the photo's faces through the network, again from the first one as long as there are targets.
+    /// Runs the network on the photo's faces, repeatedly until all targets are used.
     fn edits(&self, photo: &FacePhoto, targets: &[Intensities]) -> Vec<Edit> {
         let again = || photo.faces.iter().cycle().take(targets.len());
         let crops: Vec<_> = again().map(|face| &face.crop).collect();
@@ -363,7 +362,7 @@ impl Animator {
         edits.collect()
     }
 
-    /// One frame from the edits of its faces.
+    /// Builds a frame from the edits of its faces.
     fn paint(&self, photo: &FacePhoto, edits: Vec<Edit>, targets: &[Intensities]) -> Frame {
         let mut painted = photo.photo.clone();
         let faces = photo.faces.iter().zip(edits).zip(targets);

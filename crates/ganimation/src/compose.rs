@@ -1,41 +1,41 @@
-//! Puts an edit back into the photo: moves the photo's own pixels, and paints over them where the network paints.
+//! Applies an edit to the photo: moves the photo's own pixels, and blends the painted colours.
 
 use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
-use ganimation_data::{FaceBox, Turn, crop, pixels};
+use ganimation_data::{FaceBox, Turn, crop_face, pixels};
 use ganimation_model::{Edit, blend};
 use image::{Pixel, RgbImage};
 
 use crate::cubic;
 
-/// Share of the box, at each side, over which the edit fades in.
+/// Fraction of the box at each side where the edit fades in.
 const FADE: f32 = 0.1;
 
-/// Change of the gradient, of a range of 2 a pixel at the network's size, from which fine detail no longer belongs to what
-/// was painted.
+/// Fine detail is removed where the gradient changes by more than this, for a value range of 2, per pixel at the network's
+/// size.
 const KEPT_GRADIENT: f64 = 0.1;
 
-/// A photo whose channels differ by at most so many levels is gray.
+/// A photo is gray if its channels differ by at most this many levels.
 const GRAY_LEVELS: u8 = 4;
 
-/// Share of the pixels that may differ by more: coloured specks of compression.
+/// Fraction of pixels that can differ by more, because of compression.
 const SPECKS: f64 = 1e-3;
 
-/// Luma of a pixel of sRGB (ITU-R BT.601).
+/// Weights of the luma of sRGB (ITU-R BT.601).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
-/// Enlarges one edit to the face's box, does it to the photo's own pixels and puts them back.
+/// Enlarges one edit to the face's box, and applies it to the photo.
 ///
-/// Motion and shading act on the photo at its own resolution. Moved pixels are read with cubic interpolation, unless the
-/// box has the network's own size, where the edit equation is followed exactly. Where colours cover, fine detail of the photo stays as far as
-/// the edit left the gradients there as they were. A gray face gets gray colours.
+/// Motion and shading are applied at the photo's resolution, with cubic interpolation. At the network's own size, the
+/// result is that of the edit equation. In painted areas, fine detail of the photo is kept where the edit does not change
+/// the gradients. A gray face gets gray colours.
 ///
-/// With `feather`, the edit fades out towards the border of the box: every pixel on it and outside is that of the photo,
-/// bit for bit. Without, the box is edited up to its border.
+/// With `feather`, the edit fades out towards the border of the box, and pixels on the border and outside do not change.
+/// Without `feather`, the box is edited up to its border.
 ///
 /// # Shapes
-/// - those of an [`Edit`] of one face
+/// - see [`Edit`], for one face
 pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &Edit, feather: bool) {
     let device = edit.color.device();
     let size = face.size as usize;
@@ -77,22 +77,22 @@ pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &
     }
 }
 
-/// Cuts a face out upright, at `size` pixels. Turned first and resized then, so that it is the same as of a photo that was
-/// turned.
+/// The upright crop of a face with `size` pixels. It is rotated before it is resized, so that it equals the crop from a
+/// rotated photo.
 pub(crate) fn upright(photo: &RgbImage, (face, turn): (FaceBox, Turn), size: u32) -> RgbImage {
     match turn {
-        Turn::None => crop(photo, face, size),
+        Turn::None => crop_face(photo, face, size),
         turn => {
-            let face = turn.upright(&crop(photo, face, face.size));
-            crop(&face, FaceBox::around(face.dimensions()), size)
+            let face = turn.upright(&crop_face(photo, face, face.size));
+            crop_face(&face, FaceBox::around(face.dimensions()), size)
         }
     }
 }
 
-/// Motion by this share of the face's side counts as wholly moved.
+/// Motion by this fraction of the face's side counts as fully moved.
 const MOVED: f64 = 0.02;
 
-/// How much of a face an edit leaves as it is, `[1, 1, height, width]`: 1 neither moves nor is painted.
+/// The unchanged parts of a face, `[1, 1, height, width]`: 1 is neither moved nor painted.
 pub(crate) fn kept(edit: &Edit) -> Tensor<4> {
     let attention = edit.attention.clone();
     let Some(motion) = &edit.motion else {
@@ -104,16 +104,16 @@ pub(crate) fn kept(edit: &Edit) -> Tensor<4> {
     attention * (moved.neg() + 1.0)
 }
 
-/// Squares of a motion's picture along each side.
+/// Squares of the grid per side.
 const SQUARES: u32 = 16;
 
-/// How far the face behind the grid is faded towards gray.
+/// Fading of the face behind the grid towards gray.
 const FADED: f32 = 0.6;
 
-/// A picture of a motion: a grid on the faded face, both moved by it.
+/// A picture of the motion: a grid on the faded face, both moved.
 ///
 /// # Shapes
-/// - `motion`: `[1, 2, h, w]`, as in an [`Edit`]
+/// - `motion`: `[1, 2, h, w]`, see [`Edit`]
 pub(crate) fn moved_grid(face: &RgbImage, motion: Tensor<4>) -> RgbImage {
     let (width, height) = face.dimensions();
     let on_line = |at: u32, side: u32| (at * SQUARES) % side < SQUARES;
@@ -136,7 +136,7 @@ pub(crate) fn moved_grid(face: &RgbImage, motion: Tensor<4>) -> RgbImage {
         .unwrap_or_else(|| face.clone())
 }
 
-/// A level nearer to a dark gray.
+/// A level moved towards dark gray.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -147,7 +147,7 @@ fn faded(level: u8) -> u8 {
     (f32::from(level) * (1.0 - FADED) + DARK * FADED) as u8
 }
 
-/// What of the moved photo the network's size cannot hold, as far as it belongs to what was painted there.
+/// The fine detail of the moved photo, beyond the network's resolution, where it fits the painted colours.
 ///
 /// # Shapes
 /// - `kept`: `[1, 3, size, size]`; the result is the same
@@ -167,7 +167,7 @@ fn detail(kept: &Tensor<4>, edit: &Edit) -> Tensor<4> {
     fine * enlarge(belongs, size).clamp(0.0, 1.0)
 }
 
-/// Whether a face has no colours.
+/// Whether a face is gray.
 fn is_gray(face: &RgbImage) -> bool {
     let colored = |pixel: &image::Rgb<u8>| {
         let [r, g, b] = pixel.0;
@@ -177,13 +177,13 @@ fn is_gray(face: &RgbImage) -> bool {
     count as f64 <= SPECKS * f64::from(face.width()) * f64::from(face.height())
 }
 
-/// Colours without colour, `[1, 3, height, width]`.
+/// The gray version of colours, `[1, 3, height, width]`.
 fn gray(color: Tensor<4>) -> Tensor<4> {
     let weights = Tensor::<1>::from_data(LUMA, &color.device()).reshape([1, 3, 1, 1]);
     (color * weights).sum_dim(1).repeat_dim(1, 3)
 }
 
-/// Bicubic, pixel centres on pixel centres, as the crop was made.
+/// Bicubic resize with aligned pixel centres, as for the crop.
 fn enlarge(x: Tensor<4>, size: usize) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     if [height, width] == [size, size] {
@@ -197,7 +197,7 @@ fn enlarge(x: Tensor<4>, size: usize) -> Tensor<4> {
 
 /// 1 in the middle, falling smoothly to exactly 0 on the outermost pixels; `[1, 1, size, size]`.
 ///
-/// The curve's slope and curvature are 0 at both ends, so that the eye finds neither.
+/// The curve's slope and curvature are 0 at both ends, so that no border is visible.
 fn window(size: usize, device: &Device) -> Tensor<4> {
     let fade = (size as f32 * FADE).max(1.0);
     let slope: Vec<f32> = (0..size)
@@ -210,7 +210,7 @@ fn window(size: usize, device: &Device) -> Tensor<4> {
     along.clone().reshape([1, 1, 1, size]) * along.reshape([1, 1, size, 1])
 }
 
-/// Copies what of `painted` lies inside the photo.
+/// Copies the part of `painted` that lies inside the photo.
 fn paste(photo: &mut RgbImage, painted: &RgbImage, face: FaceBox) {
     let (width, height) = photo.dimensions();
     for (x, y, pixel) in painted.enumerate_pixels() {

@@ -1,6 +1,6 @@
 //! Overview pictures of the network's outputs.
 
-use ganimation_data::{ActionUnit, FaceBox, Sheet, crop};
+use ganimation_data::{ActionUnit, FaceBox, Sheet, crop_face};
 use image::{DynamicImage, Rgb, RgbImage};
 
 use crate::{Animator, Expression, FacePhoto, Frame, Result};
@@ -19,7 +19,7 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     let face = &input.faces()[0];
     let around = surroundings(face.bounds());
     let mut columns = vec!["input".to_owned()];
-    let mut results = vec![crop(input.photo(), around, TILE)];
+    let mut results = vec![crop_face(input.photo(), around, TILE)];
     let mut faces = vec![face.crop().clone()];
     let mut masks = vec![RgbImage::from_pixel(TILE, TILE, Rgb([255; 3]))]; // the input is kept completely
     let mut colors = vec![RgbImage::from_pixel(TILE, TILE, Rgb([119; 3]))]; // and has no painted colours
@@ -27,7 +27,7 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     for (caption, frame) in steps {
         let edited = &frame.faces[0];
         columns.push(caption.clone());
-        results.push(crop(&frame.photo, around, TILE));
+        results.push(crop_face(&frame.photo, around, TILE));
         faces.push(edited.image.clone());
         masks.push(DynamicImage::from(edited.attention.clone()).into_rgb8());
         colors.push(edited.color.clone());
@@ -56,10 +56,10 @@ pub fn strip(input: &FacePhoto, edited: &Frame) -> RgbImage {
     let mut strip = Sheet::new(TILE).with_columns(columns);
     for (number, (face, painted)) in (1..).zip(input.faces().iter().zip(&edited.faces)) {
         let mut tiles = vec![
-            crop(input.photo(), face.bounds(), TILE),
+            crop_face(input.photo(), face.bounds(), TILE),
             DynamicImage::from(painted.attention.clone()).into_rgb8(),
             painted.color.clone(),
-            crop(&edited.photo, face.bounds(), TILE),
+            crop_face(&edited.photo, face.bounds(), TILE),
         ];
         if let Some(grid) = &painted.motion {
             tiles.insert(1, grid.clone());
@@ -97,7 +97,7 @@ pub fn unit_sheet(
             .collect();
         let row = row?;
         let frames = animator.frames(photo, &row);
-        let tiles = frames.map(|frame| crop(&frame.photo, face, TILE)).collect();
+        let tiles = frames.map(|frame| crop_face(&frame.photo, face, TILE)).collect();
         sheet.push_row(format!("{unit} {}", unit.name()), tiles);
     }
     Ok(sheet.render())

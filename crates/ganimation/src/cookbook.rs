@@ -17,7 +17,7 @@
 //!
 //! # Edit a folder of photos
 //!
-//! An [`Animator`](crate::Animator) may be shared between threads. A photo without a face is an error of its own.
+//! An [`Animator`](crate::Animator) can be shared between threads. A photo without a face is an error.
 //!
 //! ```no_run
 //! use std::fs;
@@ -106,7 +106,7 @@
 //!
 //! # Train on your own folder
 //!
-//! The folder holds face crops, labels and landmarks; `ganimation prepare` makes one from photos and OpenFace's tables.
+//! The folder contains face crops, labels and landmarks. `ganimation prepare` makes it from photos and OpenFace's tables.
 //!
 //! ```no_run
 //! # #[cfg(feature = "train")] {
@@ -128,7 +128,7 @@
 //!
 //! # Add a loss term
 //!
-//! The networks are Burn modules: a training loop of your own is ordinary Burn code.
+//! The networks are Burn modules, so a training loop is ordinary Burn code.
 //!
 //! ```no_run
 //! # #[cfg(feature = "train")] {
@@ -143,7 +143,7 @@
 //! let faces = Tensor::<4>::random([4, 3, 128, 128], Distribution::Uniform(-1.0, 1.0), &device);
 //! let orders = Tensor::<2>::random([4, AU_COUNT], Distribution::Uniform(-1.0, 1.0), &device);
 //! let edit = generator.edit(faces.clone(), orders);
-//! // Your term: edited faces keep their mean brightness.
+//! // A custom term: edited faces keep their mean brightness.
 //! let brightness = |x: Tensor<4>| x.mean_dims(&[1, 2, 3]);
 //! let loss = (brightness(edit.image) - brightness(faces)).square().mean();
 //! adam.step(&mut generator, &loss, 1e-4);

@@ -1,4 +1,4 @@
-//! What can go wrong between a photo and its frames.
+//! Errors.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::device::{Backend, DeviceChoice, SOFTWARE_PIXELS};
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong with photos, action units, devices and weights.
+/// An error of photos, action units, devices or weights.
 ///
 /// A message is one line and does not repeat its source.
 #[derive(Debug, thiserror::Error)]
@@ -23,25 +23,25 @@ pub enum Error {
         found: String,
     },
 
-    /// A device whose backend was left out of this build.
+    /// The backend of a device is not compiled in.
     #[error("this build has no {backend} backend")]
     DeviceCompiledOut {
         /// The backend.
         backend: Backend,
     },
 
-    /// A device that this machine does not have.
+    /// The machine does not have the device.
     #[error("no device {backend}:{number} on this machine ({present} present)")]
     DeviceAbsent {
         /// The backend.
         backend: Backend,
-        /// The number asked for, from 0.
+        /// The requested number, from 0.
         number: usize,
-        /// How many devices the backend has here.
+        /// Number of devices of the backend on this machine.
         present: usize,
     },
 
-    /// A build without any backend, or one whose only backends found no device.
+    /// No backend is compiled in, or no compiled backend has a device.
     #[error("no device to compute on")]
     NoDevice,
 
@@ -59,55 +59,55 @@ pub enum Error {
         image_size: usize,
     },
 
-    /// An action-unit command that cannot be read.
+    /// An action-unit command cannot be parsed.
     #[error("cannot read action-unit command `{found}`")]
     AuCommand {
         /// The text as it was given.
         found: String,
     },
 
-    /// An intensity outside OpenFace's scale.
+    /// An intensity is outside OpenFace's scale.
     #[error("intensity {found} of {unit} is outside {lowest} to 5")]
     Intensity {
         /// The action unit.
         unit: ActionUnit,
-        /// The intensity, or difference of intensities, as it was given.
+        /// The given intensity or difference.
         found: f32,
-        /// The lowest that is accepted: 0, or -5 for a difference.
+        /// The minimum: 0, or -5 for a difference.
         lowest: f32,
     },
 
-    /// An emotion that has no set of action units.
+    /// An unknown emotion.
     #[error("unknown emotion `{found}`")]
     UnknownEmotion {
         /// The text as it was given.
         found: String,
     },
 
-    /// A command for an emotion that cannot be read.
+    /// An emotion command cannot be parsed.
     #[error("cannot read emotion command `{found}`")]
     EmotionCommand {
         /// The text as it was given.
         found: String,
     },
 
-    /// A strength of an emotion that is no share.
+    /// The strength of an emotion is outside 0 to 1.
     #[error("strength {found} of {emotion} is outside 0 to 1")]
     Strength {
         /// The emotion.
         emotion: Emotion,
-        /// The strength as it was given.
+        /// The given strength.
         found: f32,
     },
 
-    /// A curve that does not exist.
+    /// An unknown easing curve.
     #[error("unknown ease `{found}`")]
     UnknownEase {
         /// The text as it was given.
         found: String,
     },
 
-    /// Keys that make no film.
+    /// The keys of a timeline are invalid.
     #[error("{}", match found {
         Some(time) => format!("key {number} is at {time} s, expected later than the one before and within four hours"),
         None => "there is no key".to_owned(),
@@ -119,25 +119,25 @@ pub enum Error {
         found: Option<f32>,
     },
 
-    /// A table of OpenFace in which no frame has a face.
-    #[error("{} holds no frame in which a face was tracked", path.display())]
+    /// A table of OpenFace has no frame with a face.
+    #[error("{} holds no frame with a tracked face", path.display())]
     EmptySequence {
         /// The table.
         path: PathBuf,
     },
 
-    /// A table that has not the face asked for.
+    /// A table does not contain the requested face.
     #[error("{} has no face {face}; it has: {}", path.display(), found.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))]
     NoDriver {
         /// The table.
         path: PathBuf,
-        /// The face asked for.
+        /// The requested face.
         face: u64,
-        /// The faces that it has.
+        /// The faces in the table.
         found: Vec<u64>,
     },
 
-    /// A table of a film that is too long.
+    /// The film of a table is too long.
     #[error("{} runs for {:.1} hours, more than four", path.display(), seconds / 3600.0)]
     LongDriver {
         /// The table.
@@ -146,40 +146,40 @@ pub enum Error {
         seconds: f64,
     },
 
-    /// A time at which no driver is at rest.
+    /// A [`Neutral`](crate::Neutral) cannot be parsed.
     #[error("cannot read the neutral `{found}`")]
     Neutral {
         /// The text as it was given.
         found: String,
     },
 
-    /// A file of expressions or keys that is no TOML, or holds something else.
+    /// A file of expressions or keys is not valid.
     #[error("{} is not as expected", path.display())]
     Toml {
         /// The file.
         path: PathBuf,
-        /// What the parser says, with the line.
+        /// The error of the parser, with the line.
         source: Box<toml::de::Error>,
     },
 
-    /// What is wrong with a file.
+    /// An error in a file.
     #[error("{}: {error}", path.display())]
     InFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         #[source]
         error: Box<Error>,
     },
 
-    /// An action unit that was named twice.
+    /// An action unit is named twice.
     #[error("{unit} ({}) is named twice", unit.name())]
     RepeatedUnit {
         /// The action unit.
         unit: ActionUnit,
     },
 
-    /// A photo in which the detector finds no face.
+    /// The detector finds no face in the photo.
     #[error("no face found ({width} x {height} pixels)")]
     NoFace {
         /// The photo's width in pixels.
@@ -188,51 +188,51 @@ pub enum Error {
         height: u32,
     },
 
-    /// A face that is asked for by a number that no face of the photo has.
+    /// The photo has no face with the requested number.
     #[error("no face {number}: {found} found")]
     NoSuchFace {
-        /// The number asked for; the first is 1.
+        /// The requested number, from 1.
         number: usize,
-        /// How many faces there are.
+        /// Number of faces in the photo.
         found: usize,
     },
 
-    /// Weights of a network that is conditioned on other action units.
+    /// The weights are for other action units.
     #[error("the weights are for action units {found:?}, not for OpenFace's 17")]
     OtherActionUnits {
         /// The action units' numbers.
         found: Vec<u32>,
     },
 
-    /// Weights that claim an impossible size of faces.
+    /// The weights have an unsupported face size.
     #[error("the weights are for faces of {found} pixels, expected a multiple of 4, {limit} at most")]
     NetworkSize {
-        /// The size that the file claims, in pixels.
+        /// The size in the file, in pixels.
         found: usize,
-        /// The largest size that is accepted, in pixels.
+        /// The maximum size, in pixels.
         limit: u32,
     },
 
-    /// A face that is too large to be painted in memory.
+    /// A face is too large to edit it in memory.
     #[error("the face's box is {found} pixels wide, more than {limit}")]
     FaceTooLarge {
         /// Side of the box, in pixels.
         found: u32,
-        /// The largest side that is accepted, in pixels.
+        /// The maximum side, in pixels.
         limit: u32,
     },
 
-    /// A picture, dataset or other file that is not as it should be.
+    /// An error of a picture, a dataset or another file.
     #[error(transparent)]
     Data(#[from] ganimation_data::Error),
 
-    /// Weights that are not as they should be.
+    /// An error of weights.
     #[error(transparent)]
     Model(#[from] ganimation_model::Error),
 }
 
 impl Error {
-    /// Says which file an error is about, where that was not known when it arose.
+    /// Adds the path of the file to an error.
     #[must_use]
     pub fn in_file(self, path: &Path) -> Self {
         Self::InFile {

@@ -1,4 +1,4 @@
-//! Animate a face from one photo by naming its muscles: photo in, frames out.
+//! Animates a face from one photo: the input is a photo and intensities of action units, the output is frames.
 //!
 //! ```
 //! # #[cfg(feature = "bundled")] {
@@ -22,13 +22,15 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `bundled` | yes | the weights of this project, research use only: [`Animator::bundled`] |
+//! | `bundled` | yes | the weights of this project, for research use only: [`Animator::bundled`] |
 //! | `flex` | yes | Burn's pure-Rust CPU backend with this project's kernels |
+//! | `rayon`, `simd`, `x86-v4` | yes | threads, vector instructions and AVX-512 on the CPU |
 //! | `cuda`, `cuda-nvrtc`, `wgpu`, `vulkan`, `metal`, `ndarray` | | Burn's other backends |
 //! | `train` | | [`train`]: runs, checkpoints, evaluation |
+//! | `clap` | | enums as values of command lines |
 //!
-//! The layers underneath: [`model`] has the networks on tensors, [`data`] files and pictures. [`burn`] and [`image`] are the
-//! versions whose types appear here.
+//! [`model`] contains the networks on tensors, [`data`] files and pictures. [`burn`] and [`image`] are the versions whose types
+//! appear in this API. The [`cookbook`] has short programs for common tasks.
 
 #![forbid(unsafe_code)]
 
@@ -55,16 +57,19 @@ pub use ganimation_train as train;
 pub use image;
 
 pub use animator::{Animator, EditedFace, Frame};
-pub use contact_sheet::{contact_sheet, strip, unit_sheet};
 pub use error::{Error, Result};
 pub use expression::{AuCommand, Change, Emotion, EmotionCommand, Expression};
 pub use film::{FaceTracker, Film, FilmFace, FilmFaces};
-pub use ganimation_data::{ActionUnit, FaceBox, FrameRate, Intensities};
-pub use motion::{
-    Clipped, Driver, DriverOptions, DriverRemark, Ease, Key, Neutral, Timeline, clipped, follow,
-};
-pub use overlay::overlay;
+pub use ganimation_data::film::FrameRate;
+pub use ganimation_data::{ActionUnit, FaceBox, Intensities};
+pub use motion::{Clipped, Driver, DriverOptions, DriverRemark, Ease, Key, Neutral, Timeline};
 pub use photo::{CropMode, FaceChoice, FacePhoto, PhotoFace, PhotoOptions};
+
+/// Pictures that show faces and edits.
+pub mod sheet {
+    pub use crate::contact_sheet::{contact_sheet, strip, unit_sheet};
+    pub use crate::overlay::overlay;
+}
 
 /// Compiles the code in the README.
 #[cfg(all(doctest, feature = "bundled", feature = "train"))]

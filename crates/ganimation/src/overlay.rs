@@ -1,7 +1,7 @@
-//! What was read from a photo, drawn: a box around each face, and its action units as bars.
+//! A picture of the estimated action units: a box around each face, and bars.
 
-use ganimation_data::au::MAX_INTENSITY;
-use ganimation_data::sheet::draw_text;
+use ganimation_data::MAX_INTENSITY;
+use ganimation_data::draw_text;
 use ganimation_data::{AU_COUNT, Intensities};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgb, RgbImage};
@@ -22,13 +22,13 @@ const LABEL: u32 = 25;
 const BAR: u32 = 120;
 /// Width of a panel: label, bar and value.
 const PANEL: u32 = (LABEL + 5) * CHARACTER + BAR + 4 * GAP;
-/// Height of a panel: a title, a line for each unit, and air.
+/// Height of a panel: a title, a line for each unit, and margins.
 #[allow(clippy::cast_possible_truncation, reason = "17")]
 const PANEL_HEIGHT: u32 = (AU_COUNT as u32 + 2) * LINE + GAP;
 
 const GROUND: Rgb<u8> = Rgb([40; 3]);
 const TRACK: Rgb<u8> = Rgb([72; 3]);
-/// Colours of the faces' boxes and bars, in turn; each stands out from skin and from the ground.
+/// Colours of the faces' boxes and bars, with contrast to skin and background.
 const COLORS: [Rgb<u8>; 4] = [
     Rgb([255, 176, 0]),
     Rgb([80, 200, 255]),
@@ -36,7 +36,7 @@ const COLORS: [Rgb<u8>; 4] = [
     Rgb([255, 130, 170]),
 ];
 
-/// A photo with a numbered box around each face, and beside it a panel for each with its action units.
+/// The photo with a numbered box around each face, and next to it a panel of action units for each face.
 pub fn overlay(photo: &FacePhoto) -> RgbImage {
     let (small, scale) = fitted(photo.photo());
     let panels = u32::try_from(photo.faces().len()).unwrap_or(u32::MAX);
@@ -69,7 +69,7 @@ pub fn overlay(photo: &FacePhoto) -> RgbImage {
     picture
 }
 
-/// The photo at a size for screens, and how much smaller that is.
+/// The photo at a size for screens, and the scale.
 fn fitted(photo: &RgbImage) -> (RgbImage, f32) {
     let longer = photo.width().max(photo.height());
     if longer <= PHOTO {
@@ -93,14 +93,14 @@ fn panel(picture: &mut RgbImage, x: u32, y: u32, title: &str, shown: &Intensitie
     }
 }
 
-/// Text on a dark plate, to be read on any photo.
+/// Text on a dark background.
 fn plate(picture: &mut RgbImage, text: &str, x: u32, y: u32) {
     let width = u32::try_from(text.chars().count()).unwrap_or(0) * CHARACTER;
     fill(picture, x, y, width + 4, CHARACTER + 4, GROUND);
     draw_text(picture, text, x + 2, y + 2);
 }
 
-/// The outline of a rectangle (left, top, right, bottom), two pixels wide, as far as it lies within the photo.
+/// The outline of a rectangle (left, top, right, bottom), two pixels wide, clipped to the photo.
 fn outline(picture: &mut RgbImage, [left, top, right, bottom]: [i32; 4], within: (u32, u32), color: Rgb<u8>) {
     let mut dot = |x: i32, y: i32| {
         if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))

@@ -1,4 +1,4 @@
-//! A photo, the faces in it, and which of them count.
+//! Photos and their faces.
 
 use ganimation_data::{FaceBox, Intensities, Turn};
 use image::RgbImage;
@@ -6,30 +6,31 @@ use image::imageops::{self, FilterType};
 
 use crate::{Error, Result};
 
-/// Where the faces of a photo are.
+/// How the faces of a photo are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum CropMode {
-    /// Where the detector finds them.
+    /// With the face detector.
     #[default]
     Face,
-    /// The whole picture is a face crop already, cut as the training's were.
+    /// The whole picture is a face crop, like those of the training.
     ///
-    /// A crop of the network's size is edited exactly as the edit equation says. Others are resized on the way through
-    /// the network, and what is not square is made so by reflecting its borders.
+    /// A crop of the network's size is edited exactly according to the edit equation. Other sizes are resized for the
+    /// network, and non-square crops are padded by reflection.
     None,
 }
 
 /// Which of the faces in a photo are edited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FaceChoice {
-    /// All of them.
+    /// All faces.
     #[default]
     All,
-    /// One, counted from 1; the largest is the first.
+    /// The face with this number, from 1 for the largest face.
     Number(usize),
 }
 
-/// How a photo is opened. The default finds all faces and keeps every pixel.
+/// Options for opening a photo. By default, all faces are found, and the photo is not resized.
 ///
 /// ```
 /// use ganimation::{FaceChoice, PhotoOptions};
@@ -50,19 +51,19 @@ impl PhotoOptions {
         Self::default()
     }
 
-    /// Says where the faces are.
+    /// Sets how the faces are found.
     #[must_use]
     pub const fn with_crop(self, crop: CropMode) -> Self {
         Self { crop, ..self }
     }
 
-    /// Says which faces are edited.
+    /// Selects the faces to edit.
     #[must_use]
     pub const fn with_faces(self, faces: FaceChoice) -> Self {
         Self { faces, ..self }
     }
 
-    /// Makes a photo with a longer side than this smaller first, in pixels.
+    /// Reduces photos so that the longer side is at most `pixels`.
     ///
     /// # Panics
     /// If `pixels` is 0.
@@ -75,14 +76,14 @@ impl PhotoOptions {
         }
     }
 
-    /// The photo itself, or a smaller copy whose longer side has as many pixels as asked for.
+    /// The photo, reduced to the maximum side.
     pub(crate) fn resized(&self, photo: RgbImage) -> RgbImage {
         let smaller = self.max_side.and_then(|side| smaller(&photo, side));
         smaller.unwrap_or(photo)
     }
 }
 
-/// A copy whose longer side has so many pixels, or nothing if that would be no smaller.
+/// A copy with the longer side `max_side`, or `None` if the photo is not larger.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -106,17 +107,17 @@ pub struct PhotoFace {
 }
 
 impl PhotoFace {
-    /// The square around the face, in the photo's pixels; it may overhang the photo.
+    /// The square around the face, in the photo's pixels. It can extend beyond the photo.
     pub fn bounds(&self) -> FaceBox {
         self.bounds
     }
 
-    /// How the photo has to be turned for this face to be upright.
+    /// The rotation of the photo that makes this face upright.
     pub fn turn(&self) -> Turn {
         self.turn
     }
 
-    /// The face alone and upright, as the network sees it.
+    /// The upright crop of the face, which is the input of the network.
     pub fn crop(&self) -> &RgbImage {
         &self.crop
     }
@@ -134,27 +135,27 @@ impl PhotoFace {
     }
 }
 
-/// A photo and the faces in it that are edited.
+/// A photo and its selected faces.
 #[derive(Clone, Debug)]
 pub struct FacePhoto {
     pub(crate) photo: RgbImage,
     pub(crate) faces: Vec<PhotoFace>,
-    /// Whether edits fade out towards the faces' borders; not where the face is all there is.
+    /// Whether edits fade out at the borders of the faces. False if the whole picture is a face.
     pub(crate) feather: bool,
 }
 
 impl FacePhoto {
-    /// The whole photo, as it came or as small as was asked for.
+    /// The whole photo, possibly reduced.
     pub fn photo(&self) -> &RgbImage {
         &self.photo
     }
 
-    /// The faces, largest first; there is at least one.
+    /// The faces, the largest first. There is at least one.
     pub fn faces(&self) -> &[PhotoFace] {
         &self.faces
     }
 
-    /// The same photo with one of its faces, counted from 1.
+    /// The same photo with only one face, by its number from 1.
     ///
     /// # Errors
     /// [`Error::NoSuchFace`].
@@ -171,7 +172,7 @@ impl FacePhoto {
         })
     }
 
-    /// The same photo with its largest faces, so many at most.
+    /// The same photo with at most `count` faces, the largest ones.
     ///
     /// # Panics
     /// If `count` is 0.
@@ -182,8 +183,8 @@ impl FacePhoto {
         self
     }
 
-    /// A copy to look at whose longer side has at most so many pixels. It moves exactly as the photo does: the network
-    /// sees the same faces.
+    /// A reduced copy for display, with at most `max_side` pixels on the longer side. Its edits are the same, because the
+    /// face crops are the same.
     ///
     /// # Panics
     /// If `max_side` is 0.

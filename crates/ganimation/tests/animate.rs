@@ -11,7 +11,7 @@ use std::time::Duration;
 use ganimation::{
     ActionUnit, Animator, CropMode, Ease, Expression, FacePhoto, Frame, PhotoOptions, Timeline, device,
 };
-use ganimation_data::write_gif;
+use ganimation_data::film::write_gif;
 use gif::{ColorOutput, DecodeOptions};
 use image::{Rgb, RgbImage};
 

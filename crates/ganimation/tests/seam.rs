@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use ganimation::{Animator, Emotion, Expression, FaceBox, FaceChoice, PhotoOptions, device};
-use ganimation_data::{crop, decode_photo};
+use ganimation_data::crop_face;
+use ganimation_data::picture::decode_photo;
 use image::imageops;
 use image::{Rgb, RgbImage};
 
@@ -39,7 +40,7 @@ fn on_flat_ground(size: u32, ground: Rgb<u8>) -> (RgbImage, FaceBox) {
         size: found.size * 3 / 4,
         ..found
     };
-    let face = crop(&portrait, inner, size * 3 / 4);
+    let face = crop_face(&portrait, inner, size * 3 / 4);
     let mut picture = RgbImage::from_pixel(2 * size, 2 * size, ground);
     let place = size / 2 + size / 8;
     imageops::replace(&mut picture, &face, place.into(), place.into());

@@ -3,10 +3,10 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ganimation_data::Error as Data;
+use ganimation_io::one_line;
 use serde_json::json;
 
 use crate::error::{Error, LibraryError};
-use crate::one_line;
 
 /// A rejected request: a status, a message, and a hint if there is one.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ganimation::{ActionUnit, Animator, Ease, Expression, FaceBox, FacePhoto, PhotoOptions, Timeline};
-use ganimation_data::{gif_bytes, photo_from_bytes};
+use ganimation_data::film::gif_bytes;
+use ganimation_data::picture::photo_from_bytes;
 use image::codecs::png::CompressionType;
 use image::{DynamicImage, imageops};
 use serde::{Deserialize, Serialize};

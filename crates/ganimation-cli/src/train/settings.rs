@@ -2,9 +2,9 @@
 
 use std::path::{self, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ganimation_model::Preset;
-use ganimation_train::{Overlay, TrainConfig};
+use ganimation_train::{Network, Overlay, Precision, TrainConfig};
 
 use crate::error::Result;
 
@@ -29,7 +29,7 @@ pub(super) struct Settings {
 
     /// Losses and protocol of a new run of the paper's network [default: default]
     #[arg(long, value_enum, conflicts_with = "resume")]
-    preset: Option<Losses>,
+    preset: Option<Preset>,
 
     /// Faces per batch [default: 25]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -182,7 +182,7 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings of a new run. `overlay` contains the settings from the file and the flags.
     pub(super) fn config(&self, overlay: &Overlay) -> Result<TrainConfig> {
-        let preset = self.preset.unwrap_or_default().into();
+        let preset = self.preset.unwrap_or(Preset::Default);
         let config = match self.network.unwrap_or_default() {
             Network::Paper => TrainConfig::new("").with_preset(preset),
             Network::Motion => TrainConfig::motion(""),
@@ -245,7 +245,7 @@ impl Settings {
         ] {
             set(&mut overlay, name, path.clone().map(absolute))?;
         }
-        set(&mut overlay, "precision", self.precision.map(Precision::name))?;
+        set(&mut overlay, "precision", self.precision)?;
         set(&mut overlay, "cache", self.no_cache.then_some(false))?;
         Ok(overlay)
     }
@@ -276,53 +276,6 @@ fn share(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a number from 0 to 1".to_owned()),
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Network {
-    /// The paper's network: paints, receives action units as planes, trains against a WGAN-GP discriminator
-    #[default]
-    Paper,
-    /// Moves pixels and paints what motion uncovers; needs landmarks.csv in the dataset folder
-    Motion,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Losses {
-    /// Independent of batch size and resolution
-    #[default]
-    Default,
-    /// The losses of the code released in 2018
-    Released,
-    /// The losses in the paper
-    Paper,
-}
-
-impl From<Losses> for Preset {
-    fn from(losses: Losses) -> Self {
-        match losses {
-            Losses::Default => Self::Default,
-            Losses::Released => Self::Released,
-            Losses::Paper => Self::Paper,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Precision {
-    /// Single precision
-    F32,
-    /// Half precision; no device supports it yet
-    Bf16,
-}
-
-impl Precision {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::au::ActionUnit;
-use crate::landmarks::{LANDMARK_COUNT, table_to_bytes};
+use crate::landmarks::{LANDMARK_COUNT, landmarks_to_bytes};
 use crate::pickle::write_labels;
 
 /// A folder with the pictures and labels given; the pictures are never decoded.
@@ -202,7 +202,7 @@ fn folder_with_landmarks(table: &[u8]) -> tempfile::TempDir {
 
 #[test]
 fn landmarks_are_read_by_column_name_in_shares_of_the_picture() {
-    let table = String::from_utf8(table_to_bytes([("b.jpg", &landmarks(16.0))])).unwrap();
+    let table = String::from_utf8(landmarks_to_bytes([("b.jpg", &landmarks(16.0))])).unwrap();
     let spaced = table.replace(',', ", ");
     let dir = folder_with_landmarks(spaced.as_bytes());
     let dataset = Dataset::open(dir.path()).unwrap();
@@ -223,7 +223,12 @@ fn bad_landmarks_are_named_with_their_line_and_leave_the_face() {
     let sound = landmarks(16.0);
     let mut outside = sound;
     outside[5] = [24.5, 3.0];
-    let table = String::from_utf8(table_to_bytes([("a", &sound), ("b", &sound), ("c", &outside)])).unwrap();
+    let table = String::from_utf8(landmarks_to_bytes([
+        ("a", &sound),
+        ("b", &sound),
+        ("c", &outside),
+    ]))
+    .unwrap();
     let first = table.lines().nth(1).unwrap();
     let place = ":4: landmark 5 is at (24.5, 3), far outside a picture of 16 x 16 pixels";
     for (bad, word) in [("NaN", "NaN"), ("inf", "inf"), ("", ""), ("left", "left")] {
@@ -255,7 +260,7 @@ fn bad_landmarks_are_named_with_their_line_and_leave_the_face() {
 #[test]
 fn a_table_of_landmarks_that_is_none_is_refused() {
     let sound = landmarks(16.0);
-    let table = String::from_utf8(table_to_bytes([("a", &sound), ("b", &sound)])).unwrap();
+    let table = String::from_utf8(landmarks_to_bytes([("a", &sound), ("b", &sound)])).unwrap();
     let message = |table: &str| {
         let dir = folder_with_landmarks(table.as_bytes());
         let skip = OpenOptions {
@@ -282,7 +287,7 @@ fn a_table_of_landmarks_that_is_none_is_refused() {
 fn landmarks_of_another_crop_size_are_refused() {
     for side in [64.0, 8.0] {
         let points = landmarks(side);
-        let dir = folder_with_landmarks(&table_to_bytes([
+        let dir = folder_with_landmarks(&landmarks_to_bytes([
             ("a", &points),
             ("b", &points),
             ("c", &landmarks(16.0)),

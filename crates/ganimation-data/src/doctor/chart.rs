@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 
 use super::units::BINS;
 use super::{Example, Report, Unit};
-use crate::au::{ACTIVE, MAX_INTENSITY};
+use crate::au::{ACTIVE_INTENSITY, MAX_INTENSITY};
 use crate::sheet::draw_text;
 
 /// Panels per row.
@@ -47,7 +47,7 @@ pub fn draw(report: &Report) -> RgbImage {
         face(&mut picture, corner(at), example);
     }
     let foot = format!(
-        "{} + {} faces. Intensity 0 to {MAX_INTENSITY} from left to right, bright: shown (above {ACTIVE}). \
+        "{} + {} faces. Intensity 0 to {MAX_INTENSITY} from left to right, bright: shown (above {ACTIVE_INTENSITY}). \
          Heights: square root of the number of faces.",
         report.train, report.test
     );
@@ -74,7 +74,7 @@ fn histogram(picture: &mut RgbImage, corner: (u32, u32), unit: &Unit) {
     let most = unit.histogram.iter().copied().max().unwrap_or(0).max(1) as f32;
     let bars = unit.histogram.map(|count| (count as f32 / most).sqrt());
     // The bin with its lower edge at the threshold is the first bin of faces that show the unit.
-    let first_shown = ACTIVE / MAX_INTENSITY * BINS as f32;
+    let first_shown = ACTIVE_INTENSITY / MAX_INTENSITY * BINS as f32;
     draw_bars(picture, corner, &bars, |bin| bin as f32 + 0.5 > first_shown);
 }
 

@@ -201,7 +201,11 @@ fn landmarks_are_counted_doubted_and_drawn() {
         ("4", &far),
         ("9", &sound),
     ];
-    fs::write(dir.path().join("landmarks.csv"), landmarks::table_to_bytes(rows)).unwrap();
+    fs::write(
+        dir.path().join("landmarks.csv"),
+        landmarks::landmarks_to_bytes(rows),
+    )
+    .unwrap();
     let report = report(&dir);
     assert!(!report.fit);
     finds(

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::au::{ACTIVE, ActionUnit, MAX_INTENSITY};
+use crate::au::{ACTIVE_INTENSITY, ActionUnit, MAX_INTENSITY};
 use crate::dataset::Face;
 
 /// Bins of a histogram, over 0 to 5.
@@ -19,7 +19,7 @@ pub struct Unit {
     pub mean: f32,
     /// Largest intensity.
     pub max: f32,
-    /// Fraction of faces that show it (intensity above [`ACTIVE`]), 0 to 1.
+    /// Fraction of faces that show it (intensity above [`ACTIVE_INTENSITY`]), 0 to 1.
     pub shown: f32,
     /// Faces below 0 or above 5.
     pub out_of_range: usize,
@@ -47,7 +47,7 @@ fn unit(au: ActionUnit, faces: &[&Face]) -> Unit {
         name: au.name(),
         mean,
         max: values().reduce(f32::max).unwrap_or(0.0),
-        shown: share(values().filter(|&value| value > ACTIVE).count()),
+        shown: share(values().filter(|&value| value > ACTIVE_INTENSITY).count()),
         out_of_range: values()
             .filter(|value| !(0.0..=MAX_INTENSITY).contains(value))
             .count(),

@@ -1,4 +1,4 @@
-//! Faces that lie on their side or upside down, also beside upright ones.
+//! Detection of rotated faces.
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -19,10 +19,11 @@ const COMMON: f64 = 0.2;
 const SURER: f32 = 2.0;
 
 impl FaceDetector {
-    /// As [`FaceDetector::detect`], and also finds faces that lie on their side or upside down; boxes are those in the photo
-    /// as it is, and turns make its faces upright.
+    /// Like [`FaceDetector::detect`], but also finds faces rotated by 90 or 180 degrees. Boxes are positions in the photo, and
+    /// the [`Turn`] makes the face upright.
     ///
-    /// A photo without upright faces is searched three times more; one with them in a smaller copy, for sure finds alone.
+    /// Photos without upright faces are searched in all rotations. Photos with upright faces are searched in a reduced copy,
+    /// and only reliable detections are used.
     pub fn detect_turned(&self, photo: &RgbImage) -> Vec<(FaceBox, Turn)> {
         let Some(searched) = Searched::new(photo) else {
             return Vec::new();
@@ -97,7 +98,7 @@ mod tests {
     /// The portrait of an astronaut, public domain (NASA), 512 x 512 px.
     fn portrait() -> RgbImage {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/astronaut.png");
-        crate::decode_photo(path).unwrap()
+        crate::picture::decode_photo(path).unwrap()
     }
 
     #[test]
@@ -123,7 +124,7 @@ mod tests {
     fn a_portrait_has_no_face_but_its_own() {
         for name in ["astronaut.png", "grace_hopper.jpg"] {
             let path = format!("{}/../../assets/{name}", env!("CARGO_MANIFEST_DIR"));
-            let photo = crate::decode_photo(&path).unwrap();
+            let photo = crate::picture::decode_photo(&path).unwrap();
             let detector = FaceDetector::new().unwrap();
             let (upright, all) = (detector.detect(&photo), detector.detect_turned(&photo));
             let all: Vec<_> = all

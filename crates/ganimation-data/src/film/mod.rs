@@ -1,4 +1,4 @@
-//! Films: frames to a GIF, an animated PNG, a folder of pictures or a video, and frames out of videos.
+//! Films: writes frames to GIFs, animated PNGs, folders of pictures and videos, and reads the frames of videos.
 
 mod apng;
 mod area;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use image::RgbImage;
 
 use crate::error::{Error, Result};
-use crate::files::extension;
+use crate::files::file_extension;
 use crate::sheet::save_image;
 
 pub use gif::{gif_bytes, write_gif};
@@ -23,32 +23,32 @@ pub use probe::{FilmRemark, FilmSource};
 pub use rate::FrameRate;
 pub use reader::FilmReader;
 
-/// Bytes of pixels of a GIF, at most: its palette is made from all frames, which wait in memory.
+/// Maximum size of the pixels of a GIF, in bytes. All frames are kept in memory to make the palette.
 const MAX_GIF: usize = 2 << 30;
 
-/// What a film is written as.
+/// The format of a film.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilmFormat {
-    /// 256 colours; every browser and mail program shows it.
+    /// A GIF: 256 colours, supported by all browsers and mail programs.
     Gif,
-    /// An animated PNG: all colours, exact.
+    /// An animated PNG: lossless.
     Apng,
     /// A folder of PNG pictures, `0001.png` and so on.
     Folder,
-    /// A video, made by FFmpeg, which has to be installed.
+    /// A video. FFmpeg must be installed.
     Video,
 }
 
 impl FilmFormat {
-    /// The extensions that name a format; a path without one is a folder.
+    /// The supported extensions. A path without an extension is a folder.
     pub const EXTENSIONS: &[&str] = &["gif", "png", "apng", "mp4", "mov", "mkv", "webm"];
 
-    /// The format that a path stands for, if any.
+    /// The format of a path, if it has a supported extension or none.
     pub fn of(path: &Path) -> Option<Self> {
         if path.extension().is_none() {
             return Some(Self::Folder);
         }
-        match extension(path).as_str() {
+        match file_extension(path).as_str() {
             "gif" => Some(Self::Gif),
             "png" | "apng" => Some(Self::Apng),
             "mp4" | "mov" | "mkv" | "webm" => Some(Self::Video),
@@ -57,21 +57,21 @@ impl FilmFormat {
     }
 }
 
-/// How a film is played.
+/// Options of a film.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FilmOptions {
-    /// Frames a second; a GIF shows 50 at most, and of more only some.
+    /// Frames per second. A GIF has at most 50; of a higher rate, some frames are skipped.
     pub rate: FrameRate,
-    /// How often a GIF or an animated PNG is played; 0 repeats for ever.
+    /// Number of repetitions of a GIF or an animated PNG; 0 repeats without end.
     pub plays: u16,
-    /// How many frames will come.
+    /// Number of frames.
     pub frames: u32,
 }
 
-/// A film that takes frames one by one and appears under its name when it is finished.
+/// Writes a film frame by frame. The file exists only when the film is finished.
 ///
 /// ```no_run
-/// use ganimation_data::{FilmOptions, FilmWriter};
+/// use ganimation_data::film::{FilmOptions, FilmWriter};
 /// use image::RgbImage;
 ///
 /// let options = FilmOptions { rate: "12".parse()?, plays: 0, frames: 2 };
@@ -97,11 +97,11 @@ enum Kind {
 }
 
 impl FilmWriter {
-    /// Starts a film whose format the extension of `path` says.
+    /// Starts a film. The extension of `path` determines its format.
     ///
     /// # Errors
-    /// [`Error::UnknownFilmFormat`], [`Error::NoFfmpeg`] and [`Error::NoEncoder`] for a video, [`Error::FolderNotEmpty`] and [`Error::Write`] for
-    /// a folder.
+    /// [`Error::UnknownFilmFormat`]; for a video [`Error::NoFfmpeg`] and [`Error::NoEncoder`]; for a folder
+    /// [`Error::FolderNotEmpty`] and [`Error::Write`].
     ///
     /// # Panics
     /// If the film has no frames.
@@ -109,10 +109,10 @@ impl FilmWriter {
         Self::new(path, options, None)
     }
 
-    /// As [`FilmWriter::create`]; a video gets the sound of another film, and what that says of itself.
+    /// Like [`FilmWriter::create`]. A video gets the sound and the metadata of another film.
     ///
     /// # Errors
-    /// As [`FilmWriter::create`].
+    /// See [`FilmWriter::create`].
     ///
     /// # Panics
     /// If the film has no frames.
@@ -145,7 +145,7 @@ impl FilmWriter {
         })
     }
 
-    /// The encoder of a video, if it is another than the one of choice, which FFmpeg lacks here.
+    /// The encoder of a video, if FFmpeg does not have the preferred one.
     pub fn substitute(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Video(video) => Some(video.encoder())
@@ -162,7 +162,7 @@ impl FilmWriter {
     /// fit in memory.
     ///
     /// # Panics
-    /// If the frame is empty or has another size than the first one, or there are more than were announced.
+    /// If the frame is empty or has another size than the first one, or if there are more frames than in the options.
     pub fn push(&mut self, frame: RgbImage) -> Result<()> {
         let size = frame.dimensions();
         let first = *self.size.get_or_insert(size);
@@ -200,7 +200,7 @@ impl FilmWriter {
     /// [`Error::Write`], [`Error::Ffmpeg`].
     ///
     /// # Panics
-    /// If there are fewer frames than were announced.
+    /// If there are fewer frames than in the options.
     pub fn finish(self) -> Result<()> {
         let FilmOptions { rate, plays, frames } = self.options;
         assert!(
@@ -220,7 +220,7 @@ impl FilmWriter {
     }
 }
 
-/// Makes the folder if it is not there; old frames are never mixed with new ones.
+/// Creates the folder. An existing folder must be empty, so that old and new frames are not mixed.
 fn empty_folder(path: &Path) -> Result<()> {
     let failure = |source| Error::Write {
         path: path.to_owned(),

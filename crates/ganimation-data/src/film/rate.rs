@@ -20,7 +20,7 @@ const STANDARD: [(u16, u16); 8] = [
 /// Frames per second, 1 to 60: `12`, `29.97` or `30000/1001`.
 ///
 /// ```
-/// use ganimation_data::FrameRate;
+/// use ganimation_data::film::FrameRate;
 ///
 /// let rate: FrameRate = "29.97".parse()?;
 /// assert_eq!(rate.to_string(), "30000/1001");

@@ -1,43 +1,43 @@
-//! Videos through FFmpeg, where it is installed: frames go into its standard input as they come.
+//! Videos through FFmpeg. Frames are sent to its standard input.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use image::RgbImage;
 
 use super::probe::plain;
 use super::{FilmOptions, FilmSource};
 use crate::error::{Error, Result};
-use crate::files::extension;
+use crate::files::file_extension;
 
-/// The program, as it is found on the path.
+/// The name of the program.
 pub(super) const FFMPEG: &str = "ffmpeg";
 
-/// Encoders of H.264 and what stands in for it, the best first; every FFmpeg has its own MPEG-4.
+/// Encoders of H.264 and replacements, the best first. Every FFmpeg has its own MPEG-4 encoder.
 const H264: &[&str] = &["libx264", "libopenh264", "mpeg4"];
 /// Encoders for WebM.
 const WEBM: &[&str] = &["libvpx-vp9", "libvpx"];
 
-/// Even sides, as half the colours need; and the matrix, primaries and curve of HD television, converted to and tagged.
-/// Without tags players guess by the size, and many take large pictures for HD and small ones for something else.
+/// Even sides, for the subsampled colours. The colours are converted to HD television and tagged, because players guess
+/// untagged colours from the size.
 const FILTERS: &str = "crop=trunc(iw/2)*2:trunc(ih/2)*2,\
     scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,\
     setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709";
 
-/// A video that is being written.
+/// A video during writing.
 pub(super) struct Video {
     path: PathBuf,
     options: FilmOptions,
     encoder: &'static str,
-    /// The film whose sound it gets, and the codec of that.
+    /// The film with the sound, and the codec of the sound.
     sound: Option<(PathBuf, &'static str)>,
-    /// The encoder, once the first frame has told the size.
+    /// FFmpeg, started with the first frame, which gives the size.
     running: Option<Running>,
 }
 
-/// FFmpeg at work; it ends with this value.
+/// The running FFmpeg. Dropping this value ends it.
 struct Running {
     child: Child,
     scratch: PathBuf,
@@ -45,7 +45,7 @@ struct Running {
 
 impl Video {
     /// # Errors
-    /// [`Error::NoFfmpeg`] and [`Error::NoEncoder`], before any frame is made.
+    /// [`Error::NoFfmpeg`] and [`Error::NoEncoder`].
     pub(super) fn new(path: &Path, options: FilmOptions, sound: Option<&FilmSource>) -> Result<Self> {
         let mut probe = Command::new(FFMPEG);
         probe.args(["-hide_banner", "-loglevel", "error", "-encoders"]);
@@ -60,7 +60,11 @@ impl Video {
             list.lines()
                 .any(|line| line.split_whitespace().nth(1) == Some(encoder))
         };
-        let encoders = if extension(path) == "webm" { WEBM } else { H264 };
+        let encoders = if file_extension(path) == "webm" {
+            WEBM
+        } else {
+            H264
+        };
         let encoder = encoders.iter().find(has).ok_or_else(|| Error::NoEncoder {
             path: path.to_owned(),
             encoders,
@@ -70,14 +74,14 @@ impl Video {
             options,
             encoder,
             sound: sound.and_then(|film| {
-                let codec = sound_codec(&extension(path), film.sound.as_deref()?);
+                let codec = sound_codec(&file_extension(path), film.sound.as_deref()?);
                 Some((film.path.clone(), codec))
             }),
             running: None,
         })
     }
 
-    /// What writes the video, and whether that is the one of choice.
+    /// The encoder, and whether it is the preferred one.
     pub(super) fn encoder(&self) -> (&'static str, bool) {
         let best = [H264, WEBM]
             .iter()
@@ -121,7 +125,7 @@ impl Video {
     }
 }
 
-/// Sound is copied as it is where the container holds its kind, else made anew.
+/// The codec for the sound: it is copied if the container supports it, otherwise encoded again.
 fn sound_codec(container: &str, sound: &str) -> &'static str {
     let (held, other): (&[&str], _) = match container {
         "mp4" => (&["aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"], "aac"),
@@ -142,11 +146,9 @@ impl Running {
         (width, height): (u32, u32),
         options: FilmOptions,
     ) -> Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let extension = extension(path);
+        let extension = file_extension(path);
         // FFmpeg takes the container from the extension.
-        let scratch = path.with_file_name(format!(".{name}.{}.part", process::id()));
-        let scratch = scratch.with_added_extension(&extension);
+        let scratch = ganimation_io::scratch_path(path).with_added_extension(&extension);
         let mut command = Command::new(FFMPEG);
         command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
         command.args(["-f", "rawvideo", "-pixel_format", "rgb24"]);
@@ -187,7 +189,7 @@ impl Running {
         Ok(Self { child, scratch })
     }
 
-    /// The last thing that FFmpeg says.
+    /// The last line of FFmpeg's output.
     fn failure(&mut self, path: &Path) -> Error {
         drop(self.child.stdin.take());
         let mut reported = String::new();

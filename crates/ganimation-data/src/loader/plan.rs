@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::LoaderConfig;
-use crate::au::{ACTIVE, AU_COUNT, ActionUnit};
+use crate::au::{ACTIVE_INTENSITY, AU_COUNT, ActionUnit};
 use crate::dataset::Face;
 
 /// Largest weight of a face, relative to a face without an expression.
@@ -198,7 +198,7 @@ pub(super) fn draw(running: &[f64], random: &mut ChaCha8Rng) -> usize {
 }
 
 fn running_weights(faces: &[Face], balance: f64) -> Vec<f64> {
-    let shows = |face: &Face, au| face.intensities.get(au) > ACTIVE;
+    let shows = |face: &Face, au| face.intensities.get(au) > ACTIVE_INTENSITY;
     let rarity = ActionUnit::ALL.map(|au| {
         let count = faces.iter().filter(|face| shows(face, au)).count().max(1);
         (faces.len() as f64 / count as f64).powf(balance)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::files::extension;
+use crate::files::file_extension;
 
 /// A description of the file's kind, if it is one of these.
 pub(super) fn kind(bytes: &[u8]) -> Option<&'static str> {
@@ -41,7 +41,7 @@ const RAW: &str = "a camera's raw file";
 pub(super) fn raw(path: &Path, bytes: &[u8]) -> Option<&'static str> {
     const RAW_EXTENSIONS: [&str; 8] = ["arw", "dng", "nef", "nrw", "orf", "pef", "rw2", "srw"];
     let is_tiff = bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*");
-    (is_tiff && RAW_EXTENSIONS.contains(&extension(path).as_str())).then_some(RAW)
+    (is_tiff && RAW_EXTENSIONS.contains(&file_extension(path).as_str())).then_some(RAW)
 }
 
 /// The kind of an ISO media file, from its brands.

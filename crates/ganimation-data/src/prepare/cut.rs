@@ -14,7 +14,7 @@ use crate::au::MAX_INTENSITY;
 use crate::dataset::PICTURES_DIR;
 use crate::doctor::is_grey;
 use crate::error::{Error, Result};
-use crate::face::{FaceBox, FaceDetector, crop};
+use crate::face::{FaceBox, FaceDetector, crop_face};
 use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
 use crate::landmarks::{LANDMARK_COUNT, MARGIN};
 use crate::openface::{Reading, read_openface};
@@ -101,7 +101,7 @@ impl Cutter<'_> {
                 let largest = faces
                     .first()
                     .ok_or_else(|| Reason::NoFace.because(format!("in {} x {} pixels", size.0, size.1)))?;
-                let face = crop(&picture, *largest, self.config.size);
+                let face = crop_face(&picture, *largest, self.config.size);
                 let intensities = read(&face);
                 Ok((face, matched(*largest, intensities)))
             }
@@ -112,7 +112,7 @@ impl Cutter<'_> {
                     size,
                     self.config.min_confidence,
                 )?;
-                Ok((crop(&picture, found.face, self.config.size), found))
+                Ok((crop_face(&picture, found.face, self.config.size), found))
             }
         }
     }

@@ -8,7 +8,7 @@ use super::PrepareConfig;
 use super::sources::PROCESSED;
 use crate::dataset::{PHOTO_EXTENSIONS, is_side_file, stem};
 use crate::error::{Error, Result};
-use crate::files::extension;
+use crate::files::file_extension;
 
 /// Extensions of pictures and films that are not read here; a person may take them for photos.
 const UNSUPPORTED: &[&str] = &[
@@ -91,7 +91,7 @@ impl Walk {
                 }
                 continue;
             }
-            let extension = extension(&path);
+            let extension = file_extension(&path);
             if is_side_file(&path) {
                 continue;
             } else if PHOTO_EXTENSIONS.contains(&extension.as_str()) {

@@ -1,4 +1,4 @@
-//! The files around the faces: labels, lists of ids, and what became of every photo.
+//! The other files of the dataset: labels, lists of ids, and the report.
 
 use std::collections::BTreeMap;
 
@@ -17,33 +17,33 @@ use crate::pickle::{Labels, write_labels};
 
 type Points = [[f32; 2]; LANDMARK_COUNT];
 
-/// What came of a preparation; `report.json` in the dataset folder.
+/// The report of a preparation, `report.json` in the dataset folder.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PrepareReport {
-    /// Photos looked at.
+    /// Number of photos.
     pub photos: usize,
-    /// Faces to train on.
+    /// Number of training faces.
     pub train: usize,
-    /// Faces held out.
+    /// Number of held-out faces.
     pub test: usize,
-    /// Faces without colour among them.
+    /// Number of gray faces.
     pub grey: usize,
-    /// Faces among them that were smaller than the dataset's and had to be enlarged.
+    /// Number of enlarged faces.
     pub enlarged: usize,
-    /// Faces among them whose label may be another's: the photo shows several, and the table does not say where its face is.
+    /// Number of faces with an uncertain label: the photo has several faces, and the table has no position.
     pub guessed: usize,
-    /// Faces among them with landmarks, which the motion network needs.
+    /// Number of faces with landmarks.
     pub landmarks: usize,
-    /// Labels with intensities outside 0 to 5, which are set to the nearer end.
+    /// Number of labels with intensities outside 0 to 5, which were clamped.
     pub off_scale: usize,
-    /// The first of them: table, line, column and value.
+    /// The first of these labels: table, line, column and value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_off_scale: Option<String>,
-    /// Pictures and films of kinds that are not read, by extension.
+    /// Numbers of unsupported pictures and films, by extension.
     pub skipped: BTreeMap<String, usize>,
-    /// Photos left out, by reason.
+    /// Numbers of skipped photos, by reason.
     pub dropped: BTreeMap<Reason, usize>,
-    /// Each photo left out, and why.
+    /// All skipped photos with their reasons.
     pub dropped_photos: BTreeMap<String, Drop>,
 }
 
@@ -140,7 +140,7 @@ pub(super) fn finish(
     write_labels(config.output.join("aus_openface.pkl"), &labels)?;
     write_whole(&config.output.join("aus_openface.csv"), &table_to_bytes(&labels))?;
     if !known.is_empty() {
-        let table = landmarks::table_to_bytes(known.iter().map(|(id, points)| (*id, points)));
+        let table = landmarks::landmarks_to_bytes(known.iter().map(|(id, points)| (*id, points)));
         write_whole(&config.output.join(LANDMARKS_FILE), &table)?;
     }
     let mut json = serde_json::to_vec_pretty(&report).unwrap_or_default(); // plain structures cannot fail

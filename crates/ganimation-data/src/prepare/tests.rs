@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::au::{AU_COUNT, ActionUnit};
-use crate::{Dataset, FaceBox, Split, decode_photo};
+use crate::picture::decode_photo;
+use crate::{Dataset, FaceBox, Split};
 
 const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
 
@@ -495,6 +496,6 @@ fn photos_that_are_faces_already_are_taken_whole() {
     let report = finished(run(&config, Source::Tables(None)));
     assert_eq!(report.train + report.test, 3);
     let photo = decode_photo(desk.path().join("photos/a.jpg")).unwrap();
-    let whole = crate::crop(&photo, FaceBox::around(photo.dimensions()), 64);
+    let whole = crate::crop_face(&photo, FaceBox::around(photo.dimensions()), 64);
     assert!(decode_photo(desk.path().join("faces/imgs/a.png")).unwrap() == whole);
 }

@@ -1,7 +1,7 @@
 //! Accuracy of an AU regressor, compared with labels.
 
 use burn::tensor::Device;
-use ganimation_data::au::MAX_INTENSITY;
+use ganimation_data::MAX_INTENSITY;
 use ganimation_data::pixels::tensor_from_images;
 use ganimation_data::{AU_COUNT, Face, picture};
 use ganimation_model::AuEstimator;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use ganimation_data::{ActionUnit, FaceBox, crop};
+use ganimation_data::{ActionUnit, FaceBox, crop_face};
 use image::RgbImage;
 use serde::Serialize;
 
@@ -105,7 +105,7 @@ fn color_of(photo: &RgbImage, edited: &RgbImage, faces: &[FaceBox]) -> f64 {
     let changes: Vec<ColorChange> = faces
         .iter()
         .map(|&face| {
-            let cut = |photo| crop(photo, face, face.size);
+            let cut = |photo| crop_face(photo, face, face.size);
             color_change(&cut(photo), &cut(edited), &colorful())
         })
         .collect();

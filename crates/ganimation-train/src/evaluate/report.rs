@@ -40,10 +40,7 @@ impl Evaluation {
             about: about.iter().map(|(what, text)| (*what, text.as_str())).collect(),
             scorecard: &self.scorecard,
         };
-        let mut text = serde_json::to_string_pretty(&file).map_err(|error| Error::Damaged {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let mut text = serde_json::to_string_pretty(&file).map_err(Error::damaged(path))?;
         text.push('\n');
         Ok(write_whole(path, text.as_bytes())?)
     }

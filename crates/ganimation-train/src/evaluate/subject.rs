@@ -1,7 +1,7 @@
 //! Passes faces through an editor and a judge, batch by batch.
 
 use burn::tensor::Tensor;
-use ganimation_data::au::MAX_INTENSITY;
+use ganimation_data::MAX_INTENSITY;
 use ganimation_data::pixels::{tensor_from_images, tensor_from_intensities};
 use ganimation_data::{AU_COUNT, Face, Intensities, picture};
 use ganimation_model::Edit;

@@ -1,7 +1,7 @@
 //! Visible effects of an edit: detail, colour, removal of expressions, and smooth response to intensity.
 
 use burn::tensor::Tensor;
-use ganimation_data::au::ACTIVE;
+use ganimation_data::ACTIVE_INTENSITY;
 use ganimation_data::pixels::images_from_tensor;
 use ganimation_data::{ActionUnit, Intensities};
 
@@ -77,7 +77,7 @@ pub(super) fn expressions(subject: &mut Subject<'_>, faces: &[usize]) -> Vec<Exp
 }
 
 fn showing(read: &[Intensities], units: &[ActionUnit]) -> impl Iterator<Item = usize> {
-    (0..read.len()).filter(|&face| units.iter().all(|&unit| read[face].get(unit) > ACTIVE))
+    (0..read.len()).filter(|&face| units.iter().all(|&unit| read[face].get(unit) > ACTIVE_INTENSITY))
 }
 
 /// Number of edits that [`removal`] makes.

@@ -1,17 +1,17 @@
-//! Terms that both stages share.
+//! Loss terms of both stages.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-/// Keeps logarithms of a mask finite.
+/// Minimum of a mask in logarithms, which keeps them finite.
 const SMALLEST_SHARE: f64 = 1e-4;
 
-/// `log(1 + exp(x))` without overflow: the logistic loss of what should be below 0. Any shape.
+/// `log(1 + exp(x))` without overflow: the logistic loss for values that should be negative. Any shape.
 pub(super) fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     relu(x.clone()) + x.abs().neg().exp().add_scalar(1.0).log()
 }
 
-/// Mean of `difference` with the places of `mask` counting `inside` more than the others' 1.
+/// Weighted mean of `difference`. Pixels of `mask` have the weight `1 + inside`, other pixels 1.
 ///
 /// # Shapes
 /// - `difference`: `[batch, channels, height, width]`, at least 0
@@ -20,7 +20,7 @@ pub(super) fn weighted_mean(difference: Tensor<4>, mask: Tensor<4>, inside: f64)
     (difference * (mask * inside + 1.0)).mean()
 }
 
-/// Cross-entropy of `painted` against `mask`, in which marked places count `inside` times.
+/// Cross-entropy of `painted` and `mask`. Pixels inside `mask` have the weight `inside`.
 ///
 /// # Shapes
 /// - all: `[batch, 1, height, width]`, in [0, 1]
@@ -31,7 +31,7 @@ pub(super) fn cross_entropy(painted: Tensor<4>, mask: Tensor<4>, inside: f64) ->
     (marked + unmarked).mean().neg()
 }
 
-/// Mean absolute difference of neighbours, down plus across.
+/// Total variation: mean absolute difference of vertical neighbours plus that of horizontal neighbours.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`

@@ -1,4 +1,4 @@
-//! The first stage: motion and mask are taught, and real faces are what pairs must become.
+//! The first stage: the generator learns motion and mask from the teacher, and reconstructs real faces from pairs.
 
 use burn::tensor::Tensor;
 use ganimation_model::{Generator, ProjectionDiscriminator, average, enlarge, take_gradients};
@@ -14,13 +14,13 @@ use crate::random::view_stream;
 use crate::team::replica;
 use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
-/// The generator's terms, each `[1]` and not yet weighted, and what it made.
+/// The generator's unweighted terms, each `[1]`, and its outputs.
 pub(super) struct TaughtLoss {
-    /// In pixels; of pairs it counts less.
+    /// In pixels. Pairs have a smaller weight.
     pub(super) motion: Tensor<1>,
     pub(super) mask: Tensor<1>,
     pub(super) copy: Tensor<1>,
-    /// The teacher's mask counts more.
+    /// With a larger weight inside the teacher's mask.
     pub(super) pixels: Tensor<1>,
     pub(super) shading: Tensor<1>,
     /// Of the faces, then of the pairs.
@@ -47,7 +47,7 @@ impl TaughtLoss {
 
         let edit = generator.edit(images.autodiff(), orders.autodiff());
         let Some((motion, shading)) = edit.motion.zip(edit.shading) else {
-            panic!("a network without motion or shading is not taught any")
+            panic!("the generator has no motion or no shading")
         };
         let place = (&field.device(), field.dtype());
         let shares = [(faces, 1.0), (count, weights.motion_in_pairs)]
@@ -80,7 +80,7 @@ impl TaughtLoss {
     }
 }
 
-/// Field and paintable places of faces and of pairs behind them.
+/// Field and paintable pixels of the faces, then of the pairs.
 fn both(of_faces: &Lesson, of_pairs: &Lesson) -> [Tensor<4>; 2] {
     let of = |lesson: &Lesson| [lesson.field.clone(), lesson.paintable()];
     let ([field, mask], [pairs_field, pairs_mask]) = (of(of_faces), of(of_pairs));
@@ -93,7 +93,7 @@ fn both(of_faces: &Lesson, of_pairs: &Lesson) -> [Tensor<4>; 2] {
 impl MotionTrainer {
     pub(super) fn taught_step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
         let Some(pairs) = &batch.pairs else {
-            panic!("a taught step without pairs")
+            panic!("a step of the first stage without pairs")
         };
         let config = self.config.motion.clone();
         let [faces, pairs] = [batch.images.dims(), pairs.images.dims()].map(|[count, ..]| count);

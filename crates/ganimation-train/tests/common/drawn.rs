@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ganimation_data::landmarks::{LANDMARK_COUNT, LANDMARKS_FILE, table_to_bytes};
 use ganimation_data::{AU_COUNT, ActionUnit, pickle};
+use ganimation_data::{LANDMARK_COUNT, LANDMARKS_FILE, landmarks_to_bytes};
 use image::{Rgb, RgbImage};
 
 const SIDE: u32 = 64;
@@ -150,7 +150,7 @@ pub fn drawn_dataset(folder: &Path, landmarks: bool) -> PathBuf {
     }
     pickle::write_labels(data.join("aus_openface.pkl"), &labels).unwrap();
     if landmarks {
-        let table = table_to_bytes(rows.iter().map(|(file, points)| (file.as_str(), points)));
+        let table = landmarks_to_bytes(rows.iter().map(|(file, points)| (file.as_str(), points)));
         fs::write(data.join(LANDMARKS_FILE), table).unwrap();
     }
     let list = |rows: &[(String, Points)]| {

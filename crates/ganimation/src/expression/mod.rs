@@ -7,7 +7,7 @@ mod file;
 use std::fmt;
 use std::str::FromStr;
 
-use ganimation_data::au::MAX_INTENSITY;
+use ganimation_data::MAX_INTENSITY;
 use ganimation_data::{AU_COUNT, ActionUnit, Intensities};
 
 use crate::{Error, Result};

@@ -1,10 +1,11 @@
-//! The faces of a film: found in each frame, followed from frame to frame, steady, and what they show, smoothed.
+//! The tracked faces of a film, with smoothed boxes and intensities.
 
 mod render;
 mod steady;
 mod track;
 
-use ganimation_data::{FaceBox, FrameRate, Intensities};
+use ganimation_data::film::FrameRate;
+use ganimation_data::{FaceBox, Intensities};
 
 pub use render::Film;
 use steady::steady;
@@ -14,34 +15,34 @@ pub(crate) use track::between;
 
 use crate::motion::smoothed;
 
-/// Seconds over which an edit fades in and out where a face appears and disappears.
+/// Time in seconds in which an edit fades in and out when a face appears and disappears.
 const FADE: f64 = 0.2;
-/// A face that was not seen for so many seconds and appears in its own place is the same one.
+/// Maximum gap in seconds after which a face at the same position is the same face.
 const ABSENT: f64 = 2.0;
-/// A face that is seen for less of a second is none.
+/// Minimum time in seconds that a face is visible. Shorter detections are errors.
 const SEEN: f64 = 0.25;
 
-/// A face in a frame of a film.
+/// A face in a film frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FilmFace {
-    /// Which of the film's faces, counted from 1; the one that takes most room over time is the first.
+    /// The number of the face in the film, from 1 for the face with the largest total area.
     pub number: usize,
-    /// The square around it, steady over time; it may overhang the frame.
+    /// The square around the face, stabilised. It can extend beyond the frame.
     pub bounds: FaceBox,
-    /// What it shows, smoothed.
+    /// The smoothed intensities.
     pub shown: Intensities,
-    /// How far an edit has faded in, 0 to 1.
+    /// The strength of the edit, 0 to 1: it fades in and out.
     pub strength: f32,
 }
 
-/// The faces of all frames of a film. A minute takes some hundred kilobytes.
+/// The faces of all frames of a film. A minute needs some hundred kilobytes.
 #[derive(Clone, Debug)]
 pub struct FilmFaces {
     parts: Vec<Part>,
     frames: usize,
 }
 
-/// A face from where it appears to where it is lost.
+/// A face from its appearance until it is lost.
 #[derive(Clone, Debug)]
 struct Part {
     number: usize,
@@ -76,31 +77,31 @@ impl FilmFaces {
         }
     }
 
-    /// How many frames there are.
+    /// Number of frames.
     pub const fn frames(&self) -> usize {
         self.frames
     }
 
-    /// How many different faces there are.
+    /// Number of different faces.
     pub fn count(&self) -> usize {
         self.parts.iter().map(|part| part.number).max().unwrap_or(0)
     }
 
-    /// One face alone, counted from 1.
+    /// Only the face with this number, from 1.
     #[must_use]
     pub fn only(mut self, number: usize) -> Self {
         self.parts.retain(|part| part.number == number);
         self
     }
 
-    /// The faces of a frame, counted from 0, in the order of their numbers.
+    /// The faces of frame `frame`, counted from 0, in the order of their numbers.
     pub fn at(&self, frame: usize) -> Vec<FilmFace> {
         let mut faces: Vec<FilmFace> = self.parts.iter().filter_map(|part| part.at(frame)).collect();
         faces.sort_by_key(|face| face.number);
         faces
     }
 
-    /// In how many frames there is no face.
+    /// Number of frames without a face.
     pub fn empty(&self) -> usize {
         let mut seen = vec![false; self.frames];
         for part in &self.parts {
@@ -123,7 +124,7 @@ impl Part {
     }
 }
 
-/// For each part of the film in which a face is followed, the first one of the same face.
+/// For each track, the index of the first track of the same face.
 fn owners(tracks: &[Track], fps: f64) -> Vec<usize> {
     let mut owners: Vec<usize> = (0..tracks.len()).collect();
     for (at, track) in tracks.iter().enumerate() {

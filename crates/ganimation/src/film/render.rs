@@ -1,12 +1,12 @@
-//! A photo whose faces move, as a film.
+//! Films of an animated photo.
 
 use std::path::Path;
 
-use ganimation_data::{FilmOptions, FilmWriter, FrameRate};
+use ganimation_data::film::{FilmOptions, FilmWriter, FrameRate};
 
 use crate::{Animator, Expression, FacePhoto, Frame, Result, Timeline};
 
-/// A photo whose faces follow a timeline; nothing is computed before its frames are asked for.
+/// A photo whose faces follow a timeline. Frames are computed on demand.
 ///
 /// ```no_run
 /// # #[cfg(feature = "bundled")] {
@@ -29,7 +29,7 @@ pub struct Film<'a> {
 }
 
 impl Animator {
-    /// The photo's faces along `timeline`, `rate` frames a second.
+    /// Animates the photo's faces along `timeline`, with `rate` frames per second.
     pub fn film<'a>(&'a self, photo: &'a FacePhoto, timeline: &Timeline, rate: FrameRate) -> Film<'a> {
         #[expect(clippy::cast_possible_truncation, reason = "60 frames a second at most")]
         let fps = rate.fps() as f32;
@@ -43,12 +43,12 @@ impl Animator {
 }
 
 impl Film<'_> {
-    /// The frames, in order, a few at a time as they are asked for.
+    /// The frames, in order, computed in small batches on demand.
     pub fn frames(&self) -> impl Iterator<Item = Frame> {
         self.animator.frames(self.photo, &self.expressions)
     }
 
-    /// How many frames there are.
+    /// Number of frames.
     pub fn len(&self) -> usize {
         self.expressions.len()
     }
@@ -58,11 +58,12 @@ impl Film<'_> {
         self.expressions.is_empty()
     }
 
-    /// Writes a film that repeats for ever; the extension says its format: gif, png or apng, or, with FFmpeg, mp4, mov, mkv
-    /// or webm. A path without an extension is a new folder of numbered pictures.
+    /// Writes a film that repeats without end. The extension determines the format: gif, png or apng, or with FFmpeg mp4,
+    /// mov, mkv or webm. A path without an extension is a new folder of numbered pictures.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) for another extension, without FFmpeg for a video, and if the file cannot be written.
+    /// [`Error::Data`](crate::Error::Data) for other extensions, for a video without FFmpeg, and if the file cannot be
+    /// written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let options = FilmOptions {
             rate: self.rate,

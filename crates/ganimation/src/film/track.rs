@@ -1,6 +1,7 @@
-//! Faces found frame by frame, and which of them is which.
+//! Tracking of faces from frame to frame.
 
-use ganimation_data::{FaceBox, FaceDetector, FrameRate, Intensities, Turn};
+use ganimation_data::film::FrameRate;
+use ganimation_data::{FaceBox, FaceDetector, Intensities, Turn};
 use image::RgbImage;
 use image::imageops;
 
@@ -8,26 +9,26 @@ use super::FilmFaces;
 use crate::photo::{CropMode, PhotoOptions, scaled, smaller};
 use crate::{Animator, Result};
 
-/// Two boxes of one face in neighbouring frames have at least this in common (intersection over union).
+/// Minimum intersection over union of the boxes of one face in consecutive frames.
 const SAME: f64 = 0.3;
-/// Seconds for which a face may be lost, as in a blurred frame, and is taken to be where it was.
+/// Maximum gap in seconds in which a face is not detected, for example in a blurred frame, and keeps its position.
 const GAP: f64 = 0.2;
-/// Seconds after which a whole frame is searched for new faces while others are followed.
+/// Interval in seconds at which whole frames are searched for new faces.
 const LOOK: f64 = 0.5;
-/// Longer side of the copy in which a whole frame is searched, in pixels.
+/// Longer side of the reduced frame that is searched, in pixels.
 const SIDE: u32 = 1_280;
-/// A face that is followed is searched in a square so many times its own.
+/// Size of the search area of a tracked face, relative to its box.
 const AROUND: f64 = 2.0;
-/// Side of the copy of such a square, in pixels: the face is some 100 pixels wide there.
+/// Side of the reduced search area, in pixels. The face is about 100 pixels wide in it.
 const NEAR: u32 = 200;
-/// Lowest score of a face that begins to be followed; a film gives the detector many more chances to err than a photo.
+/// Minimum score of a new face. A film has many more frames with possible false detections than a photo.
 const NEW: f32 = 6.0;
-/// Mean difference of two neighbouring frames, in levels, from which a new scene begins.
+/// Minimum mean difference of two consecutive frames at a cut, in levels.
 const CUT: f64 = 40.0;
-/// Sides of the copies that are compared for that.
+/// Size of the reduced frames for this comparison.
 const THUMBNAIL: (u32, u32) = (32, 18);
 
-/// Finds the faces of a film, frame by frame; [`FaceTracker::finish`] returns all of them.
+/// Tracks the faces of a film, frame by frame. [`FaceTracker::finish`] returns all faces.
 ///
 /// ```no_run
 /// # #[cfg(feature = "bundled")] {
@@ -53,34 +54,34 @@ pub struct FaceTracker<'a> {
     frames: usize,
     searched: usize,
     thumbnail: Option<RgbImage>,
-    /// Faces that are followed.
+    /// The current tracks.
     open: Vec<Track>,
     done: Vec<Track>,
 }
 
-/// A frame, and where a face was in it and what it showed.
+/// A frame, and the box and intensities of a face in it.
 type Sight = (usize, FaceBox, Intensities);
 
-/// A face from where it was found to where it was lost.
+/// A face from its first detection until it is lost.
 #[derive(Clone, Debug)]
 pub(super) struct Track {
-    /// The frame, counted from 0.
+    /// The first frame, counted from 0.
     pub(super) first: usize,
-    /// Whether it begins with the film or a scene.
+    /// Whether it begins at the start of the film or at a cut.
     pub(super) begins_whole: bool,
-    /// Whether it begins with a scene.
+    /// Whether it begins at a cut.
     pub(super) after_cut: bool,
-    /// Whether it ends with the film or a scene.
+    /// Whether it ends at the end of the film or at a cut.
     pub(super) ends_whole: bool,
-    /// The frames since then, and what was seen of it there.
+    /// Its detections.
     seen: Vec<Sight>,
 }
 
 impl<'a> FaceTracker<'a> {
-    /// Follows the faces of films at that rate. With a crop of [`CropMode::None`] each frame is a face.
+    /// A tracker for a film with frame rate `rate`. With [`CropMode::None`], each whole frame is a face.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) if the build is damaged.
+    /// [`Error::Data`](crate::Error::Data) if the detector cannot be loaded.
     pub fn new(animator: &'a Animator, options: &PhotoOptions, rate: FrameRate) -> Result<Self> {
         Ok(Self {
             animator,
@@ -95,7 +96,7 @@ impl<'a> FaceTracker<'a> {
         })
     }
 
-    /// Looks at the next frame; returns how many faces are followed there.
+    /// Processes the next frame. Returns the number of tracked faces in it.
     pub fn track(&mut self, frame: &RgbImage) -> usize {
         let cut = self.is_cut(frame);
         if cut {
@@ -127,13 +128,13 @@ impl<'a> FaceTracker<'a> {
         self.open.iter().filter(|track| track.end() == now).count()
     }
 
-    /// Who was where.
+    /// Ends the tracking and returns all faces.
     pub fn finish(mut self) -> FilmFaces {
         self.close(|_| true, true);
         FilmFaces::new(self.done, self.frames, self.rate)
     }
 
-    /// The faces of a frame: those that are followed where they were, and others now and then.
+    /// The faces of a frame: the tracked ones near their last positions, and new ones at intervals.
     fn find(&mut self, frame: &RgbImage, cut: bool) -> Vec<FaceBox> {
         let mut found: Vec<FaceBox> = Vec::new();
         for track in &self.open {
@@ -145,7 +146,7 @@ impl<'a> FaceTracker<'a> {
             self.searched = self.frames;
             found.extend(self.everywhere(frame));
         }
-        // The surest of those that are of one face.
+        // Keep the detection with the highest score for each face.
         found.sort_by(|one, other| other.score.total_cmp(&one.score));
         let mut kept: Vec<FaceBox> = Vec::new();
         for face in found {
@@ -156,7 +157,7 @@ impl<'a> FaceTracker<'a> {
         kept
     }
 
-    /// The face that was there a frame ago.
+    /// Searches a face near its last position.
     fn near(&self, frame: &RgbImage, before: FaceBox) -> Option<FaceBox> {
         let side = f64::from(before.size) * AROUND;
         let (width, height) = frame.dimensions();
@@ -196,7 +197,7 @@ impl<'a> FaceTracker<'a> {
         faces
     }
 
-    /// The faces of a copy so many times as large, in pixels of the picture.
+    /// The faces of a scaled copy, in pixels of the original.
     fn resized(&self, picture: &RgbImage, share: f64) -> Vec<FaceBox> {
         if share >= 1.0 {
             return self.detector.detect(picture);
@@ -214,7 +215,7 @@ impl<'a> FaceTracker<'a> {
         faces.map(|face| scaled(face, back)).collect()
     }
 
-    /// Whether a new scene begins.
+    /// Whether there is a cut before this frame.
     fn is_cut(&mut self, frame: &RgbImage) -> bool {
         let (width, height) = THUMBNAIL;
         let now = imageops::thumbnail(frame, width, height);
@@ -226,7 +227,7 @@ impl<'a> FaceTracker<'a> {
         })
     }
 
-    /// Ends some of the faces that are followed.
+    /// Ends some of the tracks.
     fn close(&mut self, ends: impl Fn(&Track) -> bool, whole: bool) {
         let (ended, open): (Vec<Track>, _) = std::mem::take(&mut self.open).into_iter().partition(ends);
         let frames = self.frames;
@@ -239,23 +240,23 @@ impl<'a> FaceTracker<'a> {
 }
 
 impl Track {
-    /// The frame after the last one in which it was seen.
+    /// The frame after its last detection.
     pub(super) fn end(&self) -> usize {
         self.seen.last().map_or(self.first, |(frame, ..)| frame + 1)
     }
 
-    /// In how many frames it was seen.
+    /// Number of detections.
     pub(super) fn seen(&self) -> usize {
         self.seen.len()
     }
 
-    /// How much room it takes, over time.
+    /// Its total area over all frames.
     pub(super) fn room(&self) -> f64 {
         let area = |(_, face, _): &Sight| f64::from(face.size).powi(2);
         self.seen.iter().map(area).sum()
     }
 
-    /// Whether it begins where another one ended.
+    /// Whether it continues another track.
     pub(super) fn continues(&self, other: &Self) -> bool {
         self.seen
             .first()
@@ -270,7 +271,7 @@ impl Track {
         self.last().map_or(0.0, |last| overlap(&last, face))
     }
 
-    /// Its boxes in all frames, between neighbours where it was not seen.
+    /// Its boxes in all frames, interpolated where it was not detected.
     pub(super) fn boxes(&self) -> Vec<FaceBox> {
         self.filled(|one, next, share| {
             let mix = |one: f64, next: f64| one + (next - one) * share;
@@ -288,7 +289,7 @@ impl Track {
         })
     }
 
-    /// What it shows in all frames.
+    /// Its intensities in all frames.
     pub(super) fn shown(&self) -> Vec<Intensities> {
         #[allow(clippy::cast_possible_truncation, reason = "a share")]
         self.filled(|one, next, share| between(&one.2, &next.2, share as f32))
@@ -305,7 +306,7 @@ impl Track {
     }
 }
 
-/// Intensities on the way from one to another.
+/// Interpolates between intensities.
 pub(crate) fn between(one: &Intensities, other: &Intensities, share: f32) -> Intensities {
     let mut mixed = *one;
     for (unit, value) in other.iter() {

@@ -1,63 +1,64 @@
-//! Tables of what a driver's face did, brought in order: one face, one time for each row.
+//! The measured intensities of a driver, from tables: one face, with increasing times.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use ganimation_data::film::FrameRate;
 use ganimation_data::openface::{Measured, MeasuredRow, read_filled, read_openface_rows};
-use ganimation_data::{ActionUnit, FrameRate, Intensities};
+use ganimation_data::{ActionUnit, Intensities};
 
 use super::MAX_SECONDS;
 use crate::{Error, Result};
 
 /// OpenFace's usual rate, for tables without timestamps.
 const FRAMES_PER_SECOND: f64 = 30.0;
-/// How far a timestamp may be from the truth, in seconds: tables round to thousandths.
+/// Tolerance of timestamps, in seconds. Tables round them to thousandths.
 const ROUNDING: f64 = 0.001;
 
-/// How a table is read.
+/// Options for reading a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DriverOptions {
-    /// Which face of the table is followed, by its `face_id`; the one that is seen longest if not said.
+    /// The face to use, by its `face_id`; by default the face with most rows.
     pub face: Option<u64>,
-    /// Whether action units that the table lacks are taken to be 0.
+    /// Whether action units that the table does not have are 0. Otherwise, they are an error.
     pub fill_absent: bool,
 }
 
-/// What a driver's face did over time.
+/// The intensities of a driver over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Driver {
-    /// Seconds from the first row in which the face was tracked, each later than the one before, and what it showed.
+    /// Increasing times in seconds from the first row with the face, and the intensities.
     pub measured: Vec<(f32, Intensities)>,
-    /// The table's own rate, within 1 to 60 frames a second.
+    /// The table's frame rate, limited to 1 to 60 frames per second.
     pub rate: FrameRate,
-    /// What a person should know of the table.
+    /// Remarks about the table.
     pub remarks: Vec<DriverRemark>,
 }
 
-/// What is worth saying of a table that could be read.
+/// A remark about a table that was read.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DriverRemark {
-    /// There are several faces, and one is followed.
+    /// The table has several faces. One is used.
     Followed {
         /// The face.
         face: u64,
-        /// In how many rows it was tracked.
+        /// Number of rows of this face.
         rows: usize,
-        /// How many other faces there are.
+        /// Number of other faces.
         others: usize,
     },
-    /// Rows with a NaN, which are skipped.
+    /// Rows with a NaN were skipped.
     Broken {
-        /// How many.
+        /// The count.
         rows: usize,
         /// Line of the first, counted from 1.
         line: u64,
     },
-    /// Values a little outside 0 to 5, which are shown at the nearer end.
+    /// Values slightly outside 0 to 5 were clamped.
     OffScale {
-        /// How many.
+        /// The count.
         values: usize,
         /// Line of the first, counted from 1.
         line: u64,
@@ -66,24 +67,24 @@ pub enum DriverRemark {
         /// Its value.
         found: f32,
     },
-    /// Timestamps that repeat, in place of which frame numbers are used.
+    /// Timestamps repeat. Frame numbers are used instead.
     Untimed {
-        /// The rate that is taken.
+        /// The assumed frame rate.
         rate: FrameRate,
     },
-    /// Several tables one after the other.
+    /// The file consists of several tables. They are played in sequence.
     Joined {
-        /// How many.
+        /// The count.
         tables: usize,
     },
-    /// Action units that the table lacks, taken as 0.
+    /// Action units that the table does not have. They are 0.
     Filled {
-        /// Which.
+        /// The action units.
         units: Vec<ActionUnit>,
     },
-    /// Shares that were made intensities.
+    /// Values from 0 to 1 were scaled to intensities.
     Scaled {
-        /// By what.
+        /// The factor.
         factor: f32,
     },
 }
@@ -128,13 +129,13 @@ impl fmt::Display for DriverRemark {
 }
 
 impl Driver {
-    /// Reads what a table of OpenFace's `FeatureExtraction` or `FaceLandmarkVidMulti` measured.
+    /// Reads a table of OpenFace's `FeatureExtraction` or `FaceLandmarkVidMulti`.
     ///
-    /// Rows in which the face was lost are left out, and those with a NaN.
+    /// Rows without the face and rows with a NaN are skipped.
     ///
     /// # Errors
-    /// [`Error::Data`] if the table cannot be read, [`Error::NoDriver`] if it has not the face asked for,
-    /// [`Error::EmptySequence`] if it tracked no face.
+    /// [`Error::Data`] if the table cannot be read, [`Error::NoDriver`] if it does not contain the requested face,
+    /// [`Error::EmptySequence`] if it contains no tracked face.
     pub fn load(path: &Path, options: &DriverOptions) -> Result<Self> {
         let table = if options.fill_absent {
             read_filled(path)?
@@ -184,7 +185,7 @@ impl Driver {
     }
 }
 
-/// The rows of the face asked for, or of the one that is tracked longest.
+/// The rows of the requested face, or of the face with most rows.
 fn one_face<'a>(
     rows: &'a [MeasuredRow],
     asked: Option<u64>,
@@ -244,7 +245,7 @@ fn of_another_tool(table: &Measured) -> impl Iterator<Item = DriverRemark> {
     filled.into_iter().chain(scaled)
 }
 
-/// The time of each row in seconds, ever later, and the table's rate.
+/// Increasing times of the rows in seconds, and the table's frame rate.
 fn times(rows: &[&MeasuredRow], remarks: &mut Vec<DriverRemark>) -> (Vec<f64>, FrameRate) {
     let all = |value: fn(&MeasuredRow) -> Option<f64>| -> Option<Vec<f64>> {
         rows.iter().map(|row| value(row)).collect()
@@ -278,7 +279,7 @@ fn times(rows: &[&MeasuredRow], remarks: &mut Vec<DriverRemark>) -> (Vec<f64>, F
     }
 }
 
-/// Seconds from the first to the last, in whatever order they are.
+/// The range of the timestamps, in any order.
 fn span(times: &[f64]) -> f64 {
     let (low, high) = times.iter().fold((f64::MAX, f64::MIN), |(low, high), &time| {
         (low.min(time), high.max(time))
@@ -286,7 +287,7 @@ fn span(times: &[f64]) -> f64 {
     (high - low).max(0.0)
 }
 
-/// Frames a second, from the steps of the timestamps that go forwards.
+/// Frames per second, from the positive steps of the timestamps.
 fn frames_per_second(stamps: Option<&[f64]>, frames: Option<&[f64]>) -> f64 {
     let Some(stamps) = stamps else {
         return FRAMES_PER_SECOND;
@@ -310,7 +311,7 @@ fn frames_per_second(stamps: Option<&[f64]>, frames: Option<&[f64]>) -> f64 {
     count / steps.iter().sum::<f64>()
 }
 
-/// The rate of a film that shows every row, or every other one if they come too fast.
+/// The rate of a film with every row, or with every other row if the rate is too high.
 fn rate_near(mut fps: f64, seconds: f64) -> FrameRate {
     while fps > 60.5 {
         fps /= 2.0;
@@ -319,7 +320,7 @@ fn rate_near(mut fps: f64, seconds: f64) -> FrameRate {
     FrameRate::near(fps.clamp(1.0, 60.0), tolerance).unwrap_or_default()
 }
 
-/// Times that go on where they go back, and how many tables that makes.
+/// Times that continue where the timestamps restart, and the number of tables.
 fn joined(local: &[f64], step: f64) -> (Vec<f64>, usize) {
     let (mut times, mut tables) = (Vec::with_capacity(local.len()), 1);
     let (mut offset, mut before) = (0.0, f64::NEG_INFINITY);

@@ -1,34 +1,34 @@
-//! Faces that another face drives: intensities measured over time, as a film.
+//! Timelines from measured intensities.
 
 use std::str::FromStr;
 
-use ganimation_data::au::MAX_INTENSITY;
+use ganimation_data::MAX_INTENSITY;
 use ganimation_data::{AU_COUNT, ActionUnit, Intensities};
 
 use super::{Ease, Key, Timeline};
 use crate::{Change, Error, Expression, Result};
 
-/// Standard deviation of the smoothing, in seconds: measured intensities tremble from frame to frame.
+/// Standard deviation of the smoothing, in seconds. Measured intensities are noisy.
 const SMOOTHING: f32 = 0.07;
-/// Share of a film in which a unit of a face at rest is lower: low, yet no single wrong measurement.
+/// The neutral intensity of a unit is this quantile of its values, which is low and robust against outliers.
 const AT_REST: f32 = 0.1;
 
-/// When a driver's face is at rest; what changes since then is added to the photo's face.
+/// The neutral intensities of a driver. Changes from them are added to the photo's intensities.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Neutral {
-    /// Each action unit where it is low: at the level that it stays under for a tenth of the film.
+    /// A low value of each action unit: its 10 % quantile over the film.
     #[default]
     Calm,
-    /// In the first measurement.
+    /// The first measurement.
     First,
-    /// So many seconds after the first measurement.
+    /// The measurement at this time, in seconds from the first one.
     At(f32),
 }
 
 impl FromStr for Neutral {
     type Err = Error;
 
-    /// Reads `calm`, `first` or seconds.
+    /// Parses `calm`, `first` or a time in seconds.
     fn from_str(text: &str) -> Result<Self> {
         match text.trim() {
             "calm" => Ok(Self::Calm),
@@ -43,32 +43,35 @@ impl FromStr for Neutral {
     }
 }
 
-/// The film that follows measured intensities, smoothed; times are seconds.
-///
-/// With a `neutral`, it adds to the photo's face what changes since then, so that a driver whose brows are always low
-/// lowers nobody's brows; without, it asks for the very intensities.
-///
-/// # Errors
-/// Those of [`Timeline::new`].
-pub fn follow(measured: &[(f32, Intensities)], neutral: Option<Neutral>) -> Result<Timeline> {
-    let smooth = smoothed(measured);
-    let rest = neutral.map(|neutral| at_rest(measured, &smooth, neutral));
-    let keys: Result<Vec<Key>> = measured
-        .iter()
-        .zip(&smooth)
-        .map(|((time, _), now)| {
-            let expression = match &rest {
-                Some(rest) => difference(rest, now)?,
-                None => Expression::from(*now),
-            };
-            Ok(Key {
-                time: *time,
-                expression,
-                ease: Ease::Linear,
+impl Timeline {
+    /// A timeline that follows measured intensities, `(seconds, intensities)`, after smoothing.
+    ///
+    /// With `neutral`, the changes since the driver's neutral frame are added to the photo's intensities. So a driver whose
+    /// brows are always low does not lower the brows of the photo. Without `neutral`, the targets are the measured
+    /// intensities.
+    ///
+    /// # Errors
+    /// See [`Timeline::new`].
+    pub fn following(measured: &[(f32, Intensities)], neutral: Option<Neutral>) -> Result<Self> {
+        let smooth = smoothed(measured);
+        let rest = neutral.map(|neutral| at_rest(measured, &smooth, neutral));
+        let keys: Result<Vec<Key>> = measured
+            .iter()
+            .zip(&smooth)
+            .map(|((time, _), now)| {
+                let expression = match &rest {
+                    Some(rest) => difference(rest, now)?,
+                    None => Expression::from(*now),
+                };
+                Ok(Key {
+                    time: *time,
+                    expression,
+                    ease: Ease::Linear,
+                })
             })
-        })
-        .collect();
-    Timeline::new(keys?)
+            .collect();
+        Timeline::new(keys?)
+    }
 }
 
 fn at_rest(measured: &[(f32, Intensities)], smooth: &[Intensities], neutral: Neutral) -> Intensities {
@@ -108,45 +111,48 @@ fn difference(rest: &Intensities, now: &Intensities) -> Result<Expression> {
         })
 }
 
-/// An action unit that a film asks for beyond 0 to 5, where it stays at the end.
+/// An action unit whose targets in a film leave 0 to 5 and are clamped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clipped {
     /// The action unit.
     pub unit: ActionUnit,
-    /// In how many frames it is asked for beyond the end by more than half an intensity.
+    /// Number of frames with a target outside the range by more than 0.5.
     pub frames: usize,
-    /// The intensity asked for that is furthest out.
+    /// The target with the largest excess.
     pub furthest: f32,
 }
 
-/// The action units that a face which shows `shown` cannot follow, the worst first.
-pub fn clipped(film: &[Expression], shown: &Intensities) -> Vec<Clipped> {
-    const SLACK: f32 = 0.5;
-    let beyond = |asked: f32| (-asked).max(asked - MAX_INTENSITY);
-    let mut clipped: Vec<Clipped> = Vec::new();
-    for unit in ActionUnit::ALL {
-        let asked = film.iter().map(|frame| frame.apply_unclamped(shown).get(unit));
-        let outside = asked.filter(|&asked| beyond(asked) > SLACK);
-        let worst = outside.fold(None, |worst: Option<Clipped>, asked| {
-            let worst = worst.unwrap_or(Clipped {
-                unit,
-                frames: 0,
-                furthest: asked,
+impl Clipped {
+    /// The action units that a face with the intensities `shown` cannot follow in the frames of `film`. The largest excess
+    /// comes first.
+    pub fn in_frames(film: &[Expression], shown: &Intensities) -> Vec<Self> {
+        const SLACK: f32 = 0.5;
+        let beyond = |asked: f32| (-asked).max(asked - MAX_INTENSITY);
+        let mut clipped: Vec<Clipped> = Vec::new();
+        for unit in ActionUnit::ALL {
+            let asked = film.iter().map(|frame| frame.apply_unclamped(shown).get(unit));
+            let outside = asked.filter(|&asked| beyond(asked) > SLACK);
+            let worst = outside.fold(None, |worst: Option<Clipped>, asked| {
+                let worst = worst.unwrap_or(Clipped {
+                    unit,
+                    frames: 0,
+                    furthest: asked,
+                });
+                let further = beyond(asked) > beyond(worst.furthest);
+                Some(Clipped {
+                    frames: worst.frames + 1,
+                    furthest: if further { asked } else { worst.furthest },
+                    ..worst
+                })
             });
-            let further = beyond(asked) > beyond(worst.furthest);
-            Some(Clipped {
-                frames: worst.frames + 1,
-                furthest: if further { asked } else { worst.furthest },
-                ..worst
-            })
-        });
-        clipped.extend(worst);
+            clipped.extend(worst);
+        }
+        clipped.sort_by(|one, other| beyond(other.furthest).total_cmp(&beyond(one.furthest)));
+        clipped
     }
-    clipped.sort_by(|one, other| beyond(other.furthest).total_cmp(&beyond(one.furthest)));
-    clipped
 }
 
-/// Each measurement as the mean of its neighbours in time, weighted by a Gaussian.
+/// Smooths the measurements over time with a Gaussian.
 pub(crate) fn smoothed(measured: &[(f32, Intensities)]) -> Vec<Intensities> {
     let reach = 3.0 * SMOOTHING;
     let mut first = 0;
@@ -202,7 +208,7 @@ mod tests {
     fn a_relative_film_adds_what_changes() {
         let driver = measured(|frame| if frame < 30 { 1.0 } else { 3.0 });
         for neutral in [Neutral::Calm, Neutral::First, Neutral::At(0.5)] {
-            let film = follow(&driver, Some(neutral)).unwrap();
+            let film = Timeline::following(&driver, Some(neutral)).unwrap();
             let smiles = smiles(&film, 0.5);
             assert!((smiles[0] - 0.5).abs() < 1e-5, "{smiles:?}");
             assert!((smiles[59] - 2.5).abs() < 1e-4, "{smiles:?}");
@@ -217,31 +223,36 @@ mod tests {
     #[test]
     fn a_driver_that_starts_with_a_smile_starts_the_film_with_one_that_fades() {
         let driver = measured(|frame| 3.0 - f32::from(frame) / 20.0);
-        let fading = smiles(&follow(&driver, Some(Neutral::Calm)).unwrap(), 0.0);
+        let fading = smiles(&Timeline::following(&driver, Some(Neutral::Calm)).unwrap(), 0.0);
         assert!(fading[0] > 2.3 && fading[59] < 0.1, "{fading:?}");
-        let at_the_end = smiles(&follow(&driver, Some(Neutral::At(9.0))).unwrap(), 0.0);
+        let at_the_end = smiles(
+            &Timeline::following(&driver, Some(Neutral::At(9.0))).unwrap(),
+            0.0,
+        );
         assert!(at_the_end[0] > 2.6, "{at_the_end:?}");
-        let still = smiles(&follow(&driver, Some(Neutral::First)).unwrap(), 0.0);
+        let still = smiles(&Timeline::following(&driver, Some(Neutral::First)).unwrap(), 0.0);
         assert!(still.iter().all(|smile| *smile < 0.1), "{still:?}");
     }
 
     #[test]
     fn what_the_face_cannot_follow_is_counted() {
         let driver = measured(|frame| 3.0 - f32::from(frame) / 20.0);
-        let film = follow(&driver, Some(Neutral::First)).unwrap().frames(30.0);
-        let beyond = clipped(&film, &Intensities::default());
+        let film = Timeline::following(&driver, Some(Neutral::First))
+            .unwrap()
+            .frames(30.0);
+        let beyond = Clipped::in_frames(&film, &Intensities::default());
         assert_eq!(beyond.len(), 1);
         assert_eq!(beyond[0].unit, SMILE);
         assert!((-3.0..-2.7).contains(&beyond[0].furthest), "{beyond:?}");
         assert!((45..52).contains(&beyond[0].frames), "{beyond:?}");
         let mut shown = Intensities::default();
         shown.set(SMILE, 3.0);
-        assert_eq!(clipped(&film, &shown), []);
+        assert_eq!(Clipped::in_frames(&film, &shown), []);
     }
 
     #[test]
     fn an_absolute_film_asks_for_the_very_intensities() {
-        let film = follow(&measured(|_| 2.0), None).unwrap();
+        let film = Timeline::following(&measured(|_| 2.0), None).unwrap();
         assert!(smiles(&film, 4.0).iter().all(|smile| (smile - 2.0).abs() < 1e-5));
     }
 

@@ -12,23 +12,23 @@ use crate::{Error, Expression, Result};
 pub use driver::{Driver, DriverOptions, DriverRemark};
 pub use ease::Ease;
 pub(crate) use follow::smoothed;
-pub use follow::{Clipped, Neutral, clipped, follow};
+pub use follow::{Clipped, Neutral};
 
 /// Longest timeline, in seconds: four hours.
 pub(crate) const MAX_SECONDS: f32 = 14_400.0;
 
-/// An expression at an instant, and how a face comes to it.
+/// A target expression at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     /// Seconds from the start.
     pub time: f32,
-    /// What the face is asked to do then.
+    /// The target expression.
     pub expression: Expression,
-    /// How it gets there from the key before.
+    /// The easing curve from the previous key.
     pub ease: Ease,
 }
 
-/// Keys in time, and every expression between them.
+/// Keys over time, with interpolated expressions.
 ///
 /// ```
 /// use ganimation::{ActionUnit, Ease, Expression, Timeline};
@@ -36,7 +36,7 @@ pub struct Key {
 /// let smile = Expression::new().with(ActionUnit::LipCornerPuller, 4.0)?;
 /// let film = Timeline::there_and_back(Expression::new(), smile, 2.0, Ease::InOut);
 /// assert_eq!(film.at(1.0), smile);
-/// assert_eq!(film.frames(12.0).len(), 24); // it repeats: the last instant is the first
+/// assert_eq!(film.frames(12.0).len(), 24); // it repeats: the last key is not repeated
 /// # Ok::<(), ganimation::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -45,10 +45,10 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Takes keys in order of time.
+    /// A timeline of keys with increasing times.
     ///
     /// # Errors
-    /// [`Error::Keys`] if there are none, if one is not later than the one before, or if a time leaves 0 to 14,400 s.
+    /// [`Error::Keys`] if there are no keys, if the times do not increase, or if a time is outside 0 to 14,400 s.
     pub fn new(keys: Vec<Key>) -> Result<Self> {
         if keys.is_empty() {
             return Err(Error::Keys {
@@ -84,7 +84,7 @@ impl Timeline {
         }
     }
 
-    /// From one expression to another and back, `seconds` in all.
+    /// From one expression to another and back, in `seconds` in total.
     ///
     /// # Panics
     /// If `seconds` is not positive.
@@ -103,7 +103,7 @@ impl Timeline {
         self.keys.last().map_or(0.0, |key| key.time)
     }
 
-    /// The expression at `time` seconds; the first key's before it, the last one's after it.
+    /// The expression at `time` seconds. Before the first key it is the first key's, after the last key the last key's.
     pub fn at(&self, time: f32) -> Expression {
         let next = self.keys.partition_point(|key| key.time < time);
         match (next.checked_sub(1), self.keys.get(next)) {
@@ -119,7 +119,7 @@ impl Timeline {
 
     /// The expressions of the frames of a film.
     ///
-    /// Where the last key's expression is the first one's, the film is taken to repeat and ends a frame before it.
+    /// If the last key has the expression of the first key, the film repeats, and the last key is not included.
     ///
     /// # Panics
     /// If `fps` is not positive.
