@@ -1,4 +1,4 @@
-//! `ganimation train`: a folder of faces to weights.
+//! `ganimation train`: trains on a dataset folder.
 
 mod display;
 mod settings;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ganimation::device::{self, DeviceChoice, PresentDevice};
-use ganimation_data::dataset::OpenOptions;
+use ganimation_data::OpenOptions;
 use ganimation_data::{Dataset, Split};
 use ganimation_train::{Limits, Outcome, Run, TrainConfig};
 use indicatif::ProgressBar;
@@ -20,42 +20,42 @@ use crate::error::{Error, LibraryError, Result};
 use display::Display;
 use settings::Settings;
 
-/// Faces with problems that are named one by one.
+/// Number of faces with problems to list.
 const PROBLEMS_SHOWN: usize = 5;
 
 const EXAMPLES: &str = "Examples:
   Train the full network:
     ganimation train --data faces --name experiment_1 --batch-size 25
 
-  Stop with Ctrl-C, or after a while, then go on exactly where it stopped:
+  Stop with Ctrl-C or after a time, then resume exactly:
     ganimation train --data faces --name experiment_2 --max-time 8h
     ganimation train --name experiment_2 --resume
 
   A small network for a machine without a GPU:
     ganimation train --data faces --name small --image-size 64 --channels 32 --discriminator-channels 32 --n-critic 3
 
-  The network that moves pixels, which the bundled weights are (landmarks.csv in the folder teaches it):
+  The motion network, like the bundled weights (needs landmarks.csv in the folder):
     ganimation train --data faces --name motion --network motion
 
-  Settings from a file, some changed, and any of them by name:
+  Settings from a file, with changes by flag and by name:
     ganimation train --config small.toml --name other --learning-rate 2e-4 --set adam.beta_1=0
 
-  Go on with a lower rate (rates, weights and lengths may change in a run; sizes, seed and batch may not):
+  Resume with a lower learning rate (sizes, seed and batch size cannot change):
     ganimation train --name small --resume --learning-rate 5e-5
 
-  Begin with trained weights and new optimisers:
+  Start with trained weights and new optimisers:
     ganimation train --data faces --name tuned --from runs/small/checkpoints/step-5000 --image-size 64 --channels 32 \\
         --discriminator-channels 32
 
-The run folder holds config.toml, metrics.jsonl, validation.jsonl, TensorBoard's events, previews/, checkpoints/ and
-generator.safetensors, which `ganimation animate --weights` takes. `ganimation runs` compares runs, `ganimation plot` draws
-one, `ganimation evaluate` scores it.";
+The run folder contains config.toml, metrics.jsonl, validation.jsonl, TensorBoard events, previews/, checkpoints/ and
+generator.safetensors for `ganimation animate --weights`. `ganimation runs` compares runs, `ganimation plot` draws one, and
+`ganimation evaluate` scores it.";
 
-/// Train on a folder of faces, or go on with a run
+/// Train on a dataset folder, or resume a run
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Train {
-    /// Name of the run, which is that of its folder
+    /// Name of the run and of its folder
     #[arg(long, value_name = "NAME", value_parser = run_name)]
     name: String,
 
@@ -63,11 +63,11 @@ pub(super) struct Train {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs_dir: PathBuf,
 
-    /// Go on with the run from its newest checkpoint, with its own settings; those given are changed and listed
+    /// Resume the run from its newest checkpoint; given settings are changed and listed
     #[arg(long)]
     resume: bool,
 
-    /// Stop after so many discriminator steps of the whole run; the schedule stays that of --steps
+    /// Stop at this number of discriminator steps of the whole run; the schedule does not change
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
 
@@ -75,23 +75,23 @@ pub(super) struct Train {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     max_time: Option<Duration>,
 
-    /// Save after this time without a checkpoint too, for slow machines
+    /// Maximum time between checkpoints, for slow machines
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     checkpoint_time: Duration,
 
-    /// Stop at the first warning about the run's health
+    /// Stop at the first warning
     #[arg(long)]
     strict: bool,
 
-    /// Leave faces without a picture or a sound label out, and say why
+    /// Skip faces without a readable picture or a valid label, and report them
     #[arg(long)]
     skip_bad: bool,
 
-    /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    /// Device: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
 
-    /// Share each batch among several devices: cuda:0,cuda:1. The cores of a CPU share it anyway
+    /// Divide each batch among several devices: cuda:0,cuda:1. The cores of a CPU share it anyway
     #[arg(
         long,
         value_name = "DEVICE,…",
@@ -150,10 +150,10 @@ impl Train {
             let dataset = self.open(&config.data)?;
             let (faces, batch_size) = (dataset.split(Split::Train).len(), config.batch_size);
             if faces < batch_size {
-                // Before the run's folder is made, which would stand in the way of the next try.
+                // Before the run's folder exists, which would prevent the next attempt.
                 return Err(ganimation_data::Error::TooFewFaces { faces, batch_size }.into());
             }
-            config.steps = Some(config.schedule(faces).steps); // also of a dataset that grows
+            config.steps = Some(config.schedule(faces).steps); // fixed, even if the dataset grows
             if let Some(balance) = self.settings.au_balance.filter(|balance| *balance > 0.0) {
                 config = config.with_balanced_aus(dataset.split(Split::Train), balance);
             }
@@ -176,9 +176,9 @@ impl Train {
         display.bar.finish_and_clear();
         match outcome? {
             Outcome::Finished => say(folder.join("generator.safetensors").display()),
-            Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts it"),
+            Outcome::Stopped { step: 0 } => say("stopped before the first step; --resume starts the run"),
             Outcome::Stopped { step } => say(format_args!(
-                "stopped after {step} discriminator steps; --resume goes on"
+                "stopped after {step} discriminator steps; --resume continues the run"
             )),
         }
     }
@@ -214,7 +214,7 @@ impl Train {
     }
 }
 
-/// A name that is one folder and stays in the folder of runs.
+/// A name of one folder inside the folder of runs.
 pub(super) fn run_name(text: &str) -> Result<String> {
     let mut parts = Path::new(text).components();
     match (parts.next(), parts.next()) {
@@ -241,17 +241,17 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
     seconds().ok_or("expected a time such as 90s, 10m or 2h")
 }
 
-/// The first Ctrl-C lets the step in hand end; the second one leaves at once.
+/// The first Ctrl-C stops after the current step. The second one exits immediately.
 pub(super) fn stop_on_interrupt(stop: &Arc<AtomicBool>, bar: ProgressBar) {
     let stop = Arc::clone(stop);
     let installed = ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(130); // as a shell reports an interrupted program
+            std::process::exit(130); // as in shells
         }
-        bar.suspend(|| note("stopping; press Ctrl-C again to leave at once"));
+        bar.suspend(|| note("stopping; press Ctrl-C again to exit immediately"));
     });
     if let Err(error) = installed {
-        note(format_args!("warning: Ctrl-C will not save ({error})"));
+        note(format_args!("warning: Ctrl-C will not save the run ({error})"));
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) struct TrainAuRegressor {
     )]
     license: String,
 
-    /// Where to compute: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
+    /// Device: auto, flex, cuda, cuda:1, wgpu, vulkan, metal, ndarray
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
 }

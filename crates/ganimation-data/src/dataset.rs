@@ -21,18 +21,18 @@ pub struct Face {
     pub id: String,
     /// The picture.
     pub path: PathBuf,
-    /// What the face does, in OpenFace units.
+    /// Its action units, in OpenFace units.
     pub intensities: Intensities,
-    /// Where its features are; none if the dataset does not say.
+    /// Its landmarks, if the dataset has them.
     pub landmarks: Option<Landmarks>,
 }
 
 /// The two parts of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// Faces to learn from.
+    /// Training faces.
     Train,
-    /// Faces held out.
+    /// Held-out faces.
     Test,
 }
 
@@ -46,25 +46,25 @@ impl Split {
     }
 }
 
-/// How to open a dataset.
+/// Options for opening a dataset.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenOptions {
-    /// Leave faces with problems out and report them, in place of failing. A face whose landmarks alone are bad stays,
-    /// without landmarks.
+    /// Skip and report faces with problems, instead of an error. If only the landmarks are invalid, the face is kept without
+    /// landmarks.
     pub skip_bad: bool,
-    /// Read the list of this part alone; the other part is empty, and its list need not be there.
+    /// Read only the list of this part. The other part is empty, and its list can be missing.
     pub only: Option<Split>,
 }
 
 /// A dataset folder:
 ///
-/// | entry | holds |
+/// | entry | contents |
 /// |---|---|
 /// | `imgs/` | pictures: jpg, jpeg, png or webp, any size |
 /// | `aus_openface.pkl` | labels: pickled `dict` from an id to 17 intensities, OpenFace units 0 to 5 |
 /// | or `aus_openface.csv`, `labels.csv` | labels: a table with the columns `file,AU01,AU02,…` |
-/// | `train_ids.csv`, `test_ids.csv` | one file name a line, no header |
-/// | `landmarks.csv`, if there is one | a table with the columns `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the picture |
+/// | `train_ids.csv`, `test_ids.csv` | one file name per line, no header |
+/// | `landmarks.csv` (optional) | a table with the columns `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the picture |
 ///
 /// Ids match with or without their extension, in any composition of accents, and as paths into `imgs/`. Opening lists the folder once and decodes nothing; with landmarks, it reads
 /// the size in each picture's header.
@@ -83,17 +83,17 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Dataset`] with the number of problems and the first of them if a listed face has no
-    /// picture or no sound label, has bad landmarks or is listed twice; [`Error::LandmarksOfOtherSize`] if most landmarks
+    /// picture or no valid label, has invalid landmarks or is listed twice; [`Error::LandmarksOfOtherSize`] if most landmarks
     /// do not fit their pictures; other variants if a file cannot be read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(dir, OpenOptions::default())
     }
 
-    /// Opens a dataset folder; with `skip_bad`, leaves incomplete faces out and keeps the reasons in
+    /// Opens a dataset folder. With `skip_bad`, incomplete faces are skipped, with the reasons in
     /// [`problems`](Self::problems).
     ///
     /// # Errors
-    /// As [`open`](Self::open), where [`Error::Dataset`] needs `skip_bad` to be false.
+    /// See [`open`](Self::open). [`Error::Dataset`] is returned only without `skip_bad`.
     pub fn open_with(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let dir = dir.as_ref();
         let mut lister = Lister::new(dir)?;
@@ -132,7 +132,7 @@ impl Dataset {
         }
     }
 
-    /// Why faces, or their landmarks, were left out, in the order of the lists.
+    /// The problems of skipped faces and landmarks, in the order of the lists.
     pub fn problems(&self) -> &[Error] {
         &self.problems
     }
@@ -142,12 +142,12 @@ impl Dataset {
         self.skip_bad
     }
 
-    /// Ids with a picture that stand in no list, sorted.
+    /// Ids with a picture that are in no list, sorted.
     pub fn unlisted_pictures(&self) -> &[String] {
         &self.unlisted_pictures
     }
 
-    /// Ids with a label that stand in no list, sorted.
+    /// Ids with a label that are in no list, sorted.
     pub fn unlisted_labels(&self) -> &[String] {
         &self.unlisted_labels
     }

@@ -1,4 +1,4 @@
-//! Photos whose faces lie on their side or upside down.
+//! Photos with rotated faces.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use image::{ImageBuffer, Pixel};
 
 use crate::face::FaceBox;
 
-/// How a photo, or a face of it, has to be turned to be upright.
+/// The rotation that makes a photo, or a face in it, upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Turn {
-    /// Not at all.
+    /// No rotation.
     #[default]
     None,
-    /// A quarter clockwise.
+    /// 90 degrees clockwise.
     Clockwise,
-    /// A half.
+    /// 180 degrees.
     Half,
-    /// A quarter anticlockwise.
+    /// 90 degrees anticlockwise.
     Anticlockwise,
 }
 
@@ -35,10 +35,10 @@ impl fmt::Display for Turn {
 }
 
 impl Turn {
-    /// Those that change something.
+    /// All rotations except [`Turn::None`].
     pub const ALL: [Self; 3] = [Self::Clockwise, Self::Anticlockwise, Self::Half];
 
-    /// The picture with upright faces.
+    /// Rotates the picture so that faces are upright.
     pub fn upright<P: Pixel + 'static>(self, picture: &Picture<P>) -> Picture<P> {
         match self {
             Self::None => picture.clone(),
@@ -48,7 +48,7 @@ impl Turn {
         }
     }
 
-    /// The picture as it was.
+    /// Reverts [`Self::upright`].
     pub fn back<P: Pixel + 'static>(self, picture: &Picture<P>) -> Picture<P> {
         match self {
             Self::None => picture.clone(),
@@ -66,7 +66,7 @@ impl Turn {
         }
     }
 
-    /// Where a face of the upright photo, of that width and height, is in the photo as it was.
+    /// The box in the original photo of a face in the upright photo, which has the given width and height.
     pub fn back_box(self, face: FaceBox, (width, height): (u32, u32)) -> FaceBox {
         let from_end = |length: u32, start: i32| {
             let end = i64::from(length) - i64::from(start) - i64::from(face.size);

@@ -126,12 +126,13 @@ fn varint(mut value: u64) -> Vec<u8> {
     }
 }
 
-/// CRC-32C (Castagnoli), one bit at a time.
+/// CRC-32C (Castagnoli), one byte at a time. `crc32fast` computes another polynomial.
 fn crc32c(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8);
     !bytes.iter().fold(!0, step)
 }
 
+/// The checksum of each byte alone.
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
     let mut index = 0;

@@ -23,17 +23,9 @@ pub(crate) fn bomb() -> Vec<u8> {
     let mut bytes = png(&RgbImage::new(1, 1));
     bytes[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
     bytes[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
-    let crc = crc32(&bytes[12..29]);
+    let crc = crc32fast::hash(&bytes[12..29]);
     bytes[29..33].copy_from_slice(&crc.to_be_bytes());
     bytes
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-        })
-    })
 }
 
 #[test]
@@ -228,8 +220,5 @@ fn a_port_that_is_taken_is_reported() {
         message.starts_with(&format!("error: cannot serve at {}", server.address())),
         "{message}"
     );
-    assert!(
-        message.contains("hint: something listens there already"),
-        "{message}"
-    );
+    assert!(message.contains("hint: the port is in use"), "{message}");
 }

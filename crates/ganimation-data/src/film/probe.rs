@@ -1,4 +1,4 @@
-//! What a film's file says of itself, through FFmpeg's `ffprobe`.
+//! Properties of a film, from FFmpeg's `ffprobe`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,38 +8,38 @@ use serde::Deserialize;
 use super::FrameRate;
 use crate::error::{Error, Result};
 
-/// The program, as it is found on the path.
+/// The name of the program.
 const FFPROBE: &str = "ffprobe";
 
-/// Pictures at least so high whose colours are not tagged are taken for HD television's, as players do.
+/// Films without colour tags use the colours of HD television from this height on, as in players.
 const HD: u32 = 720;
 
-/// A film to read: where it is, how fast, and what it holds.
+/// A film to read, and its properties.
 #[derive(Clone, Debug)]
 pub struct FilmSource {
     pub(super) path: PathBuf,
     rate: FrameRate,
     frames: Option<u64>,
     pub(super) sound: Option<String>,
-    /// Width of a pixel, where it is not a square.
+    /// Width of a pixel, if it is not square.
     pub(super) pixel: Option<f64>,
-    /// Whether the colours are HD television's without saying so.
+    /// Whether the colours are those of HD television, without a tag.
     pub(super) untagged_hd: bool,
     remarks: Vec<FilmRemark>,
 }
 
-/// What a person should know of a film.
+/// A remark about a film.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FilmRemark {
-    /// It has more frames a second than are read.
+    /// It has more frames per second than are read.
     Fast {
-        /// Its own rate.
+        /// The rate of the film.
         found: f64,
-        /// The rate at which it is read.
+        /// The rate that is read.
         read: FrameRate,
     },
-    /// It has a larger range of brightness than 8 bits hold.
+    /// It has high dynamic range, which 8 bits cannot store.
     HighRange,
 }
 
@@ -85,17 +85,17 @@ struct Stream {
 
 #[derive(Default, Deserialize)]
 struct Disposition {
-    /// 1 for the picture on a song's cover.
+    /// 1 for the cover picture of a song.
     #[serde(default)]
     attached_pic: u8,
 }
 
 impl FilmSource {
-    /// Asks for the pictures and the sound of a film.
+    /// Reads the properties of a film.
     ///
     /// # Errors
-    /// [`Error::NoFfprobe`] where the program is missing, [`Error::Read`] if the file is, [`Error::FilmInput`] if it is no
-    /// film.
+    /// [`Error::NoFfprobe`] if the program is missing, [`Error::Read`] if the file is missing, [`Error::FilmInput`] if it is
+    /// not a film.
     pub fn open(path: &Path) -> Result<Self> {
         std::fs::metadata(path).map_err(|source| Error::Read {
             path: path.to_owned(),
@@ -170,12 +170,12 @@ impl FilmSource {
         &self.path
     }
 
-    /// Frames a second at which it is read: its own, or a part of it where that is more than 60.
+    /// The frame rate for reading: the rate of the film, or a fraction of it above 60.
     pub const fn rate(&self) -> FrameRate {
         self.rate
     }
 
-    /// About how many frames there are, if the file says.
+    /// Approximate number of frames, if the file contains it.
     pub const fn frames(&self) -> Option<u64> {
         self.frames
     }
@@ -185,18 +185,18 @@ impl FilmSource {
         self.sound.is_some()
     }
 
-    /// What a person should know of it.
+    /// Remarks about the film.
     pub fn remarks(&self) -> &[FilmRemark] {
         &self.remarks
     }
 }
 
-/// A path that FFmpeg takes for a file, whatever it begins with.
+/// A path that FFmpeg always treats as a file.
 pub(super) fn plain(path: &Path) -> PathBuf {
     Path::new(".").join(path)
 }
 
-/// The last thing that FFmpeg said, without the name of the file, which the error has.
+/// The last line of FFmpeg's output, without the name of the file, which the error contains.
 pub(super) fn last_line<'a>(message: &'a str, path: &Path) -> &'a str {
     let line = message.lines().rev().find(|line| !line.trim().is_empty());
     let name = plain(path).display().to_string();
@@ -212,7 +212,7 @@ pub(super) fn refused(path: &Path, why: &str) -> Error {
     }
 }
 
-/// The rate of films, or a half or a third of it if it is above 60.
+/// The rate, or a half or a third of it if it is above 60.
 fn rate(fps: f64) -> FrameRate {
     let mut read = fps.max(1.0);
     let mut parts = 1.0;
@@ -223,7 +223,7 @@ fn rate(fps: f64) -> FrameRate {
     FrameRate::near(read.min(60.0), 5e-4).unwrap_or_default()
 }
 
-/// The value of `30000/1001` or `4:3`; none of `0/0`.
+/// The value of `30000/1001` or `4:3`; `None` for `0/0`.
 fn fraction(text: &str, divider: char) -> Option<f64> {
     let (above, below) = text.split_once(divider)?;
     let value = above.parse::<f64>().ok()? / below.parse::<f64>().ok()?;

@@ -1,4 +1,4 @@
-//! Frames out of a film, one at a time, through FFmpeg.
+//! The frames of a film, one at a time, through FFmpeg.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use super::probe::{FilmSource, last_line, plain, refused};
 use super::video::FFMPEG;
 use crate::error::{Error, Result};
 
-/// Bytes of a line of a frame's header.
+/// Maximum bytes of a line of a frame's header.
 const LINE: u64 = 64;
-/// Pixels of a frame, at most.
+/// Maximum pixels of a frame.
 const MAX_PIXELS: u64 = 64_000_000;
 
-/// The frames of a film, upright, with square pixels and at the rate of its source, where frames come at uneven times too.
+/// The frames of a film, upright, with square pixels, at a constant rate.
 ///
-/// One frame is in memory at a time. FFmpeg ends with this value.
+/// One frame is in memory at a time. Dropping this value ends FFmpeg.
 pub struct FilmReader {
     path: PathBuf,
     child: Child,
@@ -30,10 +30,10 @@ pub struct FilmReader {
 }
 
 impl FilmReader {
-    /// Starts reading, at a smaller size if the longer side has more than `max_side` pixels.
+    /// Starts to read. Frames are reduced if the longer side has more than `max_side` pixels.
     ///
     /// # Errors
-    /// [`Error::NoFfprobe`] where FFmpeg cannot be run.
+    /// [`Error::NoFfprobe`] if FFmpeg cannot be run.
     pub fn open(source: &FilmSource, max_side: Option<u32>) -> Result<Self> {
         let missing = |error| Error::NoFfprobe {
             path: source.path.clone(),
@@ -75,7 +75,7 @@ impl FilmReader {
         })
     }
 
-    /// What is wrong with the film, as far as it was read to its end.
+    /// Damage of the film, if it was read to its end.
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
     }

@@ -1,71 +1,72 @@
-//! What became of a photo.
+//! The result for a photo.
 
 use serde::{Deserialize, Serialize};
 
 use crate::au::AU_COUNT;
 
-/// What became of a photo.
+/// The result for a photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Its face is in the dataset.
     Face {
-        /// What the face does, OpenFace units 0 to 5, in label order.
+        /// The intensities, OpenFace units 0 to 5, in label order.
         intensities: [f32; AU_COUNT],
-        /// It has no colour.
+        /// Whether it is gray.
         grey: bool,
-        /// It was smaller than the faces of the dataset.
+        /// Whether it was enlarged.
         enlarged: bool,
-        /// The photo shows several faces and the table does not say where its face is: the surest was taken.
+        /// Whether the face is uncertain: the photo has several faces, and the table has no position. The detection with the
+        /// highest score is used.
         guessed: bool,
         /// Its 68 landmarks `[x, y]` in pixels of the dataset's picture, if the table has them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         landmarks: Option<Vec<[f32; 2]>>,
-        /// Where its label was outside 0 to 5, if it was: table, line, column and value.
+        /// The first value of the label outside 0 to 5: table, line, column and value.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         off_scale: Option<String>,
     },
-    /// It is left out.
+    /// It is skipped.
     Dropped(Drop),
 }
 
-/// Why a photo is left out.
+/// A skipped photo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drop {
     /// The kind of reason.
     pub reason: Reason,
-    /// One line about it, if there is more to say.
+    /// Details in one line, or empty.
     pub detail: String,
 }
 
-/// Kinds of reasons for which a photo is left out.
+/// Reasons to skip a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// There is no table of its name, or no row of its frame.
+    /// No table has its name, or no row has its frame.
     NoLabel,
     /// Its table cannot be read.
     BadTable,
-    /// Its table holds intensities far outside 0 to 5.
+    /// Its table contains intensities far outside 0 to 5.
     OffScale,
-    /// OpenFace found no face, or lost it.
+    /// OpenFace found no face.
     LostFace,
-    /// OpenFace does not trust what it found.
+    /// OpenFace's confidence is too low.
     LowConfidence,
-    /// It was gone or could not be read when its turn came; another run tries again.
+    /// It could not be read. The next call tries again.
     Gone,
-    /// It is damaged, too large or no picture.
+    /// It is damaged, too large, or not a picture.
     Unreadable,
     /// The detector finds no face.
     NoFace,
-    /// The detector finds no face where the table has it.
+    /// The detector finds no face at the position in the table.
     FaceElsewhere,
-    /// Its face has no colour.
+    /// Its face is gray.
     Grey,
 }
 
 impl Reason {
-    /// A few words for a table.
+    /// A short text for tables.
     pub const fn text(self) -> &'static str {
         match self {
             Self::NoLabel => "no label",

@@ -8,14 +8,14 @@ use ganimation_model::enlarge;
 
 use crate::team::split;
 
-/// Faces, what they are asked to do, and what the teacher says to it.
+/// Faces, their targets, and the teacher's lessons.
 #[derive(Clone, Debug)]
 pub struct LessonBatch {
     /// `[batch, 3, size, size]`, in [-1, 1].
     pub(super) images: Tensor<4>,
     /// `[batch, 17]`, OpenFace intensity / 5.
     pub(super) aus: Tensor<2>,
-    /// Likewise.
+    /// The target action units, like `aus`.
     pub(super) targets: Tensor<2>,
     /// The action units of somebody else, likewise.
     pub(super) others: Tensor<2>,
@@ -23,37 +23,37 @@ pub struct LessonBatch {
     pub(super) pairs: Option<PairBatch>,
 }
 
-/// What the teacher says to orders.
+/// The teacher's output for orders.
 #[derive(Clone, Debug)]
 pub(super) struct Lesson {
-    /// Motion, `[batch, 2, size / 4, size / 4]`, in shares of the face's side.
+    /// Motion, `[batch, 2, size / 4, size / 4]`, as fractions of the face's side.
     pub(super) field: Tensor<4>,
-    /// What motion uncovers, `[batch, 1, size / 2, size / 2]`, in [0, 1].
+    /// Areas that the motion uncovers, `[batch, 1, size / 2, size / 2]`, in [0, 1].
     pub(super) mask: Tensor<4>,
-    /// Where lips close over teeth and are painted too: as `mask`.
+    /// Areas where lips close over teeth, which are painted too: like `mask`.
     pub(super) seam: Tensor<4>,
 }
 
-/// Real faces, and how they become the pictures that they are to be made of again.
+/// Real faces, and the motion to a weaker expression, from which the generator must reconstruct them.
 #[derive(Clone, Debug)]
 pub(super) struct PairBatch {
     /// The real faces, `[pairs, 3, size, size]`, in [-1, 1].
     pub(super) images: Tensor<4>,
-    /// What they show, `[pairs, 17]`, OpenFace intensity / 5.
+    /// Their action units, `[pairs, 17]`, OpenFace intensity / 5.
     pub(super) aus: Tensor<2>,
-    /// What they show less of when the teacher has led them back.
+    /// The action units of the weaker expression.
     pub(super) reduced_aus: Tensor<2>,
-    /// The motion that leads them back, as [`Lesson::field`].
+    /// The motion to the weaker expression, like [`Lesson::field`].
     pub(super) lead: Tensor<4>,
-    /// What the teacher says to the way forth.
+    /// The teacher's lesson from the weaker expression to the real face.
     pub(super) lesson: Lesson,
 }
 
 impl LessonBatch {
-    /// Moves a loaded batch to `device`.
+    /// Copies a loaded batch to `device`.
     ///
     /// # Panics
-    /// If it holds no lessons.
+    /// If the batch has no lessons.
     pub fn new(batch: Batch, device: &Device) -> Self {
         let Some(Lessons {
             field,
@@ -172,13 +172,13 @@ impl PairBatch {
             .collect()
     }
 
-    /// The real faces, led back: what the generator gets.
+    /// The real faces with the weaker expression: the input of the generator.
     pub(super) fn reduced_images(&self) -> Tensor<4> {
         let [_, _, height, width] = self.images.dims();
         ganimation_kernels::warp(self.images.clone(), enlarge(self.lead.clone(), [height, width]))
     }
 
-    /// The orders that bring the real faces forth again, `[pairs, 17]`.
+    /// The orders from the weaker expression to the real faces, `[pairs, 17]`.
     pub(super) fn orders(&self) -> Tensor<2> {
         self.aus.clone() - self.reduced_aus.clone()
     }

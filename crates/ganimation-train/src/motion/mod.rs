@@ -1,13 +1,12 @@
-//! Training of the motion network: taught by landmarks first, then against a discriminator that matches faces with
-//! action units.
+//! Training of the motion network in two stages: with landmarks, then with a projection discriminator.
 //!
-//! | stage | generator learns | discriminator learns |
+//! | stage | generator | discriminator |
 //! |---|---|---|
-//! | taught | the teacher's motion and mask; real faces from what the teacher led them back to | to read action units |
-//! | matched | what the discriminator takes for real faces that show what is asked; motion stays near the teacher's | logistic loss with R1 |
+//! | taught | learns the teacher's motion and mask, and reconstructs real faces from pairs | learns to estimate action units |
+//! | matched | adversarial loss; the motion stays near the teacher's | logistic loss with R1 |
 //!
-//! Pictures are never paired in the data. A *pair* is a real face that shows something and the picture that the teacher
-//! makes of it with less of it; the order back must bring the real picture forth again.
+//! The data has no paired pictures. A *pair* is a real face with an expression, and the teacher's version of it with a weaker
+//! expression. The generator must reconstruct the real face from the weaker expression.
 
 mod batch;
 mod config;
@@ -30,14 +29,14 @@ pub use batch::LessonBatch;
 pub use config::{MatchedConfig, MotionConfig, TaughtConfig, ViewConfig};
 pub use report::MotionReport;
 
-/// The motion network, its discriminator, their optimisers and the generator's moving average.
+/// The motion network, its discriminator, their optimisers and the generator's EMA (moving average).
 pub type MotionTrainer = Trainer<ProjectionDiscriminator>;
 
 impl MotionTrainer {
-    /// Fresh networks on `device`, drawn from the settings' seed.
+    /// New networks on `device`, initialised with the settings' seed.
     ///
     /// # Panics
-    /// If the settings cannot work; [`TrainConfig::check`] says so beforehand.
+    /// If the settings are invalid; [`TrainConfig::check`] reports this as an error.
     pub fn draw(config: TrainConfig, device: &Device) -> Self {
         Self::drawn(config, device, |config, device| {
             config
@@ -46,17 +45,17 @@ impl MotionTrainer {
         })
     }
 
-    /// One update of both networks at learning rate `rate`; `step` decides the stage and every random draw.
+    /// One update of both networks at learning rate `rate`. `step` determines the stage and all random draws.
     ///
     /// # Panics
-    /// If the batch holds no lessons of the stage.
+    /// If the batch does not contain the lessons of the stage.
     pub fn step(&mut self, batch: &LessonBatch, step: u64, rate: f64) -> MotionReport {
         let motion = self.config.motion.clone();
         if step < motion.taught_steps {
             return self.taught_step(batch, step, rate);
         }
         if step == motion.taught_steps {
-            // Another game begins: what the optimisers remember does not help in it.
+            // The losses change, so the moments of the first stage are not useful.
             self.renew_optimisers(motion.matched.adam);
         }
         self.matched_step(batch, step, rate)

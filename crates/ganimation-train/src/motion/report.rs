@@ -1,17 +1,17 @@
-//! What a step of the motion network measured.
+//! The measurements of a step of the motion network.
 
 use burn::tensor::Tensor;
 
 use crate::team::Measurements;
 use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
-/// What a step measured, each `[1]`, unweighted, still on the device: reading one waits for it.
+/// The measurements of a step, each `[1]`, unweighted, on the device. Reading a value waits for the device.
 #[derive(Clone, Debug)]
 pub struct MotionReport {
-    /// Terms that the paper's protocol has too; 0 where a stage has none. The adversarial term is the difference of the
-    /// scores.
+    /// Terms that the paper's protocol also has; 0 if the stage does not have them. The adversarial term is the difference
+    /// of the scores.
     pub discriminator: DiscriminatorReport,
-    /// Likewise.
+    /// See `discriminator`.
     pub generator: GeneratorReport,
     /// Whether this step computed R1, the penalty.
     pub(crate) has_penalty: bool,
@@ -19,11 +19,11 @@ pub struct MotionReport {
     pub(crate) has_cycle: bool,
     /// Mean absolute difference of the motion from the teacher's, in pixels of the face.
     pub field: Tensor<1>,
-    /// Mean absolute motion of the teacher, in pixels: what `field` is if nothing moves.
+    /// Mean absolute motion of the teacher, in pixels: the value of `field` without motion.
     pub field_baseline: Tensor<1>,
-    /// Mean absolute difference of pairs from the real face, of a range of 2; absent in steps without pairs.
+    /// Mean absolute difference of pairs from the real face, for a value range of 2; `None` in steps without pairs.
     pub pixels: Option<Tensor<1>>,
-    /// The same if nothing is done.
+    /// The same difference without an edit.
     pub pixels_baseline: Option<Tensor<1>>,
     /// Mean of `1 - A` outside the teacher's mask.
     pub mask_coverage_outside: Tensor<1>,
@@ -56,7 +56,7 @@ impl MotionReport {
         always.into_iter().chain(of_pairs.map(|term| ("pixel", term)))
     }
 
-    /// What this step did not compute is what the one before had.
+    /// Takes the values that this step did not compute from the previous step.
     pub(crate) fn or_latest(mut self, before: Option<Self>) -> Self {
         if let Some(before) = before {
             self.pixels = self.pixels.or(before.pixels);

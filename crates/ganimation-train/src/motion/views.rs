@@ -1,4 +1,4 @@
-//! The discriminator's views of faces: other light, the same expression.
+//! Augmentation of the discriminator's inputs: colours change, the expression does not.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;

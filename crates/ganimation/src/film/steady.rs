@@ -1,14 +1,13 @@
-//! Boxes that do not tremble: a detector's box of a still head jumps by some pixels from frame to frame, and an edit would
-//! shake with it.
+//! Stabilised boxes. The detector's box of a still head changes by some pixels from frame to frame, and the edit would shake.
 
 use ganimation_data::FaceBox;
 
 /// Standard deviation of the smoothing, in seconds.
 const SMOOTHING: f64 = 0.2;
-/// A box rests until its face has moved away from it by this share of its side, and then follows at that distance.
+/// A box does not move until its face has moved by this fraction of its side. Then it follows at this distance.
 const SLACK: f64 = 0.02;
 
-/// The boxes of one face in neighbouring frames, made steady.
+/// The stabilised boxes of one face in consecutive frames.
 pub(super) fn steady(boxes: &[FaceBox], fps: f64) -> Vec<FaceBox> {
     let part = |value: fn(&FaceBox) -> f64| -> Vec<f64> {
         smooth(&boxes.iter().map(value).collect::<Vec<_>>(), SMOOTHING * fps)
@@ -25,7 +24,7 @@ pub(super) fn steady(boxes: &[FaceBox], fps: f64) -> Vec<FaceBox> {
         .collect()
 }
 
-/// The box around a point that is nearest to whole pixels.
+/// The box around a point, rounded to whole pixels.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -41,7 +40,7 @@ fn square(centre: [f64; 2], side: f64, score: f32) -> FaceBox {
     }
 }
 
-/// Each value as the mean of its neighbours, weighted by a Gaussian of so many frames.
+/// Smooths values with a Gaussian of the given width in frames.
 fn smooth(values: &[f64], frames: f64) -> Vec<f64> {
     #[allow(
         clippy::cast_possible_truncation,
@@ -67,7 +66,7 @@ fn smooth(values: &[f64], frames: f64) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// A value that stays where it is until the other has gone further than `slack` away, and then follows.
+/// A value that does not change until the input is further away than `slack`, and then follows it at that distance.
 fn rest(values: &[f64], slack: &[f64]) -> Vec<f64> {
     let mut held = values.first().copied().unwrap_or_default();
     let held = values.iter().zip(slack).map(|(value, slack)| {
@@ -85,7 +84,7 @@ mod tests {
         square([x, y], side, 30.0)
     }
 
-    /// A number from -1 to 1 that looks like chance.
+    /// A pseudo-random number from -1 to 1.
     fn noise(at: u32) -> f64 {
         let mixed = at.wrapping_mul(2_654_435_761) ^ (at.wrapping_mul(40_503) >> 3);
         f64::from(mixed % 2_001) / 1_000.0 - 1.0
