@@ -205,7 +205,7 @@ impl ProjectionDiscriminator {
     /// - `images`: see [`Self::forward`]
     /// - result: `[batch, channels, h, w]`, each with twice the channels and half the size of the one before
     pub fn mouth_activations(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        layer::activations(&self.mouth.main, part(images, MOUTH))
+        layer::activations(&self.mouth.main, crop(images, MOUTH))
     }
 
     /// The estimated action units of faces.

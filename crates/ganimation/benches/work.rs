@@ -73,7 +73,7 @@ impl Training {
 
     /// A step of each network, waited for once.
     pub(crate) fn both_steps(&mut self) {
-        self.trainer.critic_step(&self.faces, 0, RATE);
+        self.trainer.discriminator_step(&self.faces, 0, RATE);
         self.trainer.generator_step(&self.faces, RATE);
         wait(&self.device);
     }

@@ -101,7 +101,7 @@ fn every_device_finds_the_gradients_of_whole_faces() {
             let device = device.clone().autodiff();
             let config = GeneratorConfig::new().with_channels(4).with_blocks(1);
             let generator = waved(config.init(&device));
-            let critic = waved(DiscriminatorConfig::new(128).with_channels(2).init(&device));
+            let discriminator = waved(DiscriminatorConfig::new(128).with_channels(2).init(&device));
             let weights = LossWeights::default();
             let pixels = wave(batch * 3 * 128 * 128, 0.0, 1.0);
             let real = Tensor::<4>::from_data(TensorData::new(pixels, [batch, 3, 128, 128]), &device);
@@ -109,16 +109,16 @@ fn every_device_finds_the_gradients_of_whole_faces() {
                 let data = TensorData::new(wave(batch * AU_COUNT, phase, 1.0), [batch, AU_COUNT]);
                 Tensor::<2>::from_data(data, &device).abs()
             };
-            let frozen = critic.clone().no_grad();
+            let frozen = discriminator.clone().no_grad();
             let loss = generator_loss(&generator, &frozen, real.clone(), row(1.0), row(3.0), &weights);
             let mut found = under("generator", gradients(&generator, loss.total(&weights)));
 
             let fake = real.clone().neg();
             let alpha = Tensor::full([batch], 0.3, &device);
-            let judged = critic_loss(&critic, real.clone(), row(1.0), fake.clone(), &weights);
-            let penalty = gradient_penalty(&critic, real, fake, alpha);
-            let total = judged.total(&weights) + penalty * weights.penalty;
-            found.extend(under("critic", gradients(&critic, total)));
+            let judged = discriminator_loss(&discriminator, real.clone(), row(1.0), fake.clone(), &weights);
+            let penalty = gradient_penalty(&discriminator, real, fake, alpha);
+            let total = judged.total(&weights) + penalty * weights.lambda_gp;
+            found.extend(under("discriminator", gradients(&discriminator, total)));
             found
         });
     }

@@ -237,9 +237,10 @@ mod tests {
     }
 
     fn values(tensor: FloatTensor<Flex>) -> TensorData {
-        burn::tensor::try_read_sync(Flex::float_into_data(tensor))
-            .unwrap()
-            .unwrap()
+        match burn::tensor::try_read_sync(Flex::float_into_data(tensor)) {
+            Some(Ok(data)) => data,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
