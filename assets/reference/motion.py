@@ -196,8 +196,8 @@ def penalty(critic, images, aus):
 TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, r1=0.5, r1_every=8, cycle=10.0, cycle_inside=8.0,
-               cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, paint_variation=1.0, motion=120.0,
-               shading=5.0, stains=100.0, shading_variation=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0, features=4.0)
+               cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, mask_tv=1.0, motion=120.0,
+               shading=5.0, stains=100.0, shading_tv=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
 def full(mask):
@@ -276,9 +276,9 @@ def pleased(generator, critic, b, w=MATCHED):
         aus=0.5 * change + 0.5 * (read - targets).pow(2).mean(),
         motion=(edit["motion"] - b["field"]).abs().mean(), paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
-        paint_variation=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
+        mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),
-        shading_variation=variation(edit["shading"]),
+        shading_tv=variation(edit["shading"]),
         identity=((edit["image"] - x).abs().mean((1, 2, 3)) * nothing).mean(), cycle=cycle,
         pixels=(difference * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean(), features=features)
     factors = {**w, "score": w["adversarial"], "cycle": w["cycle"] * w["cycle_every"], "pixels": 2 * w["pixels"],

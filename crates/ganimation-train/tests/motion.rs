@@ -222,7 +222,7 @@ fn neither_the_network_nor_its_stages_change_on_resume() {
         );
     }
     let (run, changes) = resume("motion.matched.paint=10").unwrap();
-    assert_eq!(changes[0].to_string(), "motion.matched.paint: 40 -> 10");
+    assert_eq!(changes[0].to_string(), "motion.matched.mask_coverage: 40 -> 10");
     assert_eq!(run.config().network, Network::Motion);
 }
 

@@ -1,6 +1,11 @@
 //! Several devices, or several cores, share a batch and compute the same step as one.
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "levels from 0 to 255"
+)]
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ganimation_data::teacher::FIELD_SIDE;

@@ -11,7 +11,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 /// - `motion`: `[1, 2, height, width]`, as fractions of width and height
 pub(crate) fn moved(photo: &Tensor<4>, motion: &Tensor<4>) -> Tensor<4> {
     let [_, channels, height, width] = photo.dims();
-    let [source, field] = [photo, motion].map(|tensor| values(tensor));
+    let [source, field] = [photo, motion].map(values);
     let (across, down) = field.split_at(width * height);
     let mut result = source.clone();
     for row in 0..height {

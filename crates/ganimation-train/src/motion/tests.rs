@@ -103,7 +103,7 @@ impl Reference {
             pairs: Some(PairBatch {
                 images: faces("batch/pairs/pixels"),
                 aus: self.tensor("batch/pairs/aus"),
-                reduced_aus: self.tensor("batch/pairs/reduced_aus"),
+                reduced_aus: self.tensor("batch/pairs/led_aus"),
                 lead: self.tensor("batch/pairs/lead"),
                 lesson: self.lesson("batch/pairs"),
             }),
