@@ -111,6 +111,7 @@ impl TrainAuRegressor {
 
         let metadata = Metadata {
             orders: Orders::Absolute,
+            fine_shading: false,
             image_size: AU_REGRESSOR_SIZE,
             channels: training.channels,
             blocks: 0,

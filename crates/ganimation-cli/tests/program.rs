@@ -272,6 +272,7 @@ fn evaluate_scores_the_bundled_weights_on_the_test_faces() {
     let reader = ganimation_model::AuRegressorConfig::new().with_channels(1);
     let metadata = ganimation_model::weights::Metadata {
         orders: ganimation_model::Orders::Absolute,
+        fine_shading: false,
         image_size: ganimation_model::AU_REGRESSOR_SIZE,
         channels: 1,
         blocks: 0,

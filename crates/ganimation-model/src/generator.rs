@@ -222,6 +222,11 @@ impl Generator {
         }
     }
 
+    /// Whether shading has the resolution of the features.
+    pub fn fine_shading(&self) -> bool {
+        self.fine_shading
+    }
+
     /// The meaning of the second input.
     pub fn orders(&self) -> Orders {
         match self.relative {

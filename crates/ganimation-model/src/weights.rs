@@ -35,6 +35,9 @@ const AU_REGRESSOR: &str = "reader";
 /// Metadata value for [`Orders::Relative`].
 const RELATIVE: &str = "relative";
 
+/// The value of `shading` with the resolution of the features.
+const FINE: &str = "fine";
+
 /// Element type on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
@@ -62,6 +65,10 @@ pub struct Metadata {
     /// The meaning of a generator's second input.
     #[serde(default)]
     pub orders: Orders,
+    /// Whether a generator's shading has the resolution of its features; see
+    /// [`GeneratorConfig::fine_shading`](crate::GeneratorConfig::fine_shading).
+    #[serde(default)]
+    pub fine_shading: bool,
     /// How a face is cropped from a photo.
     pub crop: String,
     /// Training data, training length and hardware.
@@ -123,7 +130,9 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
         }
         None => derived_metadata(None, config.channels, config.blocks, config.aus)?,
     };
-    let config = config.with_orders(metadata.orders);
+    let config = config
+        .with_orders(metadata.orders)
+        .with_fine_shading(metadata.fine_shading);
     Ok((load_state_dict(config.init(device), tensors)?, metadata))
 }
 
@@ -259,6 +268,7 @@ pub(crate) fn derived_metadata(
         blocks,
         action_units: ACTION_UNITS.to_vec(),
         orders: Orders::Absolute,
+        fine_shading: false,
         crop: "a square around the face".to_owned(),
         training: "not stated".to_owned(),
         license: "not stated".to_owned(),
@@ -307,7 +317,8 @@ fn to_entries(network: &str, metadata: &Metadata) -> HashMap<String, String> {
         ("training", metadata.training.clone()),
         ("license", metadata.license.clone()),
     ];
-    let entries = entries.into_iter().chain(orders);
+    let fine = metadata.fine_shading.then(|| ("shading", FINE.to_owned()));
+    let entries = entries.into_iter().chain(orders).chain(fine);
     entries.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
@@ -336,6 +347,11 @@ fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Res
         Some(RELATIVE) => Orders::Relative,
         found => return Err(wrong("orders", found, RELATIVE)),
     };
+    let fine_shading = match entry("shading") {
+        None => false,
+        Some(FINE) => true,
+        found => return Err(wrong("shading", found, FINE)),
+    };
     let listed = entry("action_units");
     let action_units = listed
         .and_then(|list| {
@@ -350,6 +366,7 @@ fn from_entries(network: &'static str, entries: &HashMap<String, String>) -> Res
         blocks: number("blocks")?,
         action_units,
         orders,
+        fine_shading,
         crop: text("crop"),
         training: text("training"),
         license: text("license"),

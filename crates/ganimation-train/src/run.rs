@@ -240,6 +240,7 @@ impl Run {
             blocks: config.generator_blocks,
             action_units: ActionUnit::ALL.map(|unit| u32::from(unit.number())).to_vec(),
             orders: self.training.generator().orders(),
+            fine_shading: self.training.generator().fine_shading(),
             crop: "square faces as in the dataset, resized with lanczos".to_owned(),
             training: match config.network {
                 Network::Paper => format!(

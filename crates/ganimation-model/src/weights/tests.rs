@@ -10,6 +10,7 @@ fn metadata() -> Metadata {
         blocks: 1,
         action_units: ACTION_UNITS.to_vec(),
         orders: Orders::Absolute,
+        fine_shading: false,
         crop: "detector box at scale 1".to_owned(),
         training: "none".to_owned(),
         license: "research use only".to_owned(),
@@ -199,12 +200,14 @@ fn a_motion_network_and_what_its_orders_mean_survive_the_file() {
     let saved = GeneratorConfig::motion(2).with_blocks(1).init(&device);
     let relative = Metadata {
         orders: Orders::Relative,
+        fine_shading: true,
         ..metadata()
     };
     save_generator(&path, &saved, &relative, FloatFormat::F32).unwrap();
     let (loaded, found) = load_generator(&path, &device).unwrap();
     assert_eq!(found, relative);
     assert_eq!(loaded.orders(), Orders::Relative);
+    assert!(loaded.fine_shading());
     assert_eq!(state_dict(&loaded), state_dict(&saved));
 }
 
@@ -221,4 +224,5 @@ fn only_files_of_relative_networks_have_the_newer_version() {
     };
     assert!(with("format_version", "3").contains("expected 1 or 2"));
     assert!(with("orders", "sideways").contains("`orders` is sideways"));
+    assert!(with("shading", "rough").contains("`shading` is rough"));
 }
