@@ -5,6 +5,7 @@ mod spline;
 
 use crate::au::{AU_COUNT, ActionUnit, MAX_INTENSITY};
 use crate::landmarks::{LANDMARK_COUNT, Landmarks};
+use crate::prior::Turn;
 
 use spline::Spline;
 
@@ -30,17 +31,6 @@ const JAW_SHARE: f32 = 0.6;
 
 /// Points of the jaw.
 const JAW: std::ops::Range<usize> = 0..17;
-
-/// Upper and lower points of the inner lips and the lids. They can touch but must not cross.
-const MEETING: [(usize, usize); 7] = [
-    (61, 67),
-    (62, 66),
-    (63, 65), // lips
-    (37, 41),
-    (38, 40), // one eye
-    (43, 47),
-    (44, 46), // the other eye
-];
 
 /// Pairs of the inner lips, each with the points of the outer lips beside it.
 const LIPS: [(usize, usize, [usize; 2]); 3] = [(61, 67, [50, 58]), (62, 66, [51, 57]), (63, 65, [52, 56])];
@@ -176,8 +166,10 @@ impl Teacher {
             *point = [point[0] + moves[0], point[1] + moves[1]];
         }
         close_lips(landmarks, &mut points, shown, target);
-        self.limit_eyes(landmarks, &mut points);
-        for (upper, lower) in MEETING {
+        limit_eyes(self.prior.mean(), turn, landmarks, &mut points);
+        let lips = LIPS.map(|(upper, lower, _)| (upper, lower));
+        // They can touch but must not cross.
+        for (upper, lower) in lips.into_iter().chain(EYES) {
             let crossed = (points[upper][1] - points[lower][1]).max(0.0) / 2.0;
             points[upper][1] -= crossed;
             points[lower][1] += crossed;
@@ -186,20 +178,18 @@ impl Teacher {
     }
 }
 
-impl Teacher {
-    /// Lowers the upper lids of eyes that open wider than eyes do.
-    fn limit_eyes(&self, before: &Landmarks, points: &mut [[f32; 2]; LANDMARK_COUNT]) {
-        let mean = self.prior.mean().points();
-        let [x, y] = self.prior.turn(before).apply([0.0, 1.0]);
-        #[allow(clippy::cast_possible_truncation, reason = "a scale near 1")]
-        let scale = x.hypot(y) as f32;
-        for (upper, lower) in EYES {
-            let of_mean = (mean[lower][1] - mean[upper][1]) * scale;
-            let of_face = before.points()[lower][1] - before.points()[upper][1];
-            let widest = (WIDEST_EYE * of_face).max(of_mean);
-            let excess = (points[lower][1] - points[upper][1] - widest).max(0.0);
-            points[upper][1] += excess;
-        }
+/// Lowers the upper lids of eyes that open wider than eyes do. `turn` leads from the mean face to the face.
+fn limit_eyes(mean: &Landmarks, turn: Turn, before: &Landmarks, points: &mut [[f32; 2]; LANDMARK_COUNT]) {
+    let [x, y] = turn.apply([0.0, 1.0]);
+    #[allow(clippy::cast_possible_truncation, reason = "a scale near 1")]
+    let scale = x.hypot(y) as f32;
+    let gap = |points: &[[f32; 2]; LANDMARK_COUNT], (upper, lower): (usize, usize)| {
+        points[lower][1] - points[upper][1]
+    };
+    for lids in EYES {
+        let of_mean = gap(mean.points(), lids) * scale;
+        let widest = (WIDEST_EYE * gap(before.points(), lids)).max(of_mean);
+        points[lids.0][1] += (gap(points, lids) - widest).max(0.0);
     }
 }
 

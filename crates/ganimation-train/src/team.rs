@@ -150,12 +150,12 @@ impl Team {
             Some(cores) => cores.run(|| work(part, &self.devices[member.device])),
             None => work(part, &self.devices[member.device]),
         };
-        let mut jobs = parts.into_iter().zip(&self.members);
+        let jobs = parts.into_iter().zip(&self.members);
         if jobs.len() == 1 {
             return jobs.map(|(part, member)| each(part, member)).collect();
         }
         thread::scope(|scope| {
-            let threads: Vec<_> = (jobs.by_ref())
+            let threads: Vec<_> = jobs
                 .map(|(part, member)| scope.spawn(move || each(part, member)))
                 .collect();
             threads.into_iter().map(joined).collect()
@@ -319,24 +319,20 @@ impl<D: Module> Trainer<D> {
 
     /// One step of every discriminator's optimiser against the mean of the parts' gradients.
     pub(crate) fn update_discriminator(&mut self, gradients: Vec<Gradients>, rate: f64) {
-        let mut means = self.team.mean_gradients(gradients).into_iter();
-        let own = [(&mut self.discriminator, &mut self.discriminator_adam)];
+        let means = self.team.mean_gradients(gradients);
+        let own = (&mut self.discriminator, &mut self.discriminator_adam);
         let further = (self.further.iter_mut())
             .map(|replica| (&mut replica.discriminator, &mut replica.discriminator_adam));
-        for ((network, adam), gradients) in own.into_iter().chain(further).zip(&mut means) {
-            adam.step_against(network, gradients, rate);
-        }
+        step_each(own, further, means, rate);
     }
 
     /// The same of every generator, and an update of the EMA.
     pub(crate) fn update_generator(&mut self, gradients: Vec<Gradients>, rate: f64) {
-        let mut means = self.team.mean_gradients(gradients).into_iter();
-        let own = [(&mut self.generator, &mut self.generator_adam)];
+        let means = self.team.mean_gradients(gradients);
+        let own = (&mut self.generator, &mut self.generator_adam);
         let further =
             (self.further.iter_mut()).map(|replica| (&mut replica.generator, &mut replica.generator_adam));
-        for ((network, adam), gradients) in own.into_iter().chain(further).zip(&mut means) {
-            adam.step_against(network, gradients, rate);
-        }
+        step_each(own, further, means, rate);
         self.update_average();
     }
 
@@ -346,6 +342,18 @@ impl<D: Module> Trainer<D> {
         for replica in &mut self.further {
             (replica.generator_adam, replica.discriminator_adam) = (Adam::new(adam), Adam::new(adam));
         }
+    }
+}
+
+/// One step of a network on every device against that device's mean gradients, `own` on the first.
+fn step_each<'a, M: Module + 'a>(
+    own: (&'a mut M, &'a mut Adam),
+    further: impl Iterator<Item = (&'a mut M, &'a mut Adam)>,
+    means: Vec<Gradients>,
+    rate: f64,
+) {
+    for ((network, adam), gradients) in std::iter::once(own).chain(further).zip(means) {
+        adam.step_against(network, gradients, rate);
     }
 }
 

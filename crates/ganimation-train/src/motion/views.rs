@@ -146,6 +146,7 @@ mod tests {
             .into_data()
             .assert_approx_eq::<f32>(&images.into_data(), Tolerance::absolute(1e-6));
     }
+
     #[test]
     fn parts_of_a_view_change_faces_as_the_whole_does() {
         let device = Device::flex();
