@@ -195,9 +195,10 @@ def penalty(critic, images, aus):
 # The default weights of both stages.
 TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
               shading=6.0)
-MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, r1=0.5, r1_every=8, cycle=10.0, cycle_inside=8.0,
-               cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0, mask_inside=4.0, mask_tv=1.0, motion=120.0,
-               shading=5.0, stains=100.0, shading_tv=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0, features=4.0)
+MATCHED = dict(adversarial=0.5, patches=0.8, adversarial_paint=0.2, mismatched=0.5, aus=60.0, aus_falling=0.5, r1=0.5,
+               r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
+               mask_inside=4.0, mask_tv=1.0, motion=400.0, shading=3.0, stains=100.0, shading_tv=3.0, identity=10.0,
+               pixels=10.0, pixels_inside=4.0, features=3.0)
 
 
 def full(mask):
@@ -251,15 +252,16 @@ def pleased(generator, critic, b, w=MATCHED):
     """The generator's loss with the cycle and the pairs."""
     x, aus, targets = b["images"], b["aus"], b["targets"]
     edit = generator(x, targets - aus)
-    # The hues of paint learn from pairs alone.
+    # The hues of paint learn from pairs alone, its brightness mainly.
     brightness = edit["color"].mean(1, keepdim=True)
-    color = edit["color"].detach() + brightness - brightness.detach()
+    color = edit["color"].detach() + w["adversarial_paint"] * (brightness - brightness.detach())
     score, patches, _ = critic(composed(x, edit["attention"], color, edit["motion"], edit["shading"]), targets)
-    # Only motion and shading get gradients from the estimated action units.
-    moved = composed(x, edit["attention"].detach(), edit["color"].detach(), edit["motion"], edit["shading"])
-    read = critic(moved, targets)[2]
+    # Only shading gets gradients from the estimated action units.
+    still = [edit[name].detach() for name in ("attention", "color", "motion")]
+    read = critic(composed(x, *still, edit["shading"]), targets)[2]
     shown = critic(x, aus)[2].detach()
-    change = (read - shown - (targets - aus)).pow(2).mean()
+    counts = torch.where(targets < aus, w["aus_falling"], 1.0)
+    of_aus = counts * ((read - shown - (targets - aus)).pow(2) + (read - targets).pow(2))
     free = full(torch.maximum(b["mask"], b["seam"]))
     price = 1 - (1 - w["paint_inside"]) * free
     nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
@@ -273,7 +275,7 @@ def pleased(generator, critic, b, w=MATCHED):
     features = sum((f - r).abs().mean() for f, r in zip(found, real)) / len(found)
     terms = dict(
         score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
-        aus=0.5 * change + 0.5 * (read - targets).pow(2).mean(),
+        aus=0.5 * of_aus.mean(),
         motion=(edit["motion"] - b["field"]).abs().mean(), paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),

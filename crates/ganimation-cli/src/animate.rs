@@ -128,7 +128,7 @@ impl Animate {
         let (timeline, rate) = self.timeline(&animator)?;
         #[allow(clippy::cast_possible_truncation, reason = "a rate has few digits")]
         let mut expressions = timeline.frames(rate.fps() as f32);
-        // The middle of a film there and back is where it leads.
+        // A film that returns to the start shows the target expression in its middle.
         let shown = if self.goes_back() {
             expressions.len() / 2
         } else {

@@ -150,7 +150,7 @@ pub(crate) enum Error {
     NoFaceInFilm {
         /// The film.
         path: PathBuf,
-        /// How many frames were looked at.
+        /// Number of searched frames.
         frames: usize,
     },
 
@@ -166,7 +166,7 @@ pub(crate) enum Error {
     NotOfFilms {
         /// The film.
         path: PathBuf,
-        /// What cannot be done with it.
+        /// Why the command does not accept it.
         why: &'static str,
     },
 

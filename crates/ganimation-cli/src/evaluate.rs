@@ -220,8 +220,10 @@ fn print(card: &Scorecard) -> Result<()> {
             expression.name, expression.detail, expression.color
         ))?;
     }
-    say("0 to 5       r within a face   largest step of pixels   of the estimate")?;
-    for curve in &scores.curve.units {
+    if scores.curve.faces > 0 {
+        say("0 to 5       r within a face   largest step of pixels   of the estimate")?;
+    }
+    for curve in scores.curve.units.iter().filter(|_| scores.curve.faces > 0) {
         say(format_args!(
             "{:<10}   {:>15.2}   {:>14.2} x mean   {:>7.2} x mean",
             curve.units.join("+"),
@@ -230,12 +232,15 @@ fn print(card: &Scorecard) -> Result<()> {
             curve.largest_step_reading
         ))?;
     }
+    if scores.sweep.faces > 0 {
+        say(format_args!(
+            "sweep 0 to 5: rank correlation {:.2} pooled, {:.2} within a face",
+            scores.sweep.mean_pooled_correlation, scores.sweep.mean_face_correlation
+        ))?;
+    }
     say(format_args!(
-        "sweep 0 to 5: rank correlation {:.2} pooled, {:.2} within a face; random targets: correlation {:.2}, error {:.2}",
-        scores.sweep.mean_pooled_correlation,
-        scores.sweep.mean_face_correlation,
-        scores.targets.mean_correlation,
-        scores.targets.mean_error
+        "random targets: correlation {:.2}, error {:.2}",
+        scores.targets.mean_correlation, scores.targets.mean_error
     ))?;
     say(format_args!(
         "unchanged targets: pixel error {:.2}%, largest change {} levels, within 2 levels on {:.0}% of the faces",

@@ -1,4 +1,4 @@
-//! Films: their faces, followed, edited and read.
+//! Films: tracking and editing of their faces.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Film {
             tracker.track(&frame?);
             bar.inc(1);
         }
-        // Ctrl-C ends ffmpeg too, which may be heard of first.
+        // Ctrl-C also ends ffmpeg, which can be noticed before the request to stop.
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }

@@ -249,7 +249,7 @@ fn read_face(estimator: &AuEstimator, face: &RgbImage, device: &Device) -> Inten
     Intensities::new(Intensities::from_normalized(values).as_array().map(rounded))
 }
 
-/// A share from 0 to 1.
+/// A fraction from 0 to 1.
 fn share(text: &str) -> std::result::Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "expected a number from 0 to 1".to_owned())

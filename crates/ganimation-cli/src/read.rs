@@ -1,4 +1,4 @@
-//! `ganimation read`: what the faces in photos and films show.
+//! `ganimation read`: estimates the action units of faces in photos and films.
 
 mod film;
 

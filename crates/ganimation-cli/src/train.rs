@@ -183,7 +183,7 @@ impl Train {
         }
     }
 
-    /// Says which devices are emulated. Refuses batches that they may not compute right.
+    /// Reports emulated devices. Refuses batches for which they may compute wrong results.
     fn check_emulated(&self, devices: &[PresentDevice], config: &TrainConfig) -> Result<()> {
         for device in devices.iter().filter(|device| device.software) {
             note(format_args!(

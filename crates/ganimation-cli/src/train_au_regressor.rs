@@ -1,4 +1,4 @@
-//! `ganimation train-regressor`: trains an AU regressor on a folder of faces.
+//! `ganimation train-au-regressor`: trains an AU regressor on a folder of faces.
 
 use std::path::PathBuf;
 use std::sync::Arc;

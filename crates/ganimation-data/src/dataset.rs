@@ -66,8 +66,8 @@ pub struct OpenOptions {
 /// | `train_ids.csv`, `test_ids.csv` | one file name per line, no header |
 /// | `landmarks.csv` (optional) | a table with the columns `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the picture |
 ///
-/// Ids match with or without their extension, in any composition of accents, and as paths into `imgs/`. Opening lists the folder once and decodes nothing; with landmarks, it reads
-/// the size in each picture's header.
+/// Ids match with or without their extension, in any composition of accents, and as paths into `imgs/`. Opening lists
+/// the folder once and decodes no pictures. With landmarks, it reads the size in each picture's header.
 #[derive(Debug)]
 pub struct Dataset {
     train: Vec<Face>,

@@ -1,4 +1,5 @@
-//! A dataset examined from end to end: every picture decoded, every label counted, and whether it is fit to train on.
+//! Examines a complete dataset: decodes every picture, counts every label, and reports whether it is suitable for
+//! training.
 //!
 //! ```no_run
 //! use ganimation_data::doctor::{Examination, examine};
@@ -35,14 +36,14 @@ pub(crate) use pictures::is_grey;
 pub use pictures::{PictureSize, Pictures, Unreadable};
 pub use units::{BINS, Unit};
 
-/// How a dataset is examined.
+/// Settings of an examination.
 #[derive(Clone, Copy, Debug)]
 pub struct Examination {
     /// Threads that decode pictures.
     pub workers: usize,
-    /// Faces in a batch of the training that is meant.
+    /// Batch size of the planned training.
     pub batch_size: usize,
-    /// Side of the faces in that training, in pixels.
+    /// Side of the faces in the planned training, in pixels.
     pub image_size: u32,
 }
 
@@ -56,42 +57,42 @@ impl Default for Examination {
     }
 }
 
-/// What an examination found.
+/// The results of an examination.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The dataset folder.
     pub folder: String,
-    /// Whether training would start on it as it is, and end.
+    /// Whether training on the unchanged dataset would start and finish.
     pub fit: bool,
-    /// What was noticed, gravest first.
+    /// All findings, most severe first.
     pub findings: Vec<Finding>,
-    /// Listed faces to train on that have a picture and a sound label.
+    /// Number of training faces with a picture and a valid label.
     pub train: usize,
-    /// Such faces held out.
+    /// Number of such held-out faces.
     pub test: usize,
-    /// Full batches an epoch.
+    /// Number of full batches per epoch.
     pub batches_per_epoch: usize,
-    /// Bytes that all faces to train on take in memory once decoded.
+    /// Size of all decoded training faces in memory, in bytes.
     pub cache_bytes: u64,
-    /// Why listed faces, or their landmarks, are not sound.
+    /// Why listed faces or their landmarks are invalid.
     pub problems: Vec<String>,
-    /// Ids with a picture that stand in no list.
+    /// Ids with a picture that are in no list.
     pub unlisted_pictures: Vec<String>,
-    /// Ids with a label that stand in no list.
+    /// Ids with a label that are in no list.
     pub unlisted_labels: Vec<String>,
-    /// What the pictures of the sound faces are like.
+    /// Statistics of the valid faces' pictures.
     pub pictures: Pictures,
-    /// What the landmarks of the sound faces are like.
+    /// Statistics of the valid faces' landmarks.
     pub landmarks: LandmarkCount,
-    /// What the labels of the sound faces say of each action unit, in label order.
+    /// Statistics of the valid faces' labels for each action unit, in label order.
     pub units: Vec<Unit>,
 }
 
-/// Examines a dataset folder; `progress` hears how many pictures of how many have been decoded.
+/// Examines a dataset folder. `progress` receives the number of decoded pictures and of all pictures.
 ///
 /// # Errors
-/// As [`Dataset::open`] where the folder holds no dataset at all: a list, the labels or the pictures are missing or
-/// cannot be read. All else is a finding.
+/// The errors of [`Dataset::open`] if a list, the labels or the pictures are missing or cannot be read. All other
+/// problems are findings.
 pub fn examine(
     dir: &Path,
     examination: &Examination,

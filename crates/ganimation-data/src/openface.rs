@@ -487,7 +487,7 @@ mod tests {
                 .collect();
             assert_eq!(found, [(Some(0), false, true), (Some(3), true, false)], "{nan}");
         }
-        // A word is not a failed number.
+        // A word is an error of the table, not a NaN.
         let table = format!(
             "confidence,{}\n0.9,{}\n0.9,{}\n",
             unit_columns(),

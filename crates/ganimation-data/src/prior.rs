@@ -1,5 +1,7 @@
 //! The motion of landmarks with each action unit, learned from labelled faces.
 
+mod anatomy;
+
 use nalgebra::DMatrix;
 
 use crate::au::{AU_COUNT, Intensities};
@@ -78,6 +80,7 @@ fn sub(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MotionPrior {
     displacement: [[[f32; 2]; LANDMARK_COUNT]; AU_COUNT],
+    rising: [[[f32; 2]; LANDMARK_COUNT]; AU_COUNT],
     mean: Landmarks,
 }
 
@@ -85,7 +88,11 @@ impl MotionPrior {
     /// Creates a prior from displacements `[x, y]` per unit of OpenFace intensity, as fractions of the crop's side, and
     /// the mean face.
     pub const fn new(displacement: [[[f32; 2]; LANDMARK_COUNT]; AU_COUNT], mean: Landmarks) -> Self {
-        Self { displacement, mean }
+        Self {
+            displacement,
+            rising: displacement,
+            mean,
+        }
     }
 
     /// Learns the prior from faces and their mirrored copies.
@@ -133,16 +140,34 @@ impl MotionPrior {
                 displacement[point] = [0, 1].map(|axis| single(slopes[(1 + unit, 2 * point + axis)]));
             }
         }
-        Ok(Self {
-            displacement,
-            mean: Landmarks::new(mean.map(|point| point.map(single))),
-        })
+        let mean = Landmarks::new(mean.map(|point| point.map(single)));
+        Ok(Self::new(displacement, mean))
+    }
+
+    /// The same prior, in which AU04, AU09, AU10 and AU26 move what their muscles move when they rise. The regression
+    /// finds what their labels mean on real faces, so it describes what a real face loses with them.
+    #[must_use]
+    pub fn with_anatomy(mut self) -> Self {
+        let eye = |points: std::ops::Range<usize>| {
+            let sum: f32 = self.mean.points()[points].iter().map(|point| point[0]).sum();
+            f64::from(sum / 6.0)
+        };
+        let distance = eye(42..48) - eye(36..42);
+        for (unit, displacement) in anatomy::displacements() {
+            self.rising[unit.index()] = displacement.map(|point| point.map(|value| single(value * distance)));
+        }
+        self
     }
 
     /// Displacements `[x, y]` of the landmarks by each action unit, in label order, per unit of OpenFace intensity,
     /// as fractions of the crop's side.
     pub const fn displacement(&self) -> &[[[f32; 2]; LANDMARK_COUNT]; AU_COUNT] {
         &self.displacement
+    }
+
+    /// The same for units that rise; see [`Self::with_anatomy`].
+    pub const fn rising(&self) -> &[[[f32; 2]; LANDMARK_COUNT]; AU_COUNT] {
+        &self.rising
     }
 
     /// The mean face, symmetric.

@@ -20,11 +20,20 @@ pub const FIELD_SIDE: usize = 32;
 /// small. In tests, larger gains for AU12 gave caricatures.
 ///
 /// A unit that changes alone has its full gain. When several units change together, as in most expressions, their slopes
-/// complement each other, and full gains gave caricatures too. So the part of a gain above 1 is multiplied by the unit's
-/// concentration: the largest change divided by the sum of all changes.
+/// complement each other, and full gains gave caricatures too. So the part of a gain above 1 is multiplied by the
+/// concentration of the changes: the largest divided by their sum. The units of the brows count apart from all others,
+/// because they move other landmarks.
 pub const GAINS: [f32; AU_COUNT] = [
-    2.4, 1.7, 3.0, 2.2, 2.0, 2.2, 2.4, 2.6, 1.3, 1.8, 1.9, 1.7, 2.0, 2.0, 1.3, 2.0, 1.7,
+    2.0, 1.1, 1.5, 3.0, 2.2, 2.2, 1.4, 1.4, 1.45, 1.9, 1.4, 1.7, 2.0, 2.2, 1.5, 1.2, 1.4,
 ];
+
+/// The limit of a change, in intensity: a change counts as `change / sqrt(1 + (change / LIMIT)^2)`. Skin has limits, and
+/// the slopes of the medium intensities that most faces show are too large for the largest ones. 3 counts as 2.6, 5 as
+/// 3.5.
+const LIMIT: f32 = 5.0;
+
+/// The number of units that move the brows: AU01, AU02 and AU04, the first ones in label order.
+const BROW_UNITS: usize = 3;
 
 /// The jaw's outline lies at the edge of the neck, so it follows the chin only by this fraction.
 const JAW_SHARE: f32 = 0.6;
@@ -53,6 +62,15 @@ const FOLD: f32 = 0.4;
 
 /// The fraction of the motion between lid and brow that moves the fold.
 const UNFOLDING: f32 = 0.2;
+
+/// Side of a field's cell, as a fraction of the face's side.
+const CELL: f32 = 1.0 / FIELD_SIDE as f32;
+
+/// Lids and lips whose gap falls by more than this fraction of the side are closing.
+const CLOSING: f32 = 0.006;
+
+/// How much larger the motions of lids and lips are that meet, relative to their own.
+const TIGHTER: f32 = 0.6;
 
 /// Number of points of the spline inside the face: landmarks and folds.
 const CONTROL_COUNT: usize = LANDMARK_COUNT + LIDS_AND_BROWS.len();
@@ -126,6 +144,7 @@ impl Teacher {
         for ((point, moves), (to, from)) in controls.zip(known) {
             (*point, *moves) = (to, [from[0] - to[0], from[1] - to[1]]);
         }
+        close(before, after, &mut points, &mut moves);
         Lesson {
             field: self.spline.field(&points, &moves),
             mask: mask::uncovered(before, after, mask_side),
@@ -138,20 +157,24 @@ impl Teacher {
     fn moved(&self, landmarks: &Landmarks, shown: &[f32; AU_COUNT], target: &[f32; AU_COUNT]) -> Landmarks {
         let turn = self.prior.turn(landmarks);
         let changes: [f32; AU_COUNT] = std::array::from_fn(|unit| target[unit] - shown[unit]);
-        let largest = changes
-            .iter()
-            .fold(0.0_f32, |largest, change| largest.max(change.abs()));
-        let sum: f32 = changes.iter().map(|change| change.abs()).sum();
-        let concentration = if sum > 0.0 { largest / sum } else { 0.0 };
+        let (brows, others) = changes.split_at(BROW_UNITS);
+        let (of_brows, of_others) = (concentration(brows), concentration(others));
         let mut moves = [[0.0_f32; 2]; LANDMARK_COUNT];
-        let units = self.prior.displacement().iter().zip(changes).zip(&self.gains);
-        for ((displacement, change), &gain) in units {
+        for (unit, (change, gain)) in changes.into_iter().zip(self.gains).enumerate() {
             if change != 0.0 {
+                let concentration = if unit < BROW_UNITS { of_brows } else { of_others };
                 let gain = 1.0 + (gain - 1.0) * concentration;
-                for (moves, displacement) in moves.iter_mut().zip(displacement) {
-                    for (moves, displacement) in moves.iter_mut().zip(displacement) {
-                        *moves += change * MAX_INTENSITY * gain * displacement;
-                    }
+                let change = gain * limited(change * MAX_INTENSITY);
+                let displacement = match change > 0.0 {
+                    true => &self.prior.rising()[unit],
+                    false => &self.prior.displacement()[unit],
+                };
+                for (moves, displacement) in moves
+                    .as_flattened_mut()
+                    .iter_mut()
+                    .zip(displacement.as_flattened())
+                {
+                    *moves += change * displacement;
                 }
             }
         }
@@ -175,6 +198,21 @@ impl Teacher {
             points[lower][1] += crossed;
         }
         Landmarks::new(points)
+    }
+}
+
+/// A change in intensity, less than [`LIMIT`].
+fn limited(change: f32) -> f32 {
+    change / 1.0_f32.hypot(change / LIMIT)
+}
+
+/// The magnitude of the largest change as a fraction of the sum of all magnitudes; 0 without changes.
+fn concentration(changes: &[f32]) -> f32 {
+    let magnitudes = changes.iter().map(|change| change.abs());
+    let sum: f32 = magnitudes.clone().sum();
+    match sum > 0.0 {
+        true => magnitudes.fold(0.0, f32::max) / sum,
+        false => 0.0,
     }
 }
 
@@ -217,6 +255,30 @@ fn close_lips(
         }
         for point in [lower, below] {
             points[point][1] -= (1.0 - UPPER_LIP_SHARE) * excess;
+        }
+    }
+}
+
+/// Adjusts the spline's points and motions at lids and lips that close, so that the field hides what is between them.
+///
+/// Closed lids lie in one place and come from two. A spline that goes near both finds the mean of both motions, and the
+/// eye stays half open. So the lower one's point moves down by a cell of the field, and both motions are a little larger.
+fn close(
+    before: &Landmarks,
+    after: &Landmarks,
+    points: &mut [[f32; 2]; CONTROL_COUNT],
+    moves: &mut [[f32; 2]; CONTROL_COUNT],
+) {
+    let lips = LIPS.map(|(upper, lower, _)| (upper, lower));
+    for (upper, lower) in lips.into_iter().chain(EYES) {
+        let gap = |landmarks: &Landmarks| landmarks.points()[lower][1] - landmarks.points()[upper][1];
+        let left = gap(after).max(0.0);
+        let missing = (CELL - left).max(0.0);
+        if gap(before) - left > CLOSING {
+            points[lower][1] += missing;
+            for point in [upper, lower] {
+                moves[point] = moves[point].map(|value| value * (1.0 + TIGHTER * missing / CELL));
+            }
         }
     }
 }

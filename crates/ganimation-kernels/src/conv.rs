@@ -14,7 +14,7 @@ use burn::tensor::{
 /// - result: `[batch, out, oh, ow]` with `oh = (height + 2 padding - kernel height) / stride + 1`
 ///
 /// # Panics
-/// If the channels of `x` and `weight` differ, `bias` does not have one entry an output channel, `stride` is 0, or the
+/// If the channels of `x` and `weight` differ, `bias` does not have one entry per output channel, `stride` is 0, or the
 /// kernel is larger than the padded image.
 pub fn conv2d(
     x: Tensor<4>,
@@ -31,7 +31,7 @@ pub fn conv2d(
     composite(x, weight, bias, stride, padding)
 }
 
-/// [`conv2d`] with a bias, then a leaky ReLU of `slope > 0`, in one pass where the backend has a kernel for it.
+/// [`conv2d`] with a bias, then a leaky ReLU of `slope > 0`, in one pass if the backend has a kernel for it.
 ///
 /// # Shapes
 /// See [`conv2d`].

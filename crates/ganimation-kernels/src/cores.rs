@@ -1,11 +1,11 @@
-//! Shares of the processor.
+//! Groups of the processor's cores.
 
 use burn::tensor::Device;
 
-/// A share of the processor's cores.
+/// A group of the processor's cores.
 ///
-/// Operations of Burn's Flex backend use all cores, but only large ones gain from it, and between two operations all cores
-/// but one wait. Where work has independent parts, it is faster to compute each part on its own cores.
+/// Operations of Burn's Flex backend use all cores, but only large ones gain from it, and between two operations all
+/// cores but one wait. If work has independent parts, it is faster to compute each part on its own cores.
 #[derive(Debug)]
 pub struct Cores {
     #[cfg(feature = "flex")]
@@ -13,7 +13,7 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// A share of `threads` cores, at least 1. If the system does not provide the threads, the share is the whole
+    /// A group of `threads` cores, at least 1. If the system does not provide the threads, the group is the whole
     /// processor.
     #[cfg_attr(not(feature = "flex"), expect(unused_variables, reason = "no CPU kernels"))]
     pub fn new(threads: usize) -> Self {

@@ -1,9 +1,10 @@
 //! Fast operations for GANimation's networks.
 //!
 //! Every function takes and returns Burn tensors, works on every backend and is differentiable. The bodies are
-//! compositions of Burn's own operations; with the feature `gpu`, those on Burn's GPU backends have own backward passes. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of
-//! this crate instead, forward and backward. They use AVX-512, AVX2, NEON or plain Rust, depending on the processor;
-//! the environment variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
+//! compositions of Burn's own operations; with the feature `gpu`, those on Burn's GPU backends have this crate's
+//! backward passes. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of this crate instead,
+//! forward and backward. They use AVX-512, AVX2, NEON or plain Rust, depending on the processor; the environment
+//! variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
 //!
 //! | operation | in the networks |
 //! |---|---|

@@ -31,7 +31,7 @@ pub fn instance_norm<const D: usize>(
     composite(x, weight, bias, epsilon)
 }
 
-/// [`instance_norm`], then `max(0, y)`, in one pass where the backend has a kernel for it.
+/// [`instance_norm`], then `max(0, y)`, in one pass if the backend has a kernel for it.
 ///
 /// # Shapes
 /// See [`instance_norm`]; the result is at least 0.
@@ -56,7 +56,7 @@ pub fn instance_norm_relu<const D: usize>(
     relu(composite(x, weight, bias, epsilon))
 }
 
-/// [`instance_norm`], then `y + skip`, in one pass where the backend has a kernel for it: the end of a residual block.
+/// [`instance_norm`], then `y + skip`, in one pass if the backend has a kernel for it: the end of a residual block.
 ///
 /// # Shapes
 /// See [`instance_norm`]; `skip` has the shape of `x`.

@@ -45,7 +45,7 @@ pub fn conv2d_with_planes(x: Tensor<4>, planes: Tensor<2>, weight: Tensor<4>) ->
     if crate::flex::runs(&of_image) {
         return crate::flex::add_by_border(of_image, of_planes);
     }
-    // Channels last, as convolutions on GPUs give and take images.
+    // Channels last, like the inputs and outputs of convolutions on GPUs.
     let [of_image, of_planes] = [of_image, of_planes].map(|x| x.permute([0, 2, 3, 1]));
     let of_planes = stretched(stretched(of_planes, 2, width), 1, height);
     (of_image + of_planes).permute([0, 3, 1, 2])

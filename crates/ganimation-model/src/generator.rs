@@ -462,7 +462,7 @@ mod tests {
         let device = Device::flex();
         let faces = Tensor::random([1, 3, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
         let mut generator = small_motion_generator(&device);
-        generator.smooth = false; // which mixes neighbours
+        generator.smooth = false; // smoothing mixes neighbours
         let edit = generator.edit(faces, Tensor::ones([1, AU_COUNT], &device));
         let blocks = crate::resample::average(edit.color.clone(), 2);
         crate::resample::repeat(blocks, 2)

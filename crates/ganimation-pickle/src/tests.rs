@@ -336,7 +336,7 @@ proptest! {
         let _ = labels_from_bytes(&bytes);
     }
 
-    /// What another implementation writes, we read.
+    /// This crate reads what another implementation writes.
     #[test]
     fn labels_written_by_serde_pickle_are_read(
         labels in prop::collection::btree_map(".{0,20}", prop::collection::vec(-10.0..10.0, 0..20), 0..20),
@@ -347,7 +347,7 @@ proptest! {
         prop_assert_eq!(labels_from_bytes(&bytes), Ok(labels));
     }
 
-    /// What we write, another implementation reads.
+    /// Another implementation reads what this crate writes.
     #[test]
     fn written_labels_are_read_by_serde_pickle(
         labels in prop::collection::btree_map(".{0,20}", prop::collection::vec(-10.0..10.0, 0..20), 0..20)

@@ -97,34 +97,45 @@ pub(crate) const SURPRISE: Expression = Expression {
     ],
 };
 
-/// Lowered brows, narrow lids and lips.
+/// Lowered brows, narrow lids and lips. A smile goes.
 pub(crate) const ANGER: Expression = Expression {
     name: "anger",
     requested: &[
         (ActionUnit::BrowLowerer, 4.0),
+        (ActionUnit::CheekRaiser, 0.0),
         (ActionUnit::LidTightener, 3.0),
+        (ActionUnit::LipCornerPuller, 0.0),
         (ActionUnit::LipTightener, 2.0),
+        (ActionUnit::LipsPart, 0.0),
+        (ActionUnit::JawDrop, 0.0),
     ],
 };
 
-/// Inner brows up and together, the mouth's corners down.
+/// Inner brows up and together, the mouth's corners down. A smile goes.
 pub(crate) const SADNESS: Expression = Expression {
     name: "sadness",
     requested: &[
         (ActionUnit::InnerBrowRaiser, 3.0),
         (ActionUnit::BrowLowerer, 2.5),
+        (ActionUnit::CheekRaiser, 0.0),
+        (ActionUnit::UpperLipRaiser, 0.0),
+        (ActionUnit::LipCornerPuller, 0.0),
         (ActionUnit::LipCornerDepressor, 3.0),
         (ActionUnit::ChinRaiser, 2.0),
+        (ActionUnit::LipsPart, 0.0),
+        (ActionUnit::JawDrop, 0.0),
     ],
 };
 
-/// Wrinkled nose, raised upper lip.
+/// Wrinkled nose, raised upper lip. A smile goes.
 pub(crate) const DISGUST: Expression = Expression {
     name: "disgust",
     requested: &[
+        (ActionUnit::BrowLowerer, 2.0),
+        (ActionUnit::CheekRaiser, 0.0),
         (ActionUnit::NoseWrinkler, 3.0),
         (ActionUnit::UpperLipRaiser, 3.5),
-        (ActionUnit::BrowLowerer, 2.0),
+        (ActionUnit::LipCornerPuller, 0.0),
     ],
 };
 

@@ -310,7 +310,7 @@ fn lessons(config: &TrainConfig, faces: &[Face]) -> Result<Option<LessonConfig>>
     let known = faces
         .iter()
         .filter_map(|face| Some((face.landmarks.as_ref()?, &face.intensities)));
-    let prior = MotionPrior::fit(known)?;
+    let prior = MotionPrior::fit(known)?.with_anatomy();
     Ok(Some(LessonConfig {
         teacher: Arc::new(Teacher::new(prior, config.motion.gains)),
         taught_steps: config.motion.taught_steps,

@@ -260,12 +260,17 @@ fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
                 flatten(&name, value, into);
             }
         }
-        // Single precision in its shortest decimal form.
+        other => into.push((prefix.to_owned(), shown(other))),
+    }
+}
+
+/// The value as in `config.toml`: single precision in its shortest decimal form.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", ")),
         #[expect(clippy::cast_possible_truncation, reason = "only where it changes nothing")]
-        Value::Float(float) if f64::from(*float as f32) == *float => {
-            into.push((prefix.to_owned(), (*float as f32).to_string()));
-        }
-        other => into.push((prefix.to_owned(), other.to_string())),
+        Value::Float(float) if f64::from(*float as f32) == *float => (*float as f32).to_string(),
+        other => other.to_string(),
     }
 }
 

@@ -39,7 +39,7 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &Edit, feather: bool) {
     let device = edit.color.device();
     let size = face.size as usize;
-    // Cut from the photo as it is by now: the boxes of two faces may overlap.
+    // Cropped from the photo after earlier edits, because the boxes of two faces can overlap.
     let cut = upright(photo, (face, turn), face.size);
     let window = feather.then(|| window(size, &device));
     let fade = |change: Tensor<4>| match &window {
@@ -51,7 +51,7 @@ pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &
         false => edit.color.clone(),
     };
     let painted = fade(enlarge(edit.attention.clone(), size).clamp(0.0, 1.0).neg() + 1.0);
-    // At the network's own size exactly as the edit equation has it.
+    // At the network's own size, the result must be exactly that of the edit equation.
     let own = edit.color.dims()[2] == size;
     let full = |part: &Option<Tensor<4>>| {
         part.as_ref().map(|part| match own {
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn fine_detail_stays_where_paint_leaves_gradients_alone() {
-        // Stripes that a network of 16 pixels cannot see, under a colour that is their mean.
+        // Stripes too fine for a network of 16 pixels, painted with their mean colour.
         let stripes = RgbImage::from_fn(128, 128, |x, _| Rgb([if x % 2 == 0 { 100 } else { 140 }; 3]));
         let device = Device::flex();
         let mean = Tensor::full([1, 3, 16, 16], 120.0 / 127.5 - 1.0, &device);

@@ -48,15 +48,15 @@ fn values(tensor: &Tensor<4>) -> Vec<f32> {
     data.iter::<f32>().collect()
 }
 
-/// Four neighbouring places along an axis, and their weights.
+/// Four neighbouring pixels along an axis, and their weights.
 struct Taps {
     places: [usize; 4],
     weights: [f32; 4],
 }
 
 impl Taps {
-    /// Around `position`, in pixels, on an axis of `size` pixels. Places beyond the border are those of the border. A NaN
-    /// counts as 0.
+    /// The pixels around `position`, which is in pixels, on an axis of `size` pixels. Beyond the border, the border's
+    /// pixel is used. NaN counts as 0.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -96,7 +96,7 @@ mod tests {
         )
     }
 
-    /// To the right and down by so many pixels.
+    /// A field of `x` pixels to the right and `y` pixels down.
     fn motion(x: f32, y: f32) -> Tensor<4> {
         let by = Tensor::<1>::from_data([x / 9.0, y / 12.0], &Device::flex());
         by.reshape([1, 2, 1, 1]).repeat(&[1, 1, 12, 9])

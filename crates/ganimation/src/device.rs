@@ -178,8 +178,8 @@ pub struct PresentDevice {
     pub backend: Backend,
     /// Its number among the backend's devices, from 0.
     pub number: usize,
-    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe). It is slow, so `auto` selects it last, and it
-    /// computes wrong gradients without an error where loops are long: see [`Self::check_training`].
+    /// Whether it is a graphics API emulated on the CPU (Mesa's lavapipe). It is slow, so `auto` selects it last, and
+    /// it computes wrong gradients, without an error, if loops are long: see [`Self::check_training`].
     pub software: bool,
     /// The device, ready for tensors.
     pub device: Device,
@@ -202,8 +202,8 @@ impl PresentDevice {
 
     /// Checks that training steps of `batch` faces of `image_size` pixels have been tested on a device like this.
     ///
-    /// Mesa's software drivers end the loops of a shader after 65,535 iterations in all, without an error. So emulated
-    /// devices are limited to [`SOFTWARE_PIXELS`], for which gradients have been compared with the CPU's.
+    /// Mesa's software drivers end the loops of a shader after 65,535 iterations in total, without an error. So
+    /// emulated devices are limited to [`SOFTWARE_PIXELS`], for which gradients have been compared with the CPU's.
     ///
     /// # Errors
     /// [`Error::SoftwareDevice`] for a larger batch on an emulated device.
@@ -220,7 +220,7 @@ impl PresentDevice {
     }
 }
 
-/// Pixels of the largest batch that an emulated device is tested with: 8 faces of 128 x 128.
+/// Pixels of the largest batch that has been tested on an emulated device: 8 faces of 128 x 128.
 pub const SOFTWARE_PIXELS: usize = 8 * 128 * 128;
 
 impl fmt::Display for PresentDevice {
@@ -255,7 +255,7 @@ pub fn resolve(choice: DeviceChoice) -> Result<Device> {
     present(choice).map(|found| found.device)
 }
 
-/// [`resolve`], with what is known of the device.
+/// Like [`resolve`], but returns the device with its properties.
 ///
 /// # Errors
 /// See [`resolve`].

@@ -45,7 +45,7 @@ pub enum Error {
     #[error("no device to compute on")]
     NoDevice,
 
-    /// A training batch that is too large for an emulated device to compute right.
+    /// A training batch that is too large for an emulated device to compute correctly.
     #[error(
         "{device} is emulated on the CPU, and {batch} faces of {image_size} x {image_size} pixels are more than the \
          {SOFTWARE_PIXELS} pixels it is tested with"

@@ -1,4 +1,4 @@
-//! What the faces of a film show, frame by frame.
+//! The estimated action units of the faces in a film, frame by frame.
 
 use std::path::Path;
 
@@ -67,7 +67,7 @@ impl Format {
         let values = |width| shown.as_array().map(|value| format!("{value:width$.2}"));
         match self {
             Self::Table => format!("{frame:6} {seconds:7.3} {number:4} {}", values(4).join(" ")),
-            // Faces are counted from 0 there, and trust is not measured here.
+            // OpenFace counts faces from 0. The confidence is always 1, because it is not measured here.
             Self::Csv => format!("{frame},{},{seconds:.3},1,1,{}", number - 1, values(0).join(",")),
             Self::Json => {
                 let units = shown.iter();

@@ -1,4 +1,4 @@
-//! The work on photos: opening, editing, saving, filming. It takes its time and belongs on a thread of a lane.
+//! The work on photos: opening, editing, saving, making films. It is slow, so it must run on a thread of a lane.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,42 +17,42 @@ use super::rejection::Rejection;
 use super::reply::{Reply, png};
 use super::sessions::{Session, Sessions};
 
-/// Size of a photo, at most, in millions of pixels: that of large phone cameras, half a gigabyte to decode.
+/// Maximum size of a photo, in millions of pixels: that of large phone cameras. Decoding needs half a gigabyte.
 const MEGAPIXELS: u64 = 64;
-/// Faces of a photo that are moved, at most.
+/// Maximum number of edited faces in a photo.
 const FACES: usize = 16;
-/// Longer side of what the page shows, in pixels.
+/// Longer side of the preview on the page, in pixels.
 const PREVIEW: u32 = 1_024;
-/// The film of `ganimation animate`: longer side in pixels, seconds, frames a second.
+/// The film of `ganimation animate`: longer side in pixels, seconds, frames per second.
 const FILM: (u32, f32, f32) = (800, 2.0, 12.0);
 
-/// The network and the photos that are kept.
+/// The network and the stored photos.
 pub(super) struct Studio {
     animator: Animator,
     sessions: Sessions,
 }
 
-/// What a person asks for.
+/// The parameters of a requested edit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EditParams {
-    /// Name of the photo, as [`Studio::open`] gave it.
+    /// Name of the photo, as returned by [`Studio::open`].
     pub(super) session: String,
-    /// Counts the positions of the sliders.
+    /// Number of the slider position, which increases with each change.
     pub(super) turn: u64,
-    /// Which face, from 1; all of them if not said.
+    /// Number of the face, from 1; all faces if absent.
     face: Option<usize>,
-    /// Intensities, 0 to 5, of some action units; the others keep what the photo shows.
+    /// Intensities, 0 to 5, of some action units; the others keep the photo's intensities.
     units: BTreeMap<String, f32>,
 }
 
-/// A photo that was opened; lengths are in pixels.
+/// An opened photo; lengths are in pixels.
 #[derive(Serialize)]
 struct Opened {
     session: String,
     width: u32,
     height: u32,
-    /// In pixels of the preview, which comes along.
+    /// In pixels of the preview, which is in the same reply.
     faces: Vec<Face>,
 }
 
@@ -61,7 +61,7 @@ struct Face {
     x: i32,
     y: i32,
     size: u32,
-    /// What it shows: intensities, 0 to 5, by the unit's number.
+    /// Estimated intensities, 0 to 5, by the action unit's number.
     shown: BTreeMap<u8, f32>,
 }
 
@@ -85,7 +85,7 @@ impl Studio {
         self.sessions.get(name)
     }
 
-    /// Decodes a photo, finds its faces and keeps it: facts, and the part `photo`.
+    /// Decodes a photo, finds its faces and stores it. Returns facts and the part `photo`.
     pub(super) fn open(&self, bytes: Vec<u8>) -> Result<Reply, Rejection> {
         let photo = self.animator.detect(decode(&bytes)?, &PhotoOptions::new())?;
         let photo = photo.with_largest(FACES);
@@ -103,8 +103,8 @@ impl Studio {
         Ok(reply)
     }
 
-    /// Edits the preview: facts, the part `patch` that may have changed, and a part `attention` for each face, in which
-    /// white leaves the photo as it is.
+    /// Edits the preview. Returns facts, the part `patch` with the area that may have changed, and a part `attention`
+    /// for each face, in which white pixels are unchanged.
     pub(super) fn edit(&self, session: &Session, params: &EditParams) -> Result<Reply, Rejection> {
         if session.is_stale(params.turn) {
             return Err(Rejection::Stale);
@@ -125,7 +125,7 @@ impl Studio {
         Ok(reply)
     }
 
-    /// Edits the photo as it came, in full resolution, to a PNG.
+    /// Edits the uploaded photo in full resolution. Returns a PNG.
     pub(super) fn save(&self, session: &Session, params: &EditParams) -> Result<Vec<u8>, Rejection> {
         let expression = params.expression()?;
         let photo = self
@@ -136,7 +136,7 @@ impl Studio {
         png(&frame.photo.into(), CompressionType::Default)
     }
 
-    /// A GIF that goes from what the photo shows to what is wanted, and back.
+    /// A GIF from the photo's expression to the requested one, and back.
     pub(super) fn film(&self, session: &Session, params: &EditParams) -> Result<Vec<u8>, Rejection> {
         let (side, seconds, fps) = FILM;
         let photo = params.faces_of(&session.preview)?.preview(side);
@@ -157,7 +157,7 @@ impl EditParams {
         Ok(expression?)
     }
 
-    /// The photo with the faces that are meant.
+    /// The photo with the requested faces.
     fn faces_of<'a>(&self, photo: &'a FacePhoto) -> Result<Cow<'a, FacePhoto>, Rejection> {
         Ok(match self.face {
             Some(number) => Cow::Owned(photo.with_face(number)?),
@@ -181,7 +181,7 @@ fn faces(photo: &FacePhoto) -> Vec<Face> {
     faces.collect()
 }
 
-/// The rectangle of the photo that holds all faces: left, top, width, height.
+/// The rectangle of the photo that contains all faces: left, top, width, height.
 fn around(photo: &FacePhoto) -> (u32, u32, u32, u32) {
     let (width, height) = photo.photo().dimensions();
     let inside = |at: i64, length: u32| u32::try_from(at.clamp(0, length.into())).unwrap_or(length);

@@ -1,4 +1,4 @@
-//! Lists of ids, and how an id becomes a face.
+//! Lists of ids, and the conversion of ids to faces.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::labels;
 use crate::landmarks::{LandmarkTable, Landmarks};
 use crate::pickle::Labels;
 
-/// The ids in a list, one file name a line, with the number of the line, counted from 1.
+/// The ids in a list (one file name per line) and their line numbers, counted from 1.
 ///
-/// Spaces, quotation marks and a comma around an id, empty lines, the line ends of Windows and of old Macs, and the byte
-/// order mark that editors put first do not matter. Errors name the list as `path`.
+/// Spaces and quotation marks around an id, commas after it, empty lines, and a byte order mark at the start are
+/// ignored. Lines end with LF, CR LF or CR. Errors use `path` as the name of the list.
 ///
 /// # Errors
 /// [`Error::NotText`] if the list is not UTF-8.
@@ -33,14 +33,14 @@ pub fn ids_from_bytes<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(u64, &'a 
     lines.filter(|line| !matches!(line, Ok((_, "")))).collect()
 }
 
-/// An id without what spreadsheets put around it.
+/// An id without the spaces, commas and quotation marks that spreadsheets add.
 fn bare(line: &str) -> &str {
     let id = line.trim().trim_end_matches(',').trim();
     let quoted = id.strip_prefix('"').and_then(|id| id.strip_suffix('"'));
     quoted.map_or(id, str::trim)
 }
 
-/// What people call the column of ids, where a list has a header.
+/// Usual names of the column of ids, for lists with a header.
 const HEADERS: &[&str] = &[
     "file",
     "filename",
@@ -55,7 +55,7 @@ const HEADERS: &[&str] = &[
     "picture",
 ];
 
-/// Problems for which a name that is nearly the same is looked for: that takes a look at all names.
+/// Similar names are only searched for this many problems, because each search compares all names.
 const EXPLAINED: usize = 100;
 
 /// Turns lists of ids into faces.
@@ -65,9 +65,9 @@ pub(super) struct Lister {
     labels: HashMap<String, Vec<f64>>,
     labels_path: PathBuf,
     landmarks: Option<LandmarkTable>,
-    /// Where each sound face has been listed.
+    /// The list and the line of each valid face.
     seen: HashMap<String, (PathBuf, u64)>,
-    /// Every id that stands in a list, without extension.
+    /// All listed ids, without extension.
     listed: HashSet<String>,
     pub(super) problems: Vec<Error>,
 }
@@ -87,7 +87,7 @@ impl Lister {
         })
     }
 
-    /// The sound faces of a list; the others become problems.
+    /// The valid faces of a list. The others are added to `problems`.
     pub(super) fn read(&mut self, path: &Path) -> Result<Vec<Face>> {
         let bytes = read_bounded(path, MAX_FILE_BYTES)?;
         let mut faces = Vec::new();
@@ -105,7 +105,7 @@ impl Lister {
         Ok(faces)
     }
 
-    /// Ids of pictures and of labels that stood in no list so far, sorted.
+    /// Ids of pictures and of labels that are in none of the lists read so far, sorted.
     pub(super) fn unlisted(&self) -> (Vec<String>, Vec<String>) {
         let missing = |ids: &mut dyn Iterator<Item = &String>| {
             let mut missing: Vec<_> = ids.filter(|id| !self.listed.contains(*id)).cloned().collect();
@@ -142,7 +142,7 @@ impl Lister {
         })
     }
 
-    /// The landmarks of a face; bad ones become a problem, and the face goes without.
+    /// The landmarks of a face. If they are invalid, the problem is recorded, and the face is kept without landmarks.
     fn landmarks(&mut self, stem: &str, picture: &Path) -> Option<Landmarks> {
         let taken = self.landmarks.as_mut()?.take(stem, picture);
         taken.unwrap_or_else(|problem| {
@@ -178,7 +178,7 @@ impl Lister {
                 found: label.len(),
             });
         };
-        // Beyond f32 is as good as infinite here.
+        // Values outside the range of f32 become infinite.
         #[allow(
             clippy::cast_possible_truncation,
             reason = "intensities are of the order of 5; f32 is what the network takes"

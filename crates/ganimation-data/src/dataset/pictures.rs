@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 /// Extensions of the pictures of a dataset folder.
 pub const PICTURE_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
-/// Extensions of photos that are read.
+/// Extensions of supported photos.
 pub const PHOTO_EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "qoi", "tif", "tiff"];
 
-/// Where the pictures of a dataset folder are.
+/// The folder of the pictures inside a dataset folder.
 pub const PICTURES_DIR: &str = "imgs";
 
 /// The pictures of a folder by [`key`].
@@ -31,7 +31,7 @@ impl Pictures {
         };
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
         for entry in fs::read_dir(dir).map_err(read_error)? {
-            // A name that is not UTF-8 cannot stand in a list of ids either.
+            // Lists of ids are UTF-8, so they cannot contain a name that is not UTF-8.
             let Ok(name) = entry.map_err(read_error)?.file_name().into_string() else {
                 continue;
             };
@@ -55,8 +55,8 @@ impl Pictures {
         self.names.contains_key(&key(id))
     }
 
-    /// The picture of an id: the very name if it is there, else the one that differs in its extension, or in how accents
-    /// are put together. With `explain`, an error says which name is nearly the same.
+    /// The picture of an id: the file with exactly this name if it exists, otherwise a file that differs in its
+    /// extension or in the composition of its accents. With `explain`, an error contains a similar name.
     pub(super) fn find(&self, list: &Path, line: u64, id: &str, explain: bool) -> Result<PathBuf> {
         let names = self.names.get(&key(id)).map(Vec::as_slice).unwrap_or_default();
         let written = file_name(id);
@@ -94,12 +94,12 @@ impl Pictures {
     }
 }
 
-/// What lists, labels and pictures are matched by: the file name without extension, with accents put together (NFC).
+/// The key for matching lists, labels and pictures: the file name without extension, with composed accents (NFC).
 pub(crate) fn key(id: &str) -> String {
     stem(file_name(id)).nfc().collect()
 }
 
-/// The file name of a path into the folder of pictures, such as `imgs\1.jpg` or `./1.jpg`; another path stays one.
+/// The file name of a path into the folder of pictures, such as `imgs\1.jpg` or `./1.jpg`. Other paths are not changed.
 fn file_name(id: &str) -> &str {
     let parts = id.rsplit_once(['/', '\\']);
     let last = |folder: &str| folder.rsplit(['/', '\\']).next() == Some(PICTURES_DIR);
@@ -109,7 +109,7 @@ fn file_name(id: &str) -> &str {
     }
 }
 
-/// A name that is the same but for case, folders, or what stands behind a comma.
+/// The first name that differs from `id` only in case, in folders, or in text after a comma, semicolon or tab.
 pub(super) fn nearly<'a>(id: &str, mut names: impl Iterator<Item = &'a String>) -> Option<String> {
     let core = |id: &str| {
         let cell = id.split([',', ';', '\t']).next().unwrap_or_default();
@@ -122,13 +122,13 @@ pub(super) fn nearly<'a>(id: &str, mut names: impl Iterator<Item = &'a String>) 
         .cloned()
 }
 
-/// Whether a file is what a Mac writes beside a photo on a foreign disk: `._1.jpg` is no picture.
+/// Whether a file is one that macOS writes next to a photo on other file systems: `._1.jpg` is not a picture.
 pub fn is_side_file(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with("._"))
 }
 
-/// A file name without the extension of a picture; other dots belong to the name.
+/// A file name without the extension of a picture; other dots are part of the name.
 pub(crate) fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, extension))

@@ -7,7 +7,7 @@ use crate::au::ActionUnit;
 use crate::landmarks::{LANDMARK_COUNT, landmarks_to_bytes};
 use crate::pickle::write_labels;
 
-/// A folder with the pictures and labels given; the pictures are never decoded.
+/// A folder with the given pictures and labels. The pictures are never decoded.
 fn folder(pictures: &[&str], labels: &[(&str, Vec<f64>)], train: &str, test: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("imgs")).unwrap();
@@ -182,12 +182,12 @@ fn the_real_faces_open() {
     assert!(train > 0 && test > 0);
 }
 
-/// Landmarks in pixels that fill a crop of so many pixels.
+/// Landmarks in pixels that fill a crop with this side.
 fn landmarks(side: f64) -> [[f64; 2]; LANDMARK_COUNT] {
     std::array::from_fn(|at| [side * (0.1 + 0.012 * at as f64), side * (0.9 - 0.01 * at as f64)])
 }
 
-/// A folder of the faces a, b and c of 16 x 16 pixels, the labels of all, and this table of landmarks.
+/// A folder with the faces a, b and c of 16 x 16 pixels, their labels, and this table of landmarks.
 fn folder_with_landmarks(table: &[u8]) -> tempfile::TempDir {
     let one = vec![1.0; 17];
     let labels = ["a", "b", "c"].map(|id| (id, one.clone()));
@@ -329,7 +329,7 @@ fn lists_are_understood_as_spreadsheets_scripts_and_other_systems_write_them() {
         assert_eq!(ids, ["1", "2"], "{why}");
         assert_eq!(dataset.unlisted_pictures(), ["caf\u{e9}"], "{why}");
     }
-    // Accents as a Mac writes them, in the list, in the names of pictures or in the labels.
+    // Decomposed accents, as macOS writes them, in the list, in the names of pictures or in the labels.
     let (apart, whole) = ("cafe\u{301}", "caf\u{e9}");
     for (picture, label, list) in [
         (apart, whole, whole),
@@ -340,7 +340,7 @@ fn lists_are_understood_as_spreadsheets_scripts_and_other_systems_write_them() {
         let dir = folder(&[&format!("{picture}.jpg")], &[(label, one.clone())], list, "");
         assert_eq!(Dataset::open(dir.path()).unwrap().split(Split::Train).len(), 1);
     }
-    // A picture that is called as a header is.
+    // A picture with the name of a header.
     let dir = folder(&["image.jpg"], &[("image", one.clone())], "image\n", "");
     assert_eq!(Dataset::open(dir.path()).unwrap().split(Split::Train).len(), 1);
 }

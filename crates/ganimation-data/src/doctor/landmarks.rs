@@ -9,7 +9,7 @@ use crate::picture::decode_whole;
 /// Number of faces to keep with their pictures.
 const EXAMPLES: usize = 6;
 
-/// Statistics of the landmarks of the sound faces.
+/// Statistics of the landmarks of the valid faces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LandmarkCount {
     /// Faces with landmarks.
@@ -48,7 +48,7 @@ pub(super) fn count(faces: &[&Face], train: usize) -> LandmarkCount {
     let examples = chosen.filter_map(|(face, landmarks)| {
         Some(Example {
             id: face.id.clone(),
-            picture: decode_whole(&face.path).ok()?, // an unreadable picture is another finding
+            picture: decode_whole(&face.path).ok()?, // unreadable pictures are reported separately
             points: landmarks.points().to_vec(),
         })
     });

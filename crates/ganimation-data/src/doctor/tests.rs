@@ -175,7 +175,7 @@ fn labels_out_of_range_and_labels_already_divided_are_reported() {
     finds(&report(&dir), Severity::Warning, "no intensity is above 1");
 }
 
-/// Landmarks of an upright face, in pixels of a picture of 8.
+/// Landmarks of an upright face, in pixels of a picture of 8 x 8 pixels.
 fn upright() -> [[f64; 2]; LANDMARK_COUNT] {
     let mut points = [[4.0, 5.0]; LANDMARK_COUNT];
     points[17..27].fill([4.0, 2.0]);

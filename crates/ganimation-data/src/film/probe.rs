@@ -103,7 +103,7 @@ impl FilmSource {
         })?;
         let mut command = Command::new(FFPROBE);
         command.args(["-v", "error", "-show_streams", "-show_format", "-of", "json"]);
-        // A path that begins with a dash is no option, and one with a colon is no protocol.
+        // FFmpeg must not read a path with a dash at its start as an option, or a path with a colon as a protocol.
         command.arg(plain(path)).stdin(Stdio::null());
         let output = command.output().map_err(|source| Error::NoFfprobe {
             path: path.to_owned(),

@@ -43,7 +43,7 @@ impl FilmReader {
         command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-i"]);
         command.arg(plain(&source.path)).args(["-map", "0:V:0", "-vf"]);
         command.arg(filters(source, max_side));
-        // Each frame says its size, which only FFmpeg knows after turning it upright.
+        // Each frame contains its size, which is known only after FFmpeg has rotated the frame upright.
         command.args(["-f", "image2pipe", "-c:v", "ppm", "pipe:1"]);
         command
             .stdin(Stdio::null())
@@ -53,7 +53,7 @@ impl FilmReader {
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(missing(io::Error::other("no pipe")));
         };
-        // Heard all the time, or a film with much damage would fill the pipe and stand still.
+        // Messages are read continuously. Otherwise a badly damaged film would fill the pipe, and FFmpeg would block.
         let message = thread::spawn(move || {
             let (mut stderr, mut last) = (BufReader::new(stderr), Vec::new());
             loop {
@@ -75,7 +75,7 @@ impl FilmReader {
         })
     }
 
-    /// Damage of the film, if it was read to its end.
+    /// The damage of the film. It is known only after the last frame.
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
     }
@@ -89,7 +89,7 @@ impl FilmReader {
         };
         let mut pixels = vec![0; size.0 as usize * size.1 as usize * 3];
         if self.frames.read_exact(&mut pixels).is_err() {
-            return self.end().map(|()| None); // half a frame is none
+            return self.end().map(|()| None); // an incomplete frame is dropped
         }
         self.count += 1;
         Ok(RgbImage::from_raw(size.0, size.1, pixels))
@@ -155,7 +155,7 @@ impl Drop for FilmReader {
 }
 
 fn filters(source: &FilmSource, max_side: Option<u32>) -> String {
-    // From the sound's beginning on, though the pictures may begin later.
+    // Frames start at time 0, like the sound, even if the film's pictures start later.
     let mut filters = vec![format!("fps=fps={}:start_time=0", source.rate())];
     let mut scale = String::from("flags=bicubic+accurate_rnd+full_chroma_int");
     if source.untagged_hd {

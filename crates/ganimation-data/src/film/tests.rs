@@ -9,7 +9,7 @@ use image::{AnimationDecoder, DynamicImage, Rgb};
 use super::*;
 use crate::picture::decode_photo;
 
-/// Noise of many colours with a square that moves over it; sides are odd.
+/// Noise with many colours, and a square that moves over it. The sides are odd.
 fn frames() -> Vec<RgbImage> {
     let frame = |at: u32| {
         RgbImage::from_fn(33, 27, |x, y| {
@@ -19,7 +19,7 @@ fn frames() -> Vec<RgbImage> {
             Rgb([x * 7, y * 9, (x * y) % 251].map(|level| u8::try_from(level).unwrap()))
         })
     };
-    // The third frame is the second again.
+    // The third frame equals the second.
     [0, 1, 1, 2].map(frame).into()
 }
 

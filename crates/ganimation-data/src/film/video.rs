@@ -100,11 +100,11 @@ impl Video {
             )?),
         };
         let Some(input) = running.child.stdin.as_mut() else {
-            return Ok(()); // it was asked for
+            return Ok(()); // standard input is always piped
         };
         match input.write_all(frame.as_raw()) {
             Ok(()) => Ok(()),
-            // It has gone, and says why.
+            // FFmpeg has ended, and its output contains the reason.
             Err(_) => Err(running.failure(&self.path)),
         }
     }
@@ -134,7 +134,7 @@ fn sound_codec(container: &str, sound: &str) -> &'static str {
             "aac",
         ),
         "webm" => (&["opus", "vorbis"], "libopus"),
-        _ => return "copy", // Matroska holds all
+        _ => return "copy", // Matroska supports all codecs
     };
     if held.contains(&sound) { "copy" } else { other }
 }
@@ -176,7 +176,7 @@ impl Running {
         if matches!(&*extension, "mp4" | "mov") {
             command.args(["-movflags", "+faststart"]);
         }
-        // A path that begins with a dash is no option.
+        // FFmpeg must not read a path with a dash at its start as an option.
         command.arg(plain(&scratch));
         command
             .stdin(Stdio::piped())
@@ -194,7 +194,7 @@ impl Running {
         drop(self.child.stdin.take());
         let mut reported = String::new();
         if let Some(stderr) = &mut self.child.stderr {
-            // A message cut short is a message still.
+            // A truncated message is still useful.
             let _ = stderr.take(64 * 1024).read_to_string(&mut reported);
         }
         let line = reported.lines().rev().find(|line| !line.trim().is_empty());
@@ -207,7 +207,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Neither the program nor half a video is left behind; after a success both are gone.
+        // Ends FFmpeg and removes an incomplete video. After a success, neither exists any more.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_file(&self.scratch);

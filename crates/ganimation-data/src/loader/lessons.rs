@@ -222,7 +222,7 @@ impl LessonPlan {
             let face = self.put(pictures, pixels, |attempt| self.pair(step, place, attempt))?;
             let (shown, led) = (&face.known.aus, &face.aus);
             let lead = self.teacher.lesson(&face.landmarks, shown, led, 0);
-            // The way forth ends at the real face.
+            // The motion of the pair ends at the real face.
             let back = self
                 .teacher
                 .lesson_between(&lead.moved, &face.landmarks, size / 2);

@@ -20,7 +20,7 @@ use crate::landmarks::{LANDMARK_COUNT, MARGIN};
 use crate::openface::{Reading, read_openface};
 use crate::picture::{MAX_MEGAPIXELS, whole_from_bytes};
 
-/// Finds, labels, cuts and writes faces.
+/// Detects, labels, crops and writes faces.
 pub(super) struct Cutter<'a> {
     pub(super) config: &'a PrepareConfig,
     pub(super) detector: FaceDetector,
@@ -31,7 +31,7 @@ impl Cutter<'_> {
     /// Writes the face of a photo, if it has one that can be used.
     ///
     /// # Errors
-    /// [`Error::Write`] or [`Error::EncodePicture`] alone: what is wrong with the photo is its outcome.
+    /// Only [`Error::Write`] or [`Error::EncodePicture`]. A problem of the photo is not an error, but its outcome.
     pub(super) fn cut(&self, photo: &Photo) -> Result<Outcome> {
         let (face, matched) = match self.face(photo) {
             Ok(found) => found,
@@ -45,7 +45,7 @@ impl Cutter<'_> {
         write_whole(&path, &encode(&path, &face, self.config.format)?)?;
         let off_scale = self.off_scale(photo, &matched);
         Ok(Outcome::Face {
-            // As `--drive` shows it, and networks are asked for it.
+            // Clamped to the range of `--drive` and of the networks' targets.
             intensities: matched
                 .intensities
                 .as_array()
@@ -60,7 +60,7 @@ impl Cutter<'_> {
         })
     }
 
-    /// Where a label leaves 0 to 5 by more than tables round.
+    /// The first intensity of a label that is outside 0 to 5 by more than rounding, with its position.
     fn off_scale(&self, photo: &Photo, matched: &Match) -> Option<String> {
         let (unit, found) = matched.intensities.off_scale().next()?;
         let table = match (&photo.label, self.source) {
@@ -72,7 +72,7 @@ impl Cutter<'_> {
         Some(format!("{}{line}: {unit} = {found}", table.display()))
     }
 
-    /// The face of a photo and what is known of it.
+    /// The cropped face of a photo, and its match with the label.
     fn face(&self, photo: &Photo) -> Result<(RgbImage, Match), Drop> {
         let table;
         let readings: Option<&[Reading]> = match &photo.label {
@@ -128,7 +128,8 @@ fn matched(face: FaceBox, intensities: crate::au::Intensities) -> Match {
     }
 }
 
-/// Landmarks in pixels of a face's crop, to hundredths; none if one lies so far outside that the dataset would refuse it.
+/// Landmarks in pixels of a face's crop, rounded to hundredths. `None` if a landmark is so far outside that opening the
+/// dataset would refuse it.
 fn in_crop(points: &[[f32; 2]; LANDMARK_COUNT], face: FaceBox, size: u32) -> Option<Vec<[f32; 2]>> {
     let (corner, scale) = (
         [f64::from(face.x), f64::from(face.y)],
@@ -149,7 +150,7 @@ fn in_crop(points: &[[f32; 2]; LANDMARK_COUNT], face: FaceBox, size: u32) -> Opt
     moved.collect()
 }
 
-/// Where the face of an id is.
+/// The path of an id's face.
 pub(super) fn picture_path(config: &PrepareConfig, id: &str) -> PathBuf {
     let extension = match config.format {
         FaceFormat::Jpeg(_) => "jpg",
@@ -171,7 +172,7 @@ fn encode(path: &std::path::Path, face: &RgbImage, format: FaceFormat) -> Result
     Ok(bytes)
 }
 
-/// A file that cannot be had may be there another time; one that is damaged stays so.
+/// A file that cannot be read may be readable in the next run. A damaged file stays damaged.
 fn dropped(error: &Error, damaged: Reason) -> Drop {
     let reason = match error {
         Error::Read { .. } => Reason::Gone,

@@ -1,4 +1,4 @@
-//! The frames of a video and the rows of its table, brought together by number.
+//! The frames of a video and the rows of its table, matched by frame number.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use super::sources::Label;
 use crate::error::{Error, Result};
 use crate::openface::{Reading, read_openface};
 
-/// Rows by frame, and frames by the id of their photo.
+/// Rows by frame number, and frame numbers by photo id.
 pub(super) struct Frames {
     rows: HashMap<u64, Vec<Reading>>,
     numbers: HashMap<String, u64>,
 }
 
 impl Frames {
-    /// Reads the table. Frames count from 1, as in OpenFace; where photos count from 0, each is the frame after.
+    /// Reads the table. Frames are counted from 1, as in OpenFace. If the photos are counted from 0, 1 is added to
+    /// their numbers.
     pub(super) fn read(table: &Path, photos: &[Listed]) -> Result<Self> {
         let mut rows: HashMap<u64, Vec<Reading>> = HashMap::new();
         for reading in read_openface(table)? {
@@ -45,7 +46,7 @@ impl Frames {
         Ok(Self { rows, numbers })
     }
 
-    /// The rows of a photo's frame.
+    /// The rows with a photo's frame number.
     pub(super) fn take(&mut self, id: &str) -> Label {
         let Some(number) = self.numbers.get(id) else {
             return Label::Missing(Reason::NoLabel.because("no number at the end of its name"));
@@ -56,7 +57,7 @@ impl Frames {
         }
     }
 
-    /// The frame of each id.
+    /// The frame number of each id.
     pub(super) fn order(&self) -> HashMap<String, u64> {
         self.numbers.clone()
     }
@@ -68,7 +69,7 @@ fn last_number(id: &str) -> Option<u64> {
     let start = id[..end]
         .rfind(|c: char| !c.is_ascii_digit())
         .map_or(0, |at| at + 1);
-    // `rfind` gives the first byte of a character, which may be wider.
+    // `rfind` returns the first byte of a character, which can have several bytes.
     let start = (start..end).find(|&at| id.is_char_boundary(at))?;
     id[start..end].parse().ok()
 }

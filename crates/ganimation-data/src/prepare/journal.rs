@@ -1,4 +1,4 @@
-//! One line for every photo that is done, so that a run can be gone on with.
+//! A file with one line for each finished photo, so that the next run can continue an interrupted one.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -17,10 +17,10 @@ use crate::files::{MAX_FILE_BYTES, read_bounded, write_whole};
 /// The journal's name in the dataset folder.
 const NAME: &str = "prepare.jsonl";
 
-/// Of the journal: 2 since it holds landmarks, 3 since labels are held within 0 to 5.
+/// The journal's version. Version 2 added landmarks, version 3 clamps labels to 0 to 5.
 const VERSION: u32 = 3;
 
-/// The first line: what every face of the folder has in common.
+/// The first line: the settings of all faces in the folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Settings {
     version: u32,
@@ -29,7 +29,7 @@ struct Settings {
     labels: String,
     min_confidence: f64,
     drop_grey: bool,
-    /// Whether photos are faces as they are.
+    /// Whether each photo is a face crop.
     #[serde(default)]
     whole: bool,
 }
@@ -52,14 +52,14 @@ pub(super) struct Journal<'a> {
 }
 
 impl<'a> Journal<'a> {
-    /// Reads the journal, or begins one.
+    /// Reads the journal, or creates it.
     pub(super) fn open(config: &'a PrepareConfig, source: Source<'_>) -> Result<Self> {
         let path = config.output.join(NAME);
         let settings = Settings::of(config, source);
         let mut known = HashMap::new();
         if path.exists() {
             let bytes = read_bounded(&path, MAX_FILE_BYTES)?;
-            // A line that was not written to its end, as when the disk was full, counts as not written.
+            // An incomplete last line is ignored. A full disk can cause one.
             let whole = bytes
                 .iter()
                 .rposition(|&byte| byte == b'\n')
@@ -68,7 +68,7 @@ impl<'a> Journal<'a> {
             let before = lines
                 .next()
                 .and_then(|line| serde_json::from_slice::<Settings>(line).ok());
-            // Of an older version: what was done then is done again.
+            // Entries of an older version are ignored, and their photos are processed again.
             let old = before
                 .as_ref()
                 .is_some_and(|before| before.version < settings.version);
@@ -88,7 +88,7 @@ impl<'a> Journal<'a> {
             let entries = entries.filter(|_| !old);
             known.extend(entries.map(|entry| (entry.id.clone(), entry)));
         }
-        // Rewritten, so that the next line begins on a line of its own.
+        // Rewritten without an incomplete line, so that the next entry starts on a new line.
         let mut entries: Vec<&Entry> = known.values().collect();
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         write_whole(&path, &lines(&settings, entries))?;
@@ -108,7 +108,7 @@ impl<'a> Journal<'a> {
         })
     }
 
-    /// What became of a photo, if that is known and still holds.
+    /// The outcome of a photo, if it is known and still valid.
     pub(super) fn known(&self, photo: &Photo) -> Option<Outcome> {
         let entry = self
             .known
@@ -119,7 +119,7 @@ impl<'a> Journal<'a> {
         holds.then(|| entry.outcome.clone())
     }
 
-    /// Writes down what became of a photo.
+    /// Appends the outcome of a photo.
     pub(super) fn add(&mut self, photo: &Photo, outcome: &Outcome) -> Result<()> {
         let Some(line) = entry(photo, outcome).map(|entry| line(&entry)) else {
             return Ok(());
@@ -130,7 +130,7 @@ impl<'a> Journal<'a> {
         })
     }
 
-    /// Puts the lines in order, whatever the order in which photos were done.
+    /// Rewrites the lines in the order of `photos`, which does not depend on the order in which photos were finished.
     pub(super) fn close(self, photos: &[Photo], outcomes: &[Outcome]) -> Result<()> {
         let entries: Vec<Entry> = photos
             .iter()
@@ -159,7 +159,8 @@ impl Settings {
     }
 }
 
-/// What the journal says of a photo; nothing of one that may be there another time.
+/// The journal's entry for a photo. `None` if the photo could not be read or has no label, because both can change
+/// before the next run.
 fn entry(photo: &Photo, outcome: &Outcome) -> Option<Entry> {
     if matches!(
         outcome,

@@ -1,4 +1,4 @@
-//! Photos in folders and their subfolders, what they are called, and what else lies there.
+//! Lists photos in folders and their subfolders, names them, and counts unsupported files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -10,44 +10,44 @@ use crate::dataset::{PHOTO_EXTENSIONS, is_side_file, stem};
 use crate::error::{Error, Result};
 use crate::files::file_extension;
 
-/// Extensions of pictures and films that are not read here; a person may take them for photos.
+/// Extensions of unsupported pictures and films that users may take for photos.
 const UNSUPPORTED: &[&str] = &[
     "heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "pdf", "dng", "cr2", "cr3", "nef", "arw", "raf",
     "orf", "rw2", "mov", "mp4", "m4v", "avi", "mkv", "webm",
 ];
 
-/// Folders in which one another may stand, at most: a link may lead round in a circle.
+/// Maximum depth of subfolders, because links can form a cycle.
 const DEEPEST: usize = 32;
 
-/// A photo and what it is called.
+/// A photo and its name.
 pub(super) struct Listed {
     /// Its name in the dataset, without extension.
     pub(super) id: String,
     pub(super) path: PathBuf,
-    /// Folders between the one that was named and the photo.
+    /// The folders between the given folder and the photo.
     pub(super) folders: PathBuf,
-    /// Whether no other photo has the file's name.
+    /// Whether no other photo has the same file name.
     pub(super) alone: bool,
 }
 
-/// The photos, and how many files of which other kinds were skipped.
+/// The photos, and the numbers of skipped files by extension.
 pub(super) struct Listing {
     pub(super) photos: Vec<Listed>,
     pub(super) skipped: BTreeMap<String, usize>,
 }
 
-/// A photo and the place that a person named to have it found.
+/// A photo and the given folder in which it was found.
 struct Found {
     place: PathBuf,
-    /// From the place to the photo; the file's name alone where the photo was named itself.
+    /// The path from `place` to the photo; only the file name if the photo itself was given.
     inner: PathBuf,
     path: PathBuf,
 }
 
-/// Looks through folders and their subfolders.
+/// Searches the given folders and their subfolders.
 pub(super) fn list(config: &PrepareConfig, tables: Option<&Path>) -> Result<Listing> {
     let mut walk = Walk {
-        // What is made from photos is none.
+        // The output folder and the folder of tables are not searched.
         without: [Some(config.output.as_path()), tables]
             .into_iter()
             .flatten()
@@ -72,7 +72,7 @@ pub(super) fn list(config: &PrepareConfig, tables: Option<&Path>) -> Result<List
 
 struct Walk {
     without: Vec<PathBuf>,
-    /// By their true places, so that a photo counts once.
+    /// By canonical path, so that each photo is counted once.
     found: BTreeMap<PathBuf, Found>,
     skipped: BTreeMap<String, usize>,
 }
@@ -103,7 +103,8 @@ impl Walk {
         Ok(())
     }
 
-    /// OpenFace puts its own pictures of faces into `processed` and `…_aligned`.
+    /// Whether a folder is searched. `processed` and `…_aligned` are not, because they contain OpenFace's own pictures
+    /// of faces.
     fn is_searched(&self, folder: &Path) -> bool {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let of_openface = name == PROCESSED || name.ends_with("_aligned");
@@ -126,8 +127,8 @@ impl Walk {
     }
 }
 
-/// Gives every photo a name of its own: that of its file, with those of the subfolders before it; where two would be called
-/// the same, with those of the folders above as well.
+/// Gives each photo a unique name: the file name after the names of the subfolders. If two names would be equal, the
+/// names of the folders above are added too.
 fn named(found: Vec<Found>) -> Result<Vec<Listed>> {
     let mut files: HashMap<PathBuf, usize> = HashMap::new();
     let mut groups: BTreeMap<String, Vec<Found>> = BTreeMap::new();
@@ -155,7 +156,8 @@ fn named(found: Vec<Found>) -> Result<Vec<Listed>> {
     Ok(listed.into_values().collect())
 }
 
-/// The photos of one name with as many folders before it as tell them apart, if any do.
+/// The photos with the same name, with as few folders above added as make their names different. If no number of
+/// folders is enough, the names are unchanged.
 fn apart(short: String, photos: Vec<Found>) -> Vec<(String, Found)> {
     let above = |photo: &Found| fs::canonicalize(&photo.place).unwrap_or_else(|_| photo.place.clone());
     let most = photos.iter().map(|photo| above(photo).components().count()).max();
@@ -180,7 +182,7 @@ fn apart(short: String, photos: Vec<Found>) -> Vec<(String, Found)> {
     photos.into_iter().map(|photo| (short.clone(), photo)).collect()
 }
 
-/// A name that is one line without blank ends, and has no second extension of a picture: `s1/1.jpg` is `s1_1`.
+/// A name in one line, without spaces at its ends and without a second picture extension: `s1/1.jpg` becomes `s1_1`.
 fn id(inner: &Path) -> String {
     let parts = inner.with_extension("");
     let parts = parts.components().filter_map(|part| match part {

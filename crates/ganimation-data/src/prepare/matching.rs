@@ -1,4 +1,4 @@
-//! Which of the faces that a table tells of is which of those that the detector finds.
+//! Matches the faces in a table with the detected faces.
 
 use super::outcome::{Drop, Reason};
 use crate::au::Intensities;
@@ -6,24 +6,25 @@ use crate::face::FaceBox;
 use crate::landmarks::LANDMARK_COUNT;
 use crate::openface::{Place, Reading};
 
-/// Landmarks and the detector's box overlap at least so much (intersection over union) if they are of one face. On portraits
-/// it is 0.5 to 0.8; neighbours in a crowd hardly touch.
+/// Minimum overlap (intersection over union) of the landmarks and the detector's box of the same face. On portraits it
+/// is 0.5 to 0.8. Neighbouring faces in a crowd hardly overlap.
 const MIN_OVERLAP: f64 = 0.25;
 
-/// A face that a table and the detector agree on.
+/// A detected face with its label.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Match {
     pub(super) face: FaceBox,
     pub(super) intensities: Intensities,
-    /// Whether there was nothing to tell which of several faces it is.
+    /// Whether the face is uncertain: the photo has several faces, and the table has no position.
     pub(super) guessed: bool,
     /// Points `[x, y]` in pixels of the photo.
     pub(super) landmarks: Option<[[f32; 2]; LANDMARK_COUNT]>,
-    /// Line of the table that the intensities are from, counted from 1, if there is one.
+    /// Line of the table with these intensities, counted from 1, if there is a table.
     pub(super) line: Option<u64>,
 }
 
-/// The face that OpenFace trusts most among those that the detector finds too, in a photo of `width` x `height` pixels.
+/// Of the faces that the detector also finds, the one with OpenFace's highest confidence, in a photo of `width` x
+/// `height` pixels.
 pub(super) fn choose(
     readings: &[Reading],
     faces: &[FaceBox],
@@ -31,7 +32,7 @@ pub(super) fn choose(
     min_confidence: f64,
 ) -> Result<Match, Drop> {
     let mut found: Vec<&Reading> = readings.iter().filter(|reading| reading.success).collect();
-    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence)); // stable: the first of equals first
+    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence)); // stable: keeps the order of equal values
     let Some(surest) = found.first().map(|reading| reading.confidence) else {
         return Err(Reason::LostFace.because(""));
     };
@@ -80,14 +81,14 @@ fn overlap(place: Place, face: &FaceBox) -> f64 {
     if whole > 0.0 { common / whole } else { 0.0 }
 }
 
-/// Where a head is in the photo, in pixels, with the camera that OpenFace assumes when it is told of none.
+/// The position of a head in the photo, in pixels, for OpenFace's default camera.
 fn projected([x, y, z]: [f64; 3], width: u32, height: u32) -> (f64, f64) {
     let (width, height) = (f64::from(width), f64::from(height));
     let focal = (500.0 * width / 640.0 + 500.0 * height / 480.0) / 2.0;
     (width / 2.0 + focal * x / z, height / 2.0 + focal * y / z)
 }
 
-/// The face around a point whose centre is nearest to it.
+/// Of the faces that contain a point, the one whose centre is nearest to it.
 fn around((x, y): (f64, f64), faces: &[FaceBox]) -> Option<&FaceBox> {
     let half = |face: &FaceBox| f64::from(face.size) / 2.0;
     let off = |face: &FaceBox| {
@@ -155,7 +156,7 @@ mod tests {
             (chosen.face.x, chosen.intensities.as_array()[0], chosen.guessed),
             (20, 2.0, false)
         );
-        // A surer face that the detector does not see gives way to one that it sees.
+        // A face with higher confidence is skipped if the detector does not find it.
         let chosen = choose(&readings, &faces[..1], SIZE, 0.7).unwrap();
         assert_eq!((chosen.face.x, chosen.intensities.as_array()[0]), (300, 1.0));
         let elsewhere = choose(&readings[1..], &faces[..1], SIZE, 0.7).unwrap_err();

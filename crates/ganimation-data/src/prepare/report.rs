@@ -47,7 +47,7 @@ pub struct PrepareReport {
     pub dropped_photos: BTreeMap<String, Drop>,
 }
 
-/// Writes all files but the faces.
+/// Writes all files except the faces.
 pub(super) fn finish(
     config: &PrepareConfig,
     source: Source<'_>,
@@ -87,7 +87,7 @@ pub(super) fn finish(
                 report.grey += usize::from(*grey);
                 report.enlarged += usize::from(*enlarged);
                 report.guessed += usize::from(*guessed);
-                // As many as are written: a journal may have been edited.
+                // The number of points is checked, because a user may have edited the journal.
                 if let Some(points) = landmarks
                     .as_deref()
                     .and_then(|points| <&Points>::try_from(points).ok())
@@ -149,13 +149,13 @@ pub(super) fn finish(
     Ok(report)
 }
 
-/// The shortest decimal that is this `f32`, as `f64`: 1.27, not 1.2699999809.
+/// The shortest decimal number that identifies this `f32`, as `f64`: 1.27, not 1.2699999809.
 fn decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or_else(|_| value.into())
 }
 
-/// Holds out by a hash of seed and id, so that a face stays on its side when photos are added; at least one face on each side
-/// if both are wanted and there are two.
+/// Holds out faces by a hash of seed and id, so that a face stays in its part when photos are added. Each part gets at
+/// least one face if both are requested and there are two faces.
 fn by_seed(ids: &[&str], share: f64, seed: u64) -> Vec<bool> {
     let hashes: Vec<u64> = ids.iter().map(|id| hash(seed, id)).collect();
     let mut held: Vec<bool> = hashes
@@ -174,7 +174,7 @@ fn by_seed(ids: &[&str], share: f64, seed: u64) -> Vec<bool> {
     held
 }
 
-/// Holds out the end of a video: neighbouring frames are too alike to stand on both sides.
+/// Holds out the end of a video, because neighbouring frames are too similar for different parts.
 fn last(ids: &[&str], share: f64) -> Vec<bool> {
     let most = if share > 0.0 && share < 1.0 {
         ids.len() - 1
@@ -188,7 +188,7 @@ fn last(ids: &[&str], share: f64) -> Vec<bool> {
     (0..ids.len()).map(|at| at >= ids.len() - count).collect()
 }
 
-/// FNV-1a and the finish of SplitMix64: the same on every machine and in every version.
+/// FNV-1a with the final mixing of SplitMix64: the same result on every machine and in every version.
 fn hash(seed: u64, id: &str) -> u64 {
     let bytes = seed.to_le_bytes().into_iter().chain(id.bytes());
     let mut mixed = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {

@@ -1,4 +1,4 @@
-//! Which photos there are, what they will be called, and where their labels are.
+//! The photos, their names in the dataset, and the sources of their labels.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use super::{PrepareConfig, Source};
 use crate::error::{Error, Result};
 use crate::openface::Reading;
 
-/// Where OpenFace puts its tables unless it is told otherwise.
+/// OpenFace's default folder for its tables.
 pub(super) const PROCESSED: &str = "processed";
 
 /// One photo to prepare.
@@ -22,24 +22,24 @@ pub(super) struct Photo {
     pub(super) id: String,
     pub(super) path: PathBuf,
     pub(super) label: Label,
-    /// Changes when the photo or its table does.
+    /// Changes when the photo or its table changes.
     pub(super) stamp: String,
 }
 
-/// Where a photo's label is.
+/// The source of a photo's label.
 #[derive(Debug)]
 pub(super) enum Label {
-    /// In a table of its own.
+    /// A table for this photo.
     Table(PathBuf),
-    /// In these rows.
+    /// Rows of a video's table.
     Rows(Vec<Reading>),
-    /// In the photo: a network reads it.
+    /// A network, which estimates the label from the photo.
     Estimator,
-    /// Nowhere.
+    /// There is no label.
     Missing(Drop),
 }
 
-/// All photos by their names in the dataset, or by their frames; and how many files of other kinds were skipped.
+/// All photos, sorted by their names in the dataset or by their frames, and the numbers of skipped files by extension.
 pub(super) fn find(
     config: &PrepareConfig,
     source: Source<'_>,
@@ -69,7 +69,7 @@ pub(super) fn find(
         let mut stamp = stamp(&listed.path);
         match &label {
             Label::Table(table) => stamp = format!("{stamp} {}", self::stamp(table)),
-            // A table of frames has one stamp, and is in the settings.
+            // The settings contain the stamp of a video's table.
             Label::Rows(_) | Label::Estimator | Label::Missing(_) => {}
         }
         Photo {
@@ -86,7 +86,8 @@ pub(super) fn find(
     Ok((photos, skipped))
 }
 
-/// The table of a photo's name; one that lies as deep in `folder` as the photo does in its own comes first.
+/// The table with a photo's name. A table in the same subfolders of `folder` as the photo in its own folder is
+/// preferred.
 fn table_of(photo: &Listed, folder: Option<&Path>) -> Label {
     let name = photo.path.with_extension("csv");
     let name = name.file_name().unwrap_or_default();
@@ -96,7 +97,7 @@ fn table_of(photo: &Listed, folder: Option<&Path>) -> Label {
         Some(folder) => vec![folder.join(&inner), folder.join(format!("{}.csv", photo.id))],
         None => vec![beside.join(name), beside.join(PROCESSED).join(name)],
     };
-    // A table of a name that several photos have is that of any of them.
+    // If several photos have this name, the table could belong to any of them, and is not used.
     candidates.extend(folder.filter(|_| photo.alone).map(|folder| folder.join(name)));
     let missing = || Label::Missing(Reason::NoLabel.because(format!("no table {}", inner.display())));
     candidates
@@ -105,7 +106,7 @@ fn table_of(photo: &Listed, folder: Option<&Path>) -> Label {
         .map_or_else(missing, Label::Table)
 }
 
-/// Length and time of the last change.
+/// Length of a file, and time of its last change.
 pub(super) fn stamp(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else {
         return "gone".to_owned();

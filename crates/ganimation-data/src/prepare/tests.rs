@@ -9,7 +9,7 @@ use crate::{Dataset, FaceBox, Split};
 
 const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/grace_hopper.jpg");
 
-/// A folder with three copies of a portrait and their tables, made small so that the detector is quick.
+/// A folder with three copies of a portrait, reduced for fast detection, and their tables.
 fn desk() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let photos = dir.path().join("photos");
@@ -58,7 +58,7 @@ fn finished(prepared: Result<Prepared>) -> PrepareReport {
     }
 }
 
-/// All files of a folder and what is in them.
+/// All files of a folder and their contents.
 fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut contents = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -120,7 +120,7 @@ fn photos_and_tables_become_a_dataset_that_opens() {
     );
 }
 
-/// A table with landmarks around the face that the detector finds in [`desk`]'s portrait, or anywhere else.
+/// A table with landmarks inside `face`, which can be the detected face of [`desk`]'s portrait or another box.
 fn table_with_landmarks(face: FaceBox) -> String {
     let table = table(0.98, 1.0);
     let (header, row) = table.split_once('\n').unwrap();
@@ -160,7 +160,7 @@ fn landmarks_move_with_the_crop_and_outlive_a_kill() {
         };
         for (at, [x, y]) in landmarks.points().iter().enumerate() {
             let expected = 0.1 + 0.012 * at as f32;
-            // A tenth of a pixel of the table, in a face of some 90 pixels.
+            // The table is rounded to a tenth of a pixel, and the face has about 90 pixels.
             assert!(
                 (x - expected).abs() < 2e-3 && (y - expected).abs() < 2e-3,
                 "{at}: {x}, {y}"
@@ -174,7 +174,7 @@ fn landmarks_move_with_the_crop_and_outlive_a_kill() {
     finished(run(&config, Source::Tables(None)));
     assert_eq!(contents(&config.output), expected);
 
-    // A journal from before landmarks were kept: all is done again.
+    // A journal of a version without landmarks: all photos are processed again.
     let journal = config.output.join("prepare.jsonl");
     let lines = fs::read_to_string(&journal).unwrap();
     let old = lines.replacen(r#""version":3"#, r#""version":1"#, 1);
@@ -205,7 +205,7 @@ fn a_run_that_was_stopped_or_killed_ends_with_the_same_bytes() {
         matches!(stopped, Prepared::Stopped { done: 1 | 2, of: 3 }),
         "{stopped:?}"
     );
-    // … and killed while it wrote a face and the journal.
+    // Then killed while it wrote a face and the journal.
     fs::write(config.output.join("imgs/.c.jpg.1-1.part"), "half").unwrap();
     let journal = config.output.join("prepare.jsonl");
     let torn = [fs::read(&journal).unwrap(), br#"{"id":"c","stamp":"#.to_vec()].concat();
@@ -213,11 +213,11 @@ fn a_run_that_was_stopped_or_killed_ends_with_the_same_bytes() {
     finished(run(&config, Source::Tables(None)));
     assert_eq!(contents(&config.output), expected);
 
-    // Again over the finished folder: nothing to do, nothing changed.
+    // Another run on the finished folder changes nothing.
     finished(run(&config, Source::Tables(None)));
     assert_eq!(contents(&config.output), expected);
 
-    // A face that was deleted is made again, and one whose table changed.
+    // A deleted face is made again, and so is a face whose table has changed.
     fs::remove_file(config.output.join("imgs/a.jpg")).unwrap();
     finished(run(&config, Source::Tables(None)));
     assert_eq!(contents(&config.output), expected);
@@ -358,7 +358,7 @@ fn subfolders_are_searched_and_photos_of_one_name_are_distinguished() {
         photo.save(photos.join(to)).unwrap();
         fs::write(photos.join(to).with_extension("csv"), &table).unwrap();
     }
-    // What is not read, what a Mac leaves, what OpenFace draws, and what is hidden.
+    // Unsupported files, side files of macOS, OpenFace's own pictures, and hidden folders.
     for name in ["1.heic", "2.HEIC", "s1/3.dng", "film.mov", "notes.txt"] {
         fs::write(photos.join(name), "x").unwrap();
     }
@@ -373,7 +373,7 @@ fn subfolders_are_searched_and_photos_of_one_name_are_distinguished() {
         fs::copy(&a, photos.join(name)).unwrap();
     }
     let config = PrepareConfig {
-        output: photos.join("faces"), // is no folder of photos either
+        output: photos.join("faces"), // must not be searched for photos
         ..config(&desk)
     };
     for _ in 0..2 {
@@ -410,7 +410,7 @@ fn subfolders_are_searched_and_photos_of_one_name_are_distinguished() {
     ];
     assert_eq!(ids(&config), expected);
 
-    // Two folders that were named, with photos of one name; and one of them twice.
+    // Two given folders contain photos with the same name, and one of them is given twice.
     let named = PrepareConfig {
         photos: vec![photos.join("s1"), photos.join("s2"), photos.join("../photos/s2")],
         output: desk.path().join("named"),
@@ -441,7 +441,7 @@ fn tables_of_photos_of_one_name_are_not_mixed_up() {
         match inner {
             "s1" => fs::write(tables.join("s1/1.csv"), table).unwrap(),
             "s2" => fs::write(tables.join("s2_1.csv"), table).unwrap(),
-            _ => fs::write(tables.join("1.csv"), table).unwrap(), // whose?
+            _ => fs::write(tables.join("1.csv"), table).unwrap(), // could belong to several photos
         }
     }
     fs::write(tables.join("a.csv"), table(0.98, 0.5)).unwrap();

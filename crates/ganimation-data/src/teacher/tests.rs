@@ -177,19 +177,43 @@ fn open_eyes_open_no_wider_than_eyes_do_and_shut_ones_open() {
 }
 
 #[test]
+fn closed_lids_hide_the_eye() {
+    let (teacher, reference) = reference();
+    let open = Landmarks::new(points(&reference.mean));
+    let mut blink = [0.0; AU_COUNT];
+    blink[crate::ActionUnit::Blink.index()] = 1.0;
+    let lesson = teacher.lesson(&open, &[0.0; AU_COUNT], &blink, 0);
+    let [upper, lower] = [37, 41].map(|point| open.points()[point]);
+    // The field's vertical motion in the column of the lids, from the upper lid to below the lower one.
+    let column = (upper[0] * FIELD_SIDE as f32) as usize;
+    let sources = (0..FIELD_SIDE).map(|row| {
+        let place = (row as f32 + 0.5) / FIELD_SIDE as f32;
+        place + lesson.field[FIELD_SIDE * FIELD_SIDE + row * FIELD_SIDE + column]
+    });
+    let shown = sources
+        .filter(|source| (upper[1] + 0.004..lower[1] - 0.004).contains(source))
+        .count();
+    assert!(shown <= 1, "{shown} rows show the eye");
+}
+
+#[test]
 fn a_unit_among_others_moves_less_than_alone() {
     let (teacher, reference) = reference();
     let face = Landmarks::new(points(&reference.mean));
-    let corner = |others: f32| {
+    let corner = |unit: crate::ActionUnit, value: f32| {
         let mut target = [0.0; AU_COUNT];
-        target[crate::ActionUnit::BrowLowerer.index()] = others;
         target[crate::ActionUnit::LipCornerPuller.index()] = 0.4;
+        target[unit.index()] = value;
         let moved = teacher.lesson(&face, &[0.0; AU_COUNT], &target, 0).moved;
         moved.points()[48][1] - face.points()[48][1]
     };
+    let alone = corner(crate::ActionUnit::LipCornerPuller, 0.4);
     let gain = teacher.gains()[crate::ActionUnit::LipCornerPuller.index()];
     let expected = (1.0 + (gain - 1.0) / 2.0) / gain;
-    assert!((corner(0.4) / corner(0.0) - expected).abs() < 1e-4);
+    let beside_lids = corner(crate::ActionUnit::UpperLidRaiser, 0.4);
+    assert!((beside_lids / alone - expected).abs() < 1e-4);
+    // Brows move other landmarks.
+    assert!((corner(crate::ActionUnit::BrowLowerer, 0.4) / alone - 1.0).abs() < 1e-4);
 }
 
 /// Prints the time for a lesson: `cargo test --release -- --ignored --nocapture lesson_takes`.

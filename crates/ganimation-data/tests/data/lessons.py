@@ -2,8 +2,8 @@
 """Makes `lessons.json`, which the tests of the teacher are held to. Needs NumPy, PyTorch and Pillow.
 
 No face of anybody: `MEAN` is the mean of thousands, the displacements and the faces are made up here. `teach` is the one of
-the script with which the method was tried first, with folds of the upper lids, closing lips, limited eyes
-and concentrated gains added.
+the script with which the method was tried first, with folds of the upper lids, closing lips, limited eyes,
+limited changes and concentrated gains added.
 """
 import json
 import os
@@ -50,8 +50,12 @@ def U(r2):
 
 def teach(l, shown, target, B, gains):
     n, delta = len(l), target - shown
-    concentration = (delta.abs().amax(1) / delta.abs().sum(1).clamp(min=1e-9))[:, None]
-    delta = 5 * delta * (1 + (gains - 1) * concentration)
+    # Of the brows' units, and of all others.
+    parts = [part.abs() for part in (delta[:, :3], delta[:, 3:])]
+    concentration = [part.amax(1, True) / part.sum(1, True).clamp(min=1e-9) for part in parts]
+    concentration = torch.cat([share.expand_as(part) for share, part in zip(concentration, parts)], 1)
+    # Large changes are limited.
+    delta = 5 * delta / (1 + delta**2) ** 0.5 * (1 + (gains - 1) * concentration)
     BS = B
     mv = torch.einsum("nk,kpd->npd", delta, BS)
     mv = mv @ frame(l).transpose(1, 2)
@@ -85,7 +89,15 @@ def teach(l, shown, target, B, gains):
         folds_to.append(end)
     folds, folds_to = torch.stack(folds, 1), torch.stack(folds_to, 1)
     mv = torch.cat([dst - l, folds_to - folds], 1)
-    P = torch.cat([dst, folds_to, ANC.expand(n, -1, -1)], 1)
+    # Lids and lips that close hide what is between them.
+    controls, cell = dst.clone(), 1 / NG
+    for a, b in PAIRS:
+        left = (dst[:, b, 1] - dst[:, a, 1]).clamp(min=0)
+        missing = (l[:, b, 1] - l[:, a, 1] - left > 0.006) * (cell - left).clamp(min=0)
+        controls[:, b, 1] += missing
+        for point in (a, b):
+            mv[:, point] *= 1 + 0.6 * missing[:, None] / cell
+    P = torch.cat([controls, folds_to, ANC.expand(n, -1, -1)], 1)
     V = torch.cat([-mv, torch.zeros(n, len(ANC), 2)], 1)
     N = P.shape[1]
     K = U(((P[:, :, None] - P[:, None]) ** 2).sum(-1)) + torch.eye(N) * 2e-3

@@ -80,7 +80,7 @@ impl Backward<Flex, 2> for TransposedConvolution {
     }
 }
 
-/// Instance normalisation; its parents are the image, the scale, the shift and, if there are four, what is added.
+/// Instance normalisation; its parents are the image, the scale, the shift and, if there are four, the skip.
 #[derive(Debug)]
 struct Normalization;
 

@@ -9,8 +9,8 @@ use super::{
     simd::{load, store, vectorize},
 };
 
-/// Which of `kinds` (an odd number) a pixel of `size` is: the first and the last half are borders, the middle one all
-/// the rest.
+/// The kind of a pixel on an axis of `size` pixels. `kinds` is odd. The first half and the last half of the kinds are
+/// the pixels at the borders, one kind per pixel. The middle kind is all other pixels.
 fn kind(pixel: usize, size: usize, kinds: usize) -> usize {
     let half = kinds / 2;
     if pixel < half {
@@ -23,7 +23,7 @@ fn kind(pixel: usize, size: usize, kinds: usize) -> usize {
 /// `[batch, channels, height, width]` plus, at every pixel, the value of its kind in `[batch, channels, kinds, kinds]`.
 pub(super) fn add(x: FlexTensor, kinds: &FlexTensor) -> FlexTensor {
     let mut images = Images::new(&x);
-    drop(x); // usually the last other handle; without it the sum is written in place
+    drop(x); // usually the last other handle; after this, the sum is written in place
     let kinds = Images::new(kinds);
     let [_, channels, height, width] = images.shape();
     let row = width * channels;
@@ -43,7 +43,7 @@ pub(super) fn add(x: FlexTensor, kinds: &FlexTensor) -> FlexTensor {
     images.into_tensor()
 }
 
-/// The adjoint of [`add`] in `kinds`: the sum of the gradient over the pixels of each kind.
+/// The adjoint of [`add`] with respect to `kinds`: the sum of the gradient over the pixels of each kind.
 pub(super) fn sum(gradient: &FlexTensor, count: usize) -> FlexTensor {
     let gradient = Images::new(gradient);
     let [batch, channels, height, width] = gradient.shape();

@@ -64,7 +64,7 @@ pub(super) fn forward(
     out.into_tensor()
 }
 
-/// The adjoint in the image: `[batch, filters, rows, columns]` to `[batch, channels, height, width]`.
+/// The adjoint with respect to the image: `[batch, filters, rows, columns]` to `[batch, channels, height, width]`.
 pub(super) fn adjoint(geometry: &Geometry, grid: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let (grid, weight) = (Images::new(grid), weight.to_contiguous());
     let kept = Entry::find(&weight, true);

@@ -14,7 +14,7 @@ use super::{
 
 /// Floats of gathered windows that leave room for a panel in the second-level cache.
 const GATHERED: usize = 1 << 17;
-/// Floats between the ends of rows that would otherwise fall on the same sets of the cache.
+/// Floats of padding between rows, which would otherwise map to the same cache sets.
 const GAP: usize = 16;
 
 /// Convolves `source` through every window; the target is `[batch, outputs, height, width]`.
@@ -103,7 +103,7 @@ pub(super) fn correlate(source: &Images, grid: &Images, window: &Window) -> Vec<
     let depth = window.size() * source.channels;
     let positions = grid.batch * grid.height * grid.width;
     let pixels = (GATHERED / (depth + GAP)).clamp(64, 256);
-    // Each part has its own sum, and they are added up in order: the same bits on every run.
+    // Each part has its own sum. The sums are added in order, so that every run gives the same bits.
     let parts = ranges(positions, rayon::current_num_threads());
     let mut sums: Vec<Vec<f32>> = parts
         .into_par_iter()

@@ -18,7 +18,7 @@ use super::{
 const FILTERS: usize = 64;
 /// A block of weights that is copied into the second-level cache to be read by columns.
 const BLOCK: [usize; 2] = [128, 256];
-/// Floats between rows that would otherwise fall on the same sets of the cache.
+/// Floats of padding between rows, which would otherwise map to the same cache sets.
 const GAP: usize = 16;
 
 /// Whether `batch` images have so few positions that reading the weights is most of the work.
@@ -32,7 +32,7 @@ pub(super) fn convolve(geometry: &Geometry, source: &Images, weight: &[f32], fin
     let depth = geometry.channels * geometry.window();
     let shape = [source.batch, geometry.filters, geometry.grid[0], geometry.grid[1]];
     let positions = source.batch * geometry.grid[0] * geometry.grid[1];
-    // Transposed, `[filters, positions]`: the weights are the left side, the seen columns the right one.
+    // Transposed, `[filters, positions]`: the weights are the left side, the gathered columns are the right side.
     let mut product = vec![0.0; geometry.filters * positions];
     with_scratch(panels_length(depth, positions), |panels| {
         panels.fill(0.0);
@@ -159,8 +159,7 @@ pub(super) fn correlate(geometry: &Geometry, source: &Images, grid: &Images) -> 
     gradient
 }
 
-/// Calls `body` with every position, every place in its depth and the value seen there, unless that is beyond the
-/// border.
+/// Calls `body` with each position, each index of its depth and the image's value there, except beyond the border.
 fn see(geometry: &Geometry, source: &Images, mut body: impl FnMut(usize, usize, f32)) {
     let an_image = geometry.grid[0] * geometry.grid[1];
     let pixels = source.height * source.width * source.channels;
@@ -181,7 +180,7 @@ fn see(geometry: &Geometry, source: &Images, mut body: impl FnMut(usize, usize, 
     }
 }
 
-/// Calls `body` with every kernel element and the pixel that it sees from a place of the grid.
+/// Calls `body` with each kernel element and the pixel under it, for one position of the grid.
 fn each_tap(geometry: &Geometry, place: [usize; 2], mut body: impl FnMut(usize, usize)) {
     for tap in 0..geometry.window() {
         let tap_place = [tap / geometry.kernel[1], tap % geometry.kernel[1]];

@@ -8,8 +8,8 @@ use std::slice;
 
 use rayon::prelude::*;
 
-/// A vector in consecutive pieces of these lengths; `body` gets each one's index and its floats, which are zeros, on
-/// all threads.
+/// A vector of consecutive pieces of these lengths, computed on all threads. `body` gets the index of a piece and its
+/// floats, which are zeros.
 pub(super) fn filled(lengths: &[usize], body: impl Fn(usize, &mut [f32]) + Sync + Send) -> Vec<f32> {
     let mut data = Box::<[f32]>::new_uninit_slice(lengths.iter().sum());
     let mut rest = &mut *data;
@@ -28,8 +28,8 @@ pub(super) fn filled(lengths: &[usize], body: impl Fn(usize, &mut [f32]) + Sync 
         unsafe_code,
         reason = "a safe vector would be zeroed before the threads get it"
     )]
-    // SAFETY: `data` is as long as its pieces together, and every piece has been zeroed: a panic in one does not get
-    // here.
+    // SAFETY: `data` is as long as its pieces together, and every piece has been zeroed. After a panic in a piece, this
+    // line is not reached.
     unsafe { data.assume_init() }.into_vec()
 }
 

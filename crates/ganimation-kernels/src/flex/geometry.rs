@@ -1,6 +1,6 @@
 //! The sizes of one convolution, for both its input and its output.
 
-/// A convolution takes an image of `channels` to a grid of `filters`; its adjoint takes the grid to the image.
+/// A convolution maps an image of `channels` to a grid of `filters`; its adjoint maps the grid to the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub(super) channels: usize,
@@ -15,7 +15,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// Of a convolution of images with a weight `[filters, channels, kernel height, kernel width]`.
+    /// The sizes of a convolution of images with a weight `[filters, channels, kernel height, kernel width]`.
     pub(super) fn of_image(image: [usize; 2], weight: [usize; 4], stride: usize, padding: usize) -> Self {
         let [filters, channels, height, width] = weight;
         let kernel = [height, width];
@@ -31,7 +31,7 @@ impl Geometry {
         }
     }
 
-    /// Of the convolution whose adjoint takes grids, with the same weight, to the smallest image.
+    /// The sizes of the convolution whose adjoint, with the same weight, maps grids to the smallest image.
     pub(super) fn of_grid(grid: [usize; 2], weight: [usize; 4], stride: usize, padding: usize) -> Self {
         let [filters, channels, height, width] = weight;
         let kernel = [height, width];
@@ -47,7 +47,8 @@ impl Geometry {
         }
     }
 
-    /// The convolution from the grid to the image that equals this one's adjoint, its kernel turned by 180 degrees.
+    /// The convolution from the grid to the image that equals this one's adjoint, with the kernel rotated by 180
+    /// degrees.
     ///
     /// Exists for stride 1 and a padding smaller than the kernel.
     pub(super) fn turned(&self) -> Option<Self> {

@@ -44,7 +44,7 @@ pub(crate) type Kept = Arc<Mutex<Option<Arc<Entry>>>>;
 
 /// The operations with their own kernels.
 ///
-/// Shapes are those of the public functions that lead here, which have checked them.
+/// Shapes are those of the public functions that call these operations. These functions have checked the shapes.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait Kernels: Backend {
     fn convolve(
@@ -258,7 +258,7 @@ pub(crate) fn prepare(
     kept.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// [`crate::instance_norm`] on Flex, and what comes after it.
+/// [`crate::instance_norm`] on Flex, and the operation after it.
 pub(crate) fn instance_norm<const D: usize>(
     x: Tensor<4>,
     [weight, bias]: [Tensor<D>; 2],

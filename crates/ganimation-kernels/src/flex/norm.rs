@@ -82,7 +82,7 @@ pub(super) fn backward(
 ) -> Gradients {
     let x = Images::new(x);
     let mut gradient = Images::new(&grad);
-    drop(grad); // usually the other handle, without which the gradient is written in place
+    drop(grad); // usually the last other handle; after this, the gradient is written in place
     let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
     let parameters = weight.layout().shape().to_vec();
     let (weight, bias) = (weight.storage::<f32>(), bias.storage::<f32>());
@@ -154,7 +154,7 @@ pub(super) fn backward(
 
 /// Division of images into chunks. A chunk never contains pixels of two images.
 struct Chunks {
-    /// Floats in a chunk; all are of this length.
+    /// Floats in a chunk; all chunks have this length.
     length: usize,
     an_image: usize,
 }
@@ -162,7 +162,7 @@ struct Chunks {
 fn chunks(x: &Images) -> Chunks {
     let image = x.height * x.width;
     let wanted = (image * x.channels).div_ceil(CHUNK);
-    // The smallest number of equal chunks that are short enough, or one where the size has no such divisor.
+    // The smallest number of equal chunks that are short enough, or one chunk if the size has no such divisor.
     let an_image = (wanted..=4 * wanted)
         .find(|count| image.is_multiple_of(*count))
         .unwrap_or(1);
@@ -176,8 +176,8 @@ fn statistics(x: &Images, epsilon: f32) -> Statistics {
     let channels = x.channels;
     let chunks = chunks(x);
     let image = chunks.length * chunks.an_image;
-    // Of each chunk, the sums of the values and of their squares, both from the image's first pixel as zero: a mean far
-    // from zero would cost all accuracy of the variance.
+    // The sums of the values and of their squares for each chunk. The image's first pixel is subtracted from the
+    // values, because a mean far from zero would make the variance inaccurate.
     let sums: Vec<[Vec<f32>; 2]> = x
         .values()
         .par_chunks(chunks.length)

@@ -17,7 +17,7 @@ pub(super) struct Between {
 }
 
 impl Between {
-    /// The gradient of the field from that of the place.
+    /// The gradient of the field, from the gradient of the position.
     #[inline(always)]
     pub(super) fn field_slope(self, slope: f32) -> f32 {
         // No product if the pace is 0, because the slope can be NaN or infinite.
@@ -25,7 +25,7 @@ impl Between {
     }
 }
 
-/// [`Between`] for the pixels of a row, member by member: they are computed in vectors.
+/// [`Between`] for the pixels of a row, with a list for each member, so that vector instructions can be used.
 #[derive(Debug)]
 struct Along {
     size: usize,
@@ -123,7 +123,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// For pictures of a size.
+    /// The source positions for pictures of this size, before [`Self::locate`].
     pub(super) fn new(width: usize, height: usize) -> Self {
         let columns = (0..width).map(|column| column as f32).collect();
         Self {
@@ -132,7 +132,7 @@ impl Places {
         }
     }
 
-    /// Moves the pixels of a row by their picture's motion, in shares of its sides: right and down.
+    /// Moves the pixels of a row by their picture's motion, in fractions of its sides: right and down.
     pub(super) fn locate(&mut self, motion: [&[f32]; 2], row: usize) {
         let width = self.across.pixels.len();
         let [right, below] = motion.map(|plane| &plane[row * width..][..width]);

@@ -9,7 +9,8 @@ pub(super) const WIDTH: usize = 32;
 /// Rows of the right side that are used at a time: a panel of them stays in the second-level cache.
 const DEPTH: usize = 512;
 
-/// The right side: `[panels, depth, WIDTH]`, columns cut into panels, the last one filled up with anything finite.
+/// The right side: `[panels, depth, WIDTH]`, divided into panels of columns. The last panel is padded with any finite
+/// values.
 #[derive(Clone, Copy)]
 pub(super) struct Panels<'a> {
     data: &'a [f32],
@@ -43,7 +44,7 @@ pub(super) enum Order {
     Columns,
 }
 
-/// The left side; its columns are as many as the right side's rows.
+/// The left side. It has as many columns as the right side has rows.
 #[derive(Clone, Copy)]
 pub(super) struct Left<'a> {
     pub(super) data: &'a [f32],
@@ -177,7 +178,7 @@ struct Block {
     depth: usize,
     target: *mut f32,
     target_stride: usize,
-    /// At most two vectors'.
+    /// At most the columns of two vectors.
     columns: usize,
     accumulate: bool,
 }

@@ -33,7 +33,7 @@ impl Rows {
         (self.row(unit) - self.row(first)) * self.row_length
     }
 
-    /// Computes all rows: `body` gets a range of about `units` units and their floats, zeros, on all threads.
+    /// Computes all rows on all threads. `body` gets a range of about `units` units and their floats, which are zeros.
     pub(super) fn fill(
         &self,
         units: usize,

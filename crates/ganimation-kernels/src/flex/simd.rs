@@ -74,7 +74,7 @@ pub(super) fn load<S: Simd>(simd: S, values: &[f32], at: usize, end: usize) -> S
     }
 }
 
-/// Writes a vector to `values[at]` and what follows, except lanes beyond `end`.
+/// Writes a vector to `values`, starting at index `at`, except lanes beyond `end`.
 #[inline(always)]
 pub(super) fn store<S: Simd>(simd: S, values: &mut [f32], at: usize, end: usize, vector: S::f32s) {
     if at + S::F32_LANES <= end {

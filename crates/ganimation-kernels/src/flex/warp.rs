@@ -31,7 +31,7 @@ impl Picture {
         }
     }
 
-    /// A picture's values, in a batch with `channels` a pixel.
+    /// A picture's values, in a batch with `channels` values per pixel.
     fn cut(self, values: &[f32], channels: usize, image: usize) -> &[f32] {
         let length = self.height * self.width * channels;
         &values[image * length..][..length]
@@ -44,7 +44,7 @@ impl Picture {
         [right, down]
     }
 
-    /// The four pixels around a place: of its first row, then of its second.
+    /// The four pixels around a position: those of the first row, then those of the second row.
     #[inline(always)]
     fn corners(self, picture: &[f32], channels: usize, [across, down]: [Between; 2]) -> [&[f32]; 4] {
         let pixel =
@@ -57,7 +57,7 @@ impl Picture {
         ]
     }
 
-    /// Bands of at most `rows` rows, none of which holds rows of two pictures: which picture, and which of its rows.
+    /// Bands of at most `rows` rows, each inside one picture: the picture's index, and its rows.
     fn bands(self, batch: usize, rows: usize) -> Vec<(usize, Range<usize>)> {
         (0..batch)
             .flat_map(|image| {
@@ -73,17 +73,18 @@ impl Picture {
     }
 }
 
-/// Floats in each of the bands of a picture with `row` floats a row.
+/// Number of floats in each band, for `row` floats per row.
 fn lengths(bands: &[(usize, Range<usize>)], row: usize) -> Vec<usize> {
     bands.iter().map(|(_, rows)| rows.len() * row).collect()
 }
 
-/// A field in row-major order, as enlarging it leaves it.
+/// A field in row-major order, which is also the order after enlarging.
 pub(super) fn planes(field: &FlexTensor) -> FlexTensor {
     field.to_contiguous()
 }
 
-/// Reads `x`, `[batch, channels, height, width]`, where `field`, `[batch, 2, height, width]` from [`planes`], says.
+/// Samples `x`, `[batch, channels, height, width]`, at the positions of `field`, `[batch, 2, height, width]` from
+/// [`planes`].
 pub(super) fn forward(x: &Images, field: &FlexTensor) -> Images {
     let picture = Picture::of(x);
     let bands = picture.bands(x.batch, picture.rows());
@@ -119,7 +120,7 @@ fn read_row(picture: Picture, values: &[f32], channels: usize, places: &Places, 
     }
 }
 
-/// The gradient of the field from `grad`, that of the output.
+/// The gradient of the field, from `grad`, the gradient of the output.
 pub(super) fn field_gradient(x: &Images, field: &FlexTensor, grad: &Images) -> Images {
     let picture = Picture::of(x);
     let bands = picture.bands(x.batch, picture.rows());
@@ -163,7 +164,7 @@ fn slope_row(
     }
 }
 
-/// The gradient of the image from `grad`, that of the output.
+/// The gradient of the image, from `grad`, the gradient of the output.
 ///
 /// Each thread computes a band of rows. The contributions to a pixel are summed in the order of the output's pixels, so
 /// the bits do not depend on the bands or on the number of threads.
@@ -204,7 +205,7 @@ pub(super) fn image_gradient(field: &FlexTensor, grad: &Images) -> Images {
     Images::from_values(gradient, grad.shape())
 }
 
-/// Adds the gradient of a row of the output to those `rows` of the image that `out` holds.
+/// Adds the gradient of a row of the output to `out`, which contains the rows `rows` of the image's gradient.
 #[inline(always)]
 fn spread_row(
     picture: Picture,

@@ -17,7 +17,7 @@ pub(super) struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
-    /// Of `[outputs, inputs, taps]`.
+    /// Weights in the order `[outputs, inputs, taps]`.
     pub(super) fn new(data: &'a [f32], [outputs, inputs, taps]: [usize; 3]) -> Self {
         assert_eq!(
             data.len(),
@@ -34,7 +34,7 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The same weights with outputs and inputs exchanged; kernel elements keep their places.
+    /// The same weights with outputs and inputs exchanged; kernel elements keep their order.
     pub(super) fn exchanged(self) -> Self {
         Self {
             outputs: self.inputs,

@@ -6,7 +6,7 @@
 
 use super::{geometry::Geometry, image::Images};
 
-/// Positions of the target that see the source through windows of the same kernel elements.
+/// Positions of the target whose windows use the same kernel elements.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     /// The target's pixel at position 0.
@@ -15,17 +15,17 @@ pub(super) struct Window {
     pub(super) step: [usize; 2],
     /// Positions down and across.
     pub(super) count: [usize; 2],
-    /// The source pixel that the window begins with at position 0.
+    /// The first source pixel of the window at position 0.
     start: [isize; 2],
     /// Source pixels between positions.
     stride: [usize; 2],
-    /// The kernel's rows and columns, in the order in which they are seen.
+    /// The kernel's rows and columns, in the order of the window.
     taps: [Vec<usize>; 2],
     kernel_width: usize,
 }
 
 impl Window {
-    /// From image to grid.
+    /// The window of a convolution, from image to grid.
     pub(super) fn of_convolution(geometry: &Geometry) -> Self {
         Self {
             target: [0; 2],
@@ -38,7 +38,7 @@ impl Window {
         }
     }
 
-    /// From grid to image.
+    /// The windows of the adjoint, from grid to image.
     pub(super) fn of_adjoint(geometry: &Geometry) -> Vec<Self> {
         let stride = geometry.stride;
         let remainders = (0..stride[0] * stride[1]).map(|index| [index / stride[1], index % stride[1]]);
@@ -84,7 +84,7 @@ impl Window {
         self.taps[0].len() * self.taps[1].len()
     }
 
-    /// Writes what the window sees at a position of an image: `[window, channels]`, zeros beyond the border.
+    /// Writes the pixels of an image in the window at a position: `[window, channels]`, zeros beyond the border.
     pub(super) fn gather(&self, source: &Images, image: usize, [row, column]: [usize; 2], seen: &mut [f32]) {
         let Images {
             channels,

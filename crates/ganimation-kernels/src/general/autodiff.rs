@@ -15,9 +15,10 @@ use super::{
     correlate::{channel_sums, correlate},
     norm::{self, Statistics, channels_first, channels_last},
     options,
+    phases::image_gradient,
 };
 
-/// What a backward pass needs of a convolution from image to grid.
+/// The data of a convolution from image to grid for its backward pass.
 #[derive(Debug, Clone)]
 struct State<B: Backend> {
     x: FloatTensor<B>,
@@ -47,7 +48,9 @@ impl<B: Operations, const N: usize> Backward<B, N> for Convolution {
         let mut parents = ops.parents.into_iter();
         if let Some(node) = parents.next().flatten() {
             let (x, weight) = (state.x.clone(), state.weight.clone());
-            let of_x = B::conv2d_x_backward(x, weight, grad.clone(), options(stride, padding));
+            let [_, _, height, width] = x.shape().dims();
+            let of_x = image_gradient::<B>(&grad, &weight, [height, width], stride, padding)
+                .unwrap_or_else(|| B::conv2d_x_backward(x, weight, grad.clone(), options(stride, padding)));
             grads.register::<B>(node.id, of_x);
         }
         if let Some(node) = parents.next().flatten() {
@@ -84,17 +87,17 @@ impl<B: Operations> Backward<B, 2> for TransposedConvolution {
     }
 }
 
-/// An instance normalisation; its parents are the image, the scale, the shift and, if there are four, what is added.
+/// An instance normalisation; its parents are the image, the scale, the shift and, if there are four, the skip.
 #[derive(Debug)]
 struct Normalization;
 
 #[derive(Debug, Clone)]
 struct NormalizationState<B: Backend> {
-    /// Channels last, as the output.
+    /// Channels last, like the output.
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
     statistics: Statistics<B>,
-    /// The output, if a ReLU made it.
+    /// The output, if it comes from a ReLU.
     relu: Option<FloatTensor<B>>,
 }
 

@@ -4,13 +4,14 @@
 //! gradient[o, i, u, v] = sum over b, y, x of image[b, i, stride y + u - padding, stride x + v - padding] grid[b, o, y, x]
 //! ```
 //!
-//! For every column `v` of the kernel, the image's columns `v, v + stride, …` are copied side by side. Then the rows that
-//! a kernel's row `u` meets are a range of these copies, and `gradient[o, ·, u, ·]` is a matrix product of the grid and
-//! that range. With rows as the first axis, the range is contiguous and is not copied. For a stride above 1, rows are
-//! divided by phase, `u mod stride`.
+//! For every column `v` of the kernel, the image's columns `v, v + stride, …` are copied side by side. Then the image's
+//! rows under row `u` of the kernel are a range of these copies, and `gradient[o, ·, u, ·]` is a matrix product of the
+//! grid and that range. With rows as the first axis, the range is contiguous and is not copied. For a stride above 1,
+//! rows are divided by phase, `u mod stride`.
 //!
-//! No loop of a kernel is longer than that of [`LIMITS`], and no copy is larger, unless one image needs more. Burn's general form, a convolution whose kernel is the grid, has loops of `batch · height · width`
-//! iterations. Mesa's software drivers end the loops of a shader after 65,535 iterations in all, without an error.
+//! No loop of a GPU kernel and no copy exceeds [`LIMITS`], unless one image needs more. Burn's general form, a
+//! convolution whose kernel is the grid, has loops of `batch · height · width` iterations. Mesa's software drivers end
+//! the loops of a shader after 65,535 iterations in total, without an error.
 
 use burn::{
     backend::{Backend, TensorMetadata, tensor::FloatTensor},
@@ -20,8 +21,8 @@ use burn::{
 /// Limits of sums and copies.
 #[derive(Clone, Copy)]
 struct Limits {
-    /// Longest sum of one matrix product. Longer ones are divided, which also keeps more of a GPU busy: the results are
-    /// small, so that each has few elements to compute at the same time.
+    /// Longest sum of one matrix product. Longer sums are divided. This also uses more of a GPU, because the results
+    /// are small and have few elements to compute in parallel.
     sum: usize,
     /// Elements of the copies of columns.
     copy: usize,
@@ -69,7 +70,7 @@ pub(super) fn channel_sums<B: Backend>(map: FloatTensor<B>) -> FloatTensor<B> {
     B::float_reshape(sums, Shape::new([channels]))
 }
 
-/// [`correlate`] image by image, as many at a time as the copies allow.
+/// [`correlate`] in groups of images. The limit of the copies determines the size of a group.
 fn in_pieces<B: Backend>(
     image: FloatTensor<B>,
     grid: FloatTensor<B>,
@@ -93,7 +94,7 @@ fn in_pieces<B: Backend>(
             of_piece::<B>(image, grid, kernel, stride, paddings, limits)
         })
         .reduce(B::float_add);
-    // `[kernel height, out, kernel width · in]`, as the products give it.
+    // `[kernel height, out, kernel width · in]`, the order of the products.
     let Some(sum) = sum else {
         let shape = Shape::new([outputs, inputs, kernel[0], kernel[1]]);
         return B::float_zeros(shape, &image.device(), image.dtype().into());
@@ -145,7 +146,7 @@ fn of_piece<B: Backend>(
     joined::<B>(products, 0)
 }
 
-/// The image with rows first, `[height, batch, width, in]`, inside zeros; what does not fit is left out.
+/// The image with rows first, `[height, batch, width, in]`, padded with zeros. Pixels that do not fit are dropped.
 fn padded<B: Backend>(
     image: FloatTensor<B>,
     [height, width]: [usize; 2],
@@ -182,7 +183,7 @@ fn padded<B: Backend>(
     B::float_slice_assign(zeros, &place, image)
 }
 
-/// For every column of the kernel, the image's columns that it meets; rows `phase, phase + stride, …` only.
+/// For every column of the kernel, the image's columns under it; only rows `phase, phase + stride, …`.
 ///
 /// `[height, batch, width, in]` -> `[height / stride, batch, ow, kernel width · in]`
 fn side_by_side<B: Backend>(

@@ -1,12 +1,16 @@
-//! Operations composed of a backend's own operations, with own gradients: for GPUs, and for `f64` on the CPU.
+//! Compositions of a backend's operations, with gradients of this crate: for GPUs, and for `f64` on the CPU.
 //!
-//! - Convolutions: Burn's forward, own weight gradients. Burn's general weight gradient is a convolution whose kernel is
-//!   the whole gradient of the output. It is slow, and software drivers stop such loops before the end; see [`correlate`].
-//! - Instance norms: channels stay last, where Burn's convolutions have them; see [`norm`].
+//! - Convolutions: Burn's forward pass, and this crate's weight gradients. Burn's general weight gradient is a
+//!   convolution whose kernel is the whole gradient of the output. It is slow, and software drivers stop such loops
+//!   before the end; see [`correlate`].
+//!   Gradients of strided convolutions with respect to the image are dense convolutions of a part of the kernel each; see
+//!   [`phases`].
+//! - Instance norms: channels stay last, as in Burn's convolutions; see [`norm`].
 
 mod autodiff;
 mod correlate;
 mod norm;
+mod phases;
 
 use burn::{
     backend::{Backend, Dispatch, DispatchDevice, backend_extension, tensor::FloatTensor},
@@ -21,9 +25,9 @@ use burn::backend::Cube;
 #[cfg(feature = "flex")]
 use burn::backend::Flex;
 
-/// Operations with own gradients.
+/// Operations with gradients of this crate.
 ///
-/// Shapes are those of the public functions that lead here, which have checked them.
+/// Shapes are those of the public functions that call these operations. These functions have checked the shapes.
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "gpu"), Autodiff)]
 pub(crate) trait Operations: Backend {
     fn convolution(
@@ -104,14 +108,14 @@ pub(crate) fn runs<const D: usize>(x: &Tensor<D>) -> bool {
     }
 }
 
-/// Whether convolutions of `x` use own weight gradients.
+/// Whether convolutions of `x` use this crate's weight gradients.
 ///
 /// On CUDA, Burn's tensor-core kernels compute them, without long loops.
 pub(crate) fn convolves<const D: usize>(x: &Tensor<D>) -> bool {
     runs(x) && !crate::device::is_cuda(&x.device().inner())
 }
 
-/// [`crate::conv2d`] with own gradients.
+/// [`crate::conv2d`] with gradients of this crate.
 pub(crate) fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -126,13 +130,13 @@ pub(crate) fn conv2d(
     })
 }
 
-/// [`crate::conv_transpose2d`] with own gradients.
+/// [`crate::conv_transpose2d`] with gradients of this crate.
 pub(crate) fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(Dispatch::transposed_convolution(x, weight, stride, padding))
 }
 
-/// [`crate::instance_norm`], and a ReLU if asked for.
+/// [`crate::instance_norm`], and a ReLU if requested.
 pub(crate) fn instance_norm<const D: usize>(
     x: Tensor<4>,
     [weight, bias]: [Tensor<D>; 2],

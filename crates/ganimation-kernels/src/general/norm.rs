@@ -1,4 +1,4 @@
-//! Instance normalisation with channels last, as convolutions on GPUs give and take images.
+//! Instance normalisation with channels last, like the inputs and outputs of convolutions on GPUs.
 //!
 //! All tensors here have the shape `[batch, height, width, channels]`, so that results are contiguous in this order.
 //! Burn's batch normalisation, which computes the same, copies images to channels first, and each convolution back.
@@ -60,7 +60,7 @@ pub(super) fn forward<B: Backend>(
     (out, statistics)
 }
 
-/// The gradients, given that of the output.
+/// The gradients, computed from the gradient of the output.
 pub(super) fn backward<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,

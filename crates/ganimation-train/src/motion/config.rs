@@ -91,10 +91,16 @@ pub struct MatchedConfig {
     pub adversarial: f64,
     /// Score of patches of mouths and eyes.
     pub patches: f64,
+    /// The fraction of these two scores' gradient that reaches the brightness of paint; hues get none. Paint learns mainly
+    /// from pairs: the discriminator prefers teeth with a notch.
+    pub adversarial_paint: f64,
     /// How much real faces with others' action units count, beside 1 for edited ones.
     pub mismatched: f64,
     /// Squared error of action units: read on edited faces, and on real ones for the discriminator.
     pub aus: f64,
+    /// How much action units that are asked to fall count in the term of edited faces, beside 1. Wrinkles of a removed
+    /// smile are hard to remove with shading.
+    pub aus_falling: f64,
     /// Squared gradient of the score at real faces (R1).
     pub r1: f64,
     /// R1 is computed every so many steps, with as many times the weight.
@@ -140,16 +146,18 @@ impl Default for MatchedConfig {
     fn default() -> Self {
         Self {
             adam: AdamConfig {
-                learning_rate: 2e-4,
+                learning_rate: 1.5e-4,
                 beta_1: 0.0,
                 beta_2: 0.99,
                 epsilon: 1e-8,
             },
-            discriminator_lr_factor: 1.5,
+            discriminator_lr_factor: 1.0,
             adversarial: 0.5,
-            patches: 1.2,
+            patches: 0.8,
+            adversarial_paint: 0.2,
             mismatched: 0.5,
-            aus: 30.0,
+            aus: 60.0,
+            aus_falling: 0.5,
             r1: 0.5,
             r1_every: 8,
             cycle: 10.0,
@@ -160,14 +168,14 @@ impl Default for MatchedConfig {
             mask: 6.0,
             mask_inside: 4.0,
             mask_tv: 1.0,
-            motion: 120.0,
-            shading: 5.0,
+            motion: 400.0,
+            shading: 3.0,
             stains: 100.0,
-            shading_tv: 4.0,
+            shading_tv: 3.0,
             identity: 10.0,
             pixels: 10.0,
             pixels_inside: 4.0,
-            features: 4.0,
+            features: 3.0,
         }
     }
 }

@@ -207,7 +207,7 @@ impl MatchedLoss {
         let turn = step % weights.cycle_every == 1 % weights.cycle_every;
         let pairs = batch.pairs.as_ref();
         Self {
-            adversarial: AdversarialTerms::new(frozen, batch, edit, shown, views),
+            adversarial: AdversarialTerms::new(frozen, batch, edit, shown, weights, views),
             regularization: RegularizationTerms::new(batch, edit, weights),
             cycle: turn.then(|| cycle_loss(generator, batch, edit, weights)),
             pixels: pairs.map(|pairs| PairLoss::new(generator, frozen, pairs, weights)),
@@ -284,19 +284,20 @@ impl Judgement {
     }
 }
 
-/// The same colours, of which the brightness alone learns: hues come from pairs.
+/// The same colours, of which the brightness alone learns, from the fraction `share` of its gradient.
 ///
-/// A discriminator of small patches likes hues that no mouth has, another one every few hundred steps.
-fn of_brightness(color: Tensor<4>) -> Tensor<4> {
+/// A discriminator of small patches likes hues that no mouth has, another one every few hundred steps. So hues come from
+/// pairs.
+fn of_brightness(color: Tensor<4>, share: f64) -> Tensor<4> {
     let brightness = color.clone().mean_dim(1);
-    color.detach() + brightness.clone() - brightness.detach()
+    color.detach() + (brightness.clone() - brightness.detach()) * share
 }
 
 /// What the generator learns from the discriminator.
 pub(super) struct AdversarialTerms {
     pub(super) score: Tensor<1>,
     pub(super) patches: Tensor<1>,
-    /// Half of the differences, half absolute; motion and shading alone learn from it.
+    /// Half of the differences, half absolute; shading alone learns from it.
     pub(super) aus: Tensor<1>,
 }
 
@@ -306,23 +307,32 @@ impl AdversarialTerms {
         batch: &LessonBatch,
         edit: &Edit,
         shown: Tensor<2>,
+        weights: &MatchedConfig,
         views: &Views,
     ) -> Self {
-        let painted = of_brightness(edit.color.clone());
+        let painted = of_brightness(edit.color.clone(), weights.adversarial_paint);
         let painted = blend(edit.kept.clone(), edit.attention.clone(), painted);
         let of_edited = frozen.features(views.edited.of(painted));
         let (aus, targets) = (batch.aus.clone().autodiff(), batch.targets.clone().autodiff());
-        // Paint must not please the head that reads: it finds colours that no mouth has.
-        let (attention, color) = (edit.attention.clone().detach(), edit.color.clone().detach());
-        let moved = blend(edit.kept.clone(), attention, color);
-        let read = frozen.estimate_aus(views.moved.of(moved));
-        let change = read.clone() - shown.autodiff() - (targets.clone() - aus);
-        let of_change = change.square().mean();
-        let of_whole = (read - targets.clone()).square().mean();
+        // Paint and motion must not please the head that reads: it takes colours and distortions for expressions that no
+        // person does.
+        let shaded = Edit::new(
+            batch.images.clone().autodiff(),
+            edit.attention.clone().detach(),
+            edit.color.clone().detach(),
+            edit.motion.clone().map(Tensor::detach),
+            edit.shading.clone(),
+        );
+        let read = frozen.estimate_aus(views.shaded.of(shaded.image));
+        let change = targets.clone() - aus;
+        let falls = change.clone().lower_elem(0.0).float().cast(change.dtype());
+        let counts = falls * (weights.aus_falling - 1.0) + 1.0;
+        let of_change = (read.clone() - shown.autodiff() - change).square();
+        let of_whole = (read - targets.clone()).square();
         Self {
             score: softplus(of_edited.score(frozen, targets).neg()).mean(),
             patches: softplus(of_edited.patches.neg()).mean(),
-            aus: (of_change + of_whole) * 0.5,
+            aus: ((of_change + of_whole) * counts).mean() * 0.5,
         }
     }
 

@@ -79,9 +79,9 @@ pub(super) struct Views {
     /// Real and edited faces in the discriminator's step.
     pub(super) real: View,
     pub(super) judged: View,
-    /// Edited faces in the generator's step: the whole edit, and without its paint.
+    /// Edited faces in the generator's step: for the discriminator's score, and for its estimate of action units.
     pub(super) edited: View,
-    pub(super) moved: View,
+    pub(super) shaded: View,
 }
 
 impl Views {
@@ -91,20 +91,20 @@ impl Views {
             real: view(),
             judged: view(),
             edited: view(),
-            moved: view(),
+            shaded: view(),
         }
     }
 
     /// Equal parts, in the order of the faces.
     pub(super) fn parts(&self, count: usize) -> Vec<Self> {
         let (real, judged) = (self.real.parts(count), self.judged.parts(count));
-        let (edited, moved) = (self.edited.parts(count), self.moved.parts(count));
-        (real.into_iter().zip(judged).zip(edited.into_iter().zip(moved)))
-            .map(|((real, judged), (edited, moved))| Self {
+        let (edited, shaded) = (self.edited.parts(count), self.shaded.parts(count));
+        (real.into_iter().zip(judged).zip(edited.into_iter().zip(shaded)))
+            .map(|((real, judged), (edited, shaded))| Self {
                 real,
                 judged,
                 edited,
-                moved,
+                shaded,
             })
             .collect()
     }

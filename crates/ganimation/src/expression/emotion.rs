@@ -31,6 +31,10 @@ const SLIGHT: f32 = 2.0;
 /// occurs with them. Contempt shows on one side of a face; here it shows on both sides. At strength 1 each unit has
 /// intensity 4, but AU05 of surprise has 2 (EMFACS: 5B). For smaller strengths, the intensity is proportional.
 ///
+/// A smile does not go with other emotions than happiness and contempt: they set AU06 and AU12 to 0 on photos that smile.
+/// Sadness, anger and disgust also close the lips (AU10, AU25 and AU26 to 0). With two emotions, the larger intensity
+/// counts.
+///
 /// A facial expression does not prove an emotion, and an emotion does not always cause a facial expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Emotion {
@@ -112,7 +116,23 @@ impl Emotion {
         }
     }
 
-    /// Its action units and their intensities, 0 to 5, at a strength from 0 to 1.
+    /// The action units that contradict it.
+    const fn contradicting_units(self) -> &'static [ActionUnit] {
+        use ActionUnit as Au;
+        match self {
+            Self::Happiness | Self::Contempt => &[],
+            Self::Surprise | Self::Fear => &[Au::CheekRaiser, Au::LipCornerPuller],
+            Self::Sadness | Self::Anger | Self::Disgust => &[
+                Au::CheekRaiser,
+                Au::UpperLipRaiser,
+                Au::LipCornerPuller,
+                Au::LipsPart,
+                Au::JawDrop,
+            ],
+        }
+    }
+
+    /// Its action units and their intensities, 0 to 5, at a strength from 0 to 1, then the units that contradict it, at 0.
     ///
     /// # Errors
     /// [`Error::Strength`] for other strengths.
@@ -127,9 +147,9 @@ impl Emotion {
             (Self::Surprise, ActionUnit::UpperLidRaiser) => SLIGHT,
             _ => FULL,
         };
-        Ok((self.units().iter())
-            .map(|&unit| (unit, strength * intensity(unit)))
-            .collect())
+        let own = (self.units().iter()).map(|&unit| (unit, strength * intensity(unit)));
+        let contradicting = (self.contradicting_units().iter()).map(|&unit| (unit, 0.0));
+        Ok(own.chain(contradicting).collect())
     }
 }
 
@@ -171,6 +191,27 @@ mod tests {
             "hunger".parse::<Emotion>(),
             Err(Error::UnknownEmotion { .. })
         ));
+    }
+
+    #[test]
+    fn no_unit_belongs_to_an_emotion_and_contradicts_it() {
+        for emotion in Emotion::ALL {
+            let contradicting = emotion.contradicting_units();
+            assert!(
+                emotion.units().iter().all(|unit| !contradicting.contains(unit)),
+                "{emotion}"
+            );
+        }
+    }
+
+    #[test]
+    fn sadness_ends_a_smile() {
+        let units = Emotion::Sadness.at(0.5).unwrap();
+        assert!(
+            units.contains(&(ActionUnit::LipCornerDepressor, 2.0)),
+            "{units:?}"
+        );
+        assert!(units.contains(&(ActionUnit::LipCornerPuller, 0.0)), "{units:?}");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Expression {
     /// Reads an expression from a TOML file.
     ///
     /// ```toml
-    /// absolute = false # the default: what is not named keeps what the photo shows
+    /// absolute = false # the default: other action units keep the photo's intensities
     /// [action_units]
     /// AU12 = 3
     /// brow-lowerer = "-0.5"

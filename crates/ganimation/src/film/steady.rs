@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_box_of_a_still_head_does_not_move_by_half_a_pixel() {
-        // As the detector has it: windows 4 pixels apart, sides by steps of a quarter.
+        // Noise like the detector's, whose windows are 4 pixels apart and whose sides differ by a quarter.
         let trembling: Vec<_> = (0..240)
             .map(|at| {
                 face(

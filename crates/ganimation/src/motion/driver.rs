@@ -172,7 +172,7 @@ impl Driver {
         for (time, row) in times.into_iter().zip(&tracked) {
             #[allow(clippy::cast_possible_truncation, reason = "seconds of a film fit f32")]
             let time = (time - start) as f32;
-            // Hours into a film, f32 may not tell neighbours apart.
+            // After hours of film, neighbouring times can be equal in f32.
             if measured.last().is_none_or(|(before, _)| time > *before) {
                 measured.push((time, row.reading.intensities));
             }
@@ -206,7 +206,7 @@ fn one_face<'a>(
                 found: tracked.into_keys().collect(),
             });
         }
-        // The first of equals: ids count up as faces appear.
+        // For equal numbers of rows, the first face: ids increase as faces appear.
         None => tracked
             .iter()
             .rev()
@@ -306,7 +306,7 @@ fn frames_per_second(stamps: Option<&[f64]>, frames: Option<&[f64]>) -> f64 {
     let Some(&usual) = steps.get(steps.len() / 2) else {
         return FRAMES_PER_SECOND;
     };
-    // A step over lost rows is several frames.
+    // A step across missing rows spans several frames.
     let count: f64 = steps.iter().map(|step| (step / usual).round().max(1.0)).sum();
     count / steps.iter().sum::<f64>()
 }
@@ -342,7 +342,7 @@ mod tests {
 
     const SMILE: ActionUnit = ActionUnit::LipCornerPuller;
 
-    /// A table whose rows are `start` of a line, up to the success, and a smile.
+    /// Loads a table. Each row is the start of a line, up to the column `success`, and the intensity of a smile.
     fn load(columns: &str, rows: &[(String, String)], options: DriverOptions) -> Result<Driver> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("driver.csv");
@@ -385,7 +385,7 @@ mod tests {
             let driver = load(COLUMNS, &rows, DriverOptions::default()).unwrap();
             let near = |text: &str| (text.parse::<FrameRate>().unwrap().fps() - driver.rate.fps()).abs();
             assert!(near(expected) < 0.002, "{fps}: {}", driver.rate);
-            // Rows that are lost make it no slower.
+            // Missing rows do not reduce the rate.
             let kept: Vec<_> = rows
                 .iter()
                 .step_by(1)
@@ -440,7 +440,7 @@ mod tests {
         let driver = load(COLUMNS, &rows, DriverOptions::default()).unwrap();
         assert!((driver.measured[59].0 - 59.0 / 30.0).abs() < 1e-4);
         assert!(matches!(driver.remarks[..], [DriverRemark::Untimed { .. }]));
-        // Rounded to tenths of a second they still say how fast.
+        // Timestamps rounded to tenths of a second still give the rate.
         let rows: Vec<_> = (0..500)
             .map(|frame| row(frame + 1, 0, (frame as f64 / 5.0).floor() / 10.0, 1.0))
             .collect();

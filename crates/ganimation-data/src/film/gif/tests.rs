@@ -4,7 +4,7 @@ use super::*;
 use gif::{ColorOutput, DecodeOptions};
 use std::fs::File;
 
-/// A noisy ground with more than 256 colours and a square that moves over it.
+/// A noisy background with more than 256 colours and a square that moves over it.
 fn frames(count: u32) -> Vec<RgbImage> {
     let frame = |at: u32| {
         RgbImage::from_fn(48, 40, |x, y| {

@@ -85,7 +85,7 @@ fn targets_are_clamped_only_if_asked() {
 
 #[test]
 fn balance_prefers_faces_with_rare_units() {
-    // Every 50th face raises its brows: a share of 2 %, a weight of 50^0.5 = 7.07.
+    // Every 50th face raises its brows: a fraction of 2 %, a weight of 50^0.5 = 7.07.
     let rare = |i: usize| {
         let mut aus = [0.0; AU_COUNT];
         aus[0] = if i.is_multiple_of(50) { 3.0 } else { 0.0 };

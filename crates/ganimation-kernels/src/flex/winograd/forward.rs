@@ -21,14 +21,14 @@ use crate::flex::{
 
 /// Tiles that a thread takes at a time.
 const TILES: usize = 32;
-/// Floats between the ends of rows that would otherwise fall on the same sets of the cache.
+/// Floats of padding between rows, which would otherwise map to the same cache sets.
 pub(super) const GAP: usize = 16;
 
 /// Transformed weights of a form, for each branch.
 #[derive(Debug)]
 pub(in crate::flex) struct Prepared(Vec<Vec<f32>>);
 
-/// Transforms weights, whose kernel elements are the form's.
+/// Transforms weights with the kernel size of the form.
 pub(in crate::flex) fn prepare(form: &Form, weights: &Weights) -> Prepared {
     let points = form.points();
     let branches = form.branches.iter();

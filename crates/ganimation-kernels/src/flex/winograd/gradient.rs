@@ -24,10 +24,10 @@ use crate::flex::{
 
 /// Tiles whose products are summed in registers.
 const GROUP: usize = 64;
-/// Floats of transformed tiles at a time: they have to stay in the third-level cache.
+/// Floats of transformed tiles at a time. They must fit in the third-level cache.
 const TRANSFORMED: usize = 3 << 20;
 
-/// The gradient `[outputs, inputs, taps]` of weights that `form` takes from `source` to images like `gradient`.
+/// The gradient `[outputs, inputs, taps]` of the weights with which `form` maps `source` to images like `gradient`.
 pub(in crate::flex) fn correlate(form: &Form, source: &Images, gradient: &Images, taps: usize) -> Vec<f32> {
     let [outputs, inputs] = [gradient.channels, source.channels];
     let mut out = vec![0.0; outputs * inputs * taps];

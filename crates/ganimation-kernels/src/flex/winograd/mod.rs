@@ -1,12 +1,14 @@
 //! Convolutions in tiles of 4 x 4 outputs with fewer multiplications (Lavin & Gray, 2015).
 //!
 //! With `d` a tile of inputs, `g` a kernel and `A`, `B`, `G` the matrices of [`algorithm`], the outputs are
-//! `A^T [(G g G^T) * (B^T d B)] A`, where `*` goes element by element; summed over channels it becomes one matrix
-//! product for each element. F(4x4, 3x3) takes 36 multiplications for 144, F(4x4, 2x2) 25 for 64.
+//! `A^T [(G g G^T) * (B^T d B)] A`, where `*` is the elementwise product. Summed over channels, it becomes one matrix
+//! product for each element. F(4x4, 3x3) needs 36 multiplications instead of 144, and F(4x4, 2x2) needs 25 instead of
+//! 64.
 //!
-//! - A 3x3 convolution of stride 1 uses the first.
-//! - A 4x4 convolution of stride 2 and padding 1 is a 2x2 convolution of stride 1 over the four phases of its input,
-//!   a phase being the pixels of equal parity; its adjoint is four 2x2 convolutions, one for each phase of its output.
+//! - A 3x3 convolution of stride 1 uses F(4x4, 3x3).
+//! - A 4x4 convolution of stride 2 and padding 1 is a 2x2 convolution of stride 1 over the four phases of its input.
+//!   A phase contains the pixels of equal parity. The adjoint is four 2x2 convolutions, one for each phase of its
+//!   output.
 //!
 //! F(6x6, 3x3) saves a fifth more, but its weights no longer fit the caches and its rounding errors are ten times as
 //! large. Transformed weights may be kept between calls, see [`super::prepared`].
@@ -37,24 +39,24 @@ struct Lattice {
     step: usize,
 }
 
-/// The source of a branch's inputs.
+/// A source of a branch's inputs.
 #[derive(Debug, Clone)]
 struct Source {
     lattice: Lattice,
-    /// Rows and columns of the lattice's pixels before the first that the first tile begins with.
+    /// Number of rows and columns by which the first tile starts before the lattice's first pixel.
     lead: [usize; 2],
     /// The kernel's rows and columns that act on it.
     taps: [Vec<usize>; 2],
 }
 
-/// One tiled convolution: the inputs of its sources side by side, the outputs a lattice of the target.
+/// One tiled convolution. Its inputs are those of all sources, and its outputs are a lattice of the target.
 #[derive(Debug, Clone)]
 struct Branch {
     sources: Vec<Source>,
     target: Lattice,
 }
 
-/// A convolution as tiled ones.
+/// A convolution as a set of tiled convolutions.
 #[derive(Debug, Clone)]
 pub(super) struct Form {
     /// Kernel elements along an axis of each branch: 3 or 2.
@@ -66,7 +68,7 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Of the convolution from image to grid, if there is one.
+    /// The form of the convolution from image to grid, if it has one.
     pub(super) fn of_convolution(geometry: &Geometry) -> Option<Self> {
         let whole = Lattice {
             offset: [0; 2],
@@ -81,7 +83,7 @@ impl Form {
             ([4, 4], [2, 2], [1, 1]) => phases()
                 .map(|offset| Source {
                     lattice: Lattice { offset, step: 2 },
-                    // Output y sees even pixels y, y + 1 through rows 1, 3 and odd ones y - 1, y through rows 0, 2.
+                    // Output y uses the even pixels y, y + 1 with rows 1, 3 and the odd pixels y - 1, y with rows 0, 2.
                     lead: offset,
                     taps: offset.map(|odd| if odd == 1 { vec![0, 2] } else { vec![1, 3] }),
                 })
@@ -99,7 +101,7 @@ impl Form {
         })
     }
 
-    /// Of its adjoint, from grid to image, if there is one.
+    /// The form of the adjoint, from grid to image, if it has one.
     pub(super) fn of_adjoint(geometry: &Geometry) -> Option<Self> {
         let whole = Lattice {
             offset: [0; 2],
@@ -126,7 +128,7 @@ impl Form {
                     .map(|offset| Branch {
                         sources: vec![Source {
                             lattice: whole,
-                            // Even outputs 2y see inputs y - 1, y through rows 3, 1; odd ones y, y + 1 through 2, 0.
+                            // Even outputs 2y use inputs y - 1, y with rows 3, 1; odd ones use y, y + 1 with rows 2, 0.
                             lead: offset.map(|odd| 1 - odd),
                             taps: offset.map(|odd| if odd == 1 { vec![2, 0] } else { vec![3, 1] }),
                         }],
@@ -139,7 +141,7 @@ impl Form {
         }
     }
 
-    /// Target pixels between those of a branch.
+    /// Distance between neighbouring target pixels of a branch.
     fn step(&self) -> usize {
         self.branches[0].target.step
     }
@@ -153,26 +155,26 @@ impl Form {
     pub(super) fn pays(&self, geometry: &Geometry, [outputs, inputs]: [usize; 2], batch: usize) -> bool {
         let points = self.points() * self.branches.len() * self.branches[0].sources.len();
         let tiles = batch * self.tiles()[0] * self.tiles()[1];
-        // Rows of a product come in eights.
+        // A product computes rows in groups of eight.
         let cost = points * inputs * outputs * (tiles.next_multiple_of(8) + TRANSFORMATION);
         inputs >= FEW && outputs >= FEW && cost < geometry.cost(batch)
     }
 }
 
-/// Tiles whose products take as long as the transformation of the weights.
+/// Number of tiles whose products take as long as the transformation of the weights.
 const TRANSFORMATION: usize = 48;
-/// Channels below which vectors are too empty.
+/// With fewer channels, too many lanes of the vectors are unused.
 const FEW: usize = 12;
 
 /// Floats from the matrix of one element of a tile to that of the next, if each has `length`.
 ///
-/// An odd number of cache lines: with a power of two all elements of a tile would fall on a few sets of the caches.
+/// An odd number of cache lines. With a power of two, all elements of a tile would map to a few cache sets.
 fn element_stride(length: usize) -> usize {
     const LINE: usize = 16;
     (length.div_ceil(LINE) | 1) * LINE
 }
 
-/// Even or odd, down and across.
+/// The four phases: even or odd, down and across.
 fn phases() -> impl Iterator<Item = [usize; 2]> {
     (0..4).map(|index| [index / 2, index % 2])
 }
