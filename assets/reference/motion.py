@@ -192,13 +192,13 @@ def penalty(critic, images, aus):
     return gradient.pow(2).flatten(1).sum(1).mean()
 
 
-# The default weights of both stages.
+# The default weights of both stages, but features match.
 TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0.3, pixels=4.0, pixels_inside=4.0,
               shading=6.0)
-MATCHED = dict(adversarial=0.5, patches=0.8, adversarial_paint=0.2, mismatched=0.5, aus=60.0, aus_falling=0.5, r1=0.5,
+MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, aus_falling=0.5, r1=0.5,
                r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
-               mask_inside=4.0, mask_tv=1.0, motion=400.0, shading=3.0, stains=100.0, shading_tv=3.0, identity=10.0,
-               pixels=10.0, pixels_inside=4.0, features=3.0)
+               mask_inside=4.0, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
+               pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
 def full(mask):
@@ -206,8 +206,10 @@ def full(mask):
 
 
 def led(b):
-    """The pairs' real faces, led back by the teacher."""
-    return warp(b["pairs/images"], full(b["pairs/lead"]))
+    """The pairs' real faces, led back by the teacher; what is left of teeth between closed lips is covered."""
+    moved = warp(b["pairs/images"], full(b["pairs/lead"]))
+    line = (full(F.avg_pool2d(moved, 8)) + 1) * 0.6 - 1
+    return moved + (line - moved) * full(b["pairs/lead_seam"])
 
 
 def variation(x):
@@ -234,6 +236,13 @@ def taught(generator, b, w=TAUGHT):
     return sum(w[name] * term for name, term in terms.items()), terms
 
 
+def difference(found, real):
+    """Of brightness absolutely, of hues squared."""
+    off = found - real
+    brightness = off.mean(1, keepdim=True)
+    return brightness.abs() + 4 * (off - brightness).pow(2)
+
+
 def judged(critic, b, edited, w=MATCHED):
     x, aus = b["images"], b["aus"]
     score, patches, read = critic(x, aus)
@@ -252,9 +261,9 @@ def pleased(generator, critic, b, w=MATCHED):
     """The generator's loss with the cycle and the pairs."""
     x, aus, targets = b["images"], b["aus"], b["targets"]
     edit = generator(x, targets - aus)
-    # The hues of paint learn from pairs alone, its brightness mainly.
+    # The hues of paint learn from pairs alone.
     brightness = edit["color"].mean(1, keepdim=True)
-    color = edit["color"].detach() + w["adversarial_paint"] * (brightness - brightness.detach())
+    color = edit["color"].detach() + brightness - brightness.detach()
     score, patches, _ = critic(composed(x, edit["attention"], color, edit["motion"], edit["shading"]), targets)
     # Only shading gets gradients from the estimated action units.
     still = [edit[name].detach() for name in ("attention", "color", "motion")]
@@ -267,22 +276,22 @@ def pleased(generator, critic, b, w=MATCHED):
     nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
     back = generator(edit["image"].detach(), aus - targets)
     # In the cycle, painting is allowed where the teacher allows it, and errors there have a higher weight.
-    cycle = ((back["image"] - x).abs() * (1 + w["cycle_inside"] * free)).mean()
+    cycle = (difference(back["image"], x) * (1 + w["cycle_inside"] * free)).mean()
     cycle = cycle + w["paint"] / w["cycle"] * ((1 - back["attention"]) * price).mean()
     again = generator(led(b), b["pairs/aus"] - b["pairs/led_aus"])
-    difference = (again["image"] - b["pairs/images"]).abs()
     found, real = (critic.at_mouth(images) for images in (again["image"], b["pairs/images"]))
     features = sum((f - r).abs().mean() for f, r in zip(found, real)) / len(found)
     terms = dict(
         score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
         aus=0.5 * of_aus.mean(),
-        motion=(edit["motion"] - b["field"]).abs().mean(), paint=((1 - edit["attention"]) * price).mean(),
+        motion=((edit["motion"] - b["field"]).abs() * (1 + 100 * b["field"].abs())).mean(), paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),
         shading_tv=variation(edit["shading"]),
         identity=((edit["image"] - x).abs().mean((1, 2, 3)) * nothing).mean(), cycle=cycle,
-        pixels=(difference * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean(), features=features)
+        pixels=(difference(again["image"], b["pairs/images"]) * (1 + w["pixels_inside"] * full(b["pairs/mask"]))).mean(),
+        features=features)
     factors = {**w, "score": w["adversarial"], "cycle": w["cycle"] * w["cycle_every"], "pixels": 2 * w["pixels"],
                "features": 2 * w["features"]}
     return sum(factors[name] * term for name, term in terms.items()), terms
@@ -297,8 +306,11 @@ def gradients(network, loss):
 def lessons(count, draw, prefix=""):
     """Random numbers in place of a teacher's output."""
     field = 0.05 * (2 * draw(count, 2, SIZE // 4, SIZE // 4) - 1)
-    blob = lambda: (draw(count, 1, SIZE // 2, SIZE // 2) - 0.7).clamp(min=0) / 0.3
-    return {f"{prefix}field": field, f"{prefix}mask": blob(), f"{prefix}seam": blob()}
+    return {f"{prefix}field": field, f"{prefix}mask": blobs(count, draw), f"{prefix}seam": blobs(count, draw)}
+
+
+def blobs(count, draw):
+    return (draw(count, 1, SIZE // 2, SIZE // 2) - 0.7).clamp(min=0) / 0.3
 
 
 def batch(draw):
@@ -310,7 +322,8 @@ def batch(draw):
     aus[1, 0], targets[1, 0] = 0.0625, 0.0625 + 2**-11  # in half precision too
     b = {"aus": aus, "targets": targets, **lessons(FACES, draw)}
     pairs = {"pairs/aus": draw(FACES, AUS), "pairs/led_aus": 0.5 * draw(FACES, AUS)}
-    lead = {"pairs/lead": 0.05 * (2 * draw(FACES, 2, SIZE // 4, SIZE // 4) - 1)}
+    lead = {"pairs/lead": 0.05 * (2 * draw(FACES, 2, SIZE // 4, SIZE // 4) - 1),
+            "pairs/lead_seam": blobs(FACES, draw)}
     b |= pairs | lead | lessons(FACES, draw, "pairs/")
     # Half precision keeps the file small. The rounded values are used in the computations. Bytes are represented exactly.
     b = {name: tensor.half() for name, tensor in b.items()}

@@ -171,6 +171,7 @@ fn lessons(count: usize, pairs: usize) -> LessonBatch {
                 aus: floats(pairs * AU_COUNT, 0.2, 1.0),
                 reduced_aus: floats(pairs * AU_COUNT, 0.0, 0.2),
                 lead: field(pairs),
+                lead_seam: mask(pairs),
                 field: field(pairs),
                 mask: mask(pairs),
                 seam: mask(pairs),

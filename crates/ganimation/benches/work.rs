@@ -149,6 +149,7 @@ fn lessons(batch: usize, pairs: Option<usize>) -> Batch {
                 aus: draw(count * AU_COUNT, 1.0),
                 reduced_aus: draw(count * AU_COUNT, 1.0),
                 lead: draw(count * field, 0.05),
+                lead_seam: draw(count * half, 1.0),
                 field: draw(count * field, 0.05),
                 mask: draw(count * half, 1.0),
                 seam: draw(count * half, 1.0),

@@ -33,7 +33,8 @@ pub struct Lessons {
 
 /// Real faces with an expression, and motion that leads to them from a weaker expression.
 ///
-/// The input of a pair is the picture warped by `lead`. The target is the picture itself.
+/// The input of a pair is the picture warped by `lead`, with closed lips drawn at `lead_seam`. The target is the picture
+/// itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pairs {
     /// The real faces: `[count, height, width, RGB]`.
@@ -46,6 +47,9 @@ pub struct Pairs {
     pub reduced_aus: Vec<f32>,
     /// The motion to the weaker expression: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub lead: Vec<f32>,
+    /// Where the motion to the weaker expression closes the mouth, and teeth would stay visible between the lips:
+    /// `[count, 1, size / 2, size / 2]`, 0 to 1.
+    pub lead_seam: Vec<f32>,
     /// The teacher's motion from there for `aus - reduced_aus`: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub field: Vec<f32>,
     /// Where this motion uncovers areas that the input does not show: `[count, 1, size / 2, size / 2]`, 0 to 1.
@@ -214,6 +218,7 @@ impl LessonPlan {
             aus: Vec::new(),
             reduced_aus: Vec::new(),
             lead: Vec::new(),
+            lead_seam: Vec::new(),
             field: Vec::new(),
             mask: Vec::new(),
             seam: Vec::new(),
@@ -221,7 +226,7 @@ impl LessonPlan {
         for (place, pixels) in (0..).zip(pairs.pixels.chunks_exact_mut(size * size * 3)) {
             let face = self.put(pictures, pixels, |attempt| self.pair(step, place, attempt))?;
             let (shown, led) = (&face.known.aus, &face.aus);
-            let lead = self.teacher.lesson(&face.landmarks, shown, led, 0);
+            let lead = self.teacher.lesson(&face.landmarks, shown, led, size / 2);
             // The motion of the pair ends at the real face.
             let back = self
                 .teacher
@@ -229,6 +234,7 @@ impl LessonPlan {
             pairs.aus.extend(face.known.aus);
             pairs.reduced_aus.extend(face.aus);
             pairs.lead.extend(lead.field);
+            pairs.lead_seam.extend(lead.seam);
             pairs.field.extend(back.field);
             pairs.mask.extend(back.mask);
             pairs.seam.extend(back.seam);
@@ -274,8 +280,8 @@ impl LessonPlan {
         drawn(known, flip, aus)
     }
 
-    /// The target of a face: 10 % of the faces keep their action units, 50 % change up to 4 units, 15 % get half of
-    /// another face's units, and the rest get all of another face's units.
+    /// The target of a face: 10 % of the faces keep their action units, 8 % close their eyes, 42 % change up to 4 units,
+    /// 15 % get half of another face's units, and the rest get all of another face's units.
     fn target(
         &self,
         own: &[f32; AU_COUNT],
@@ -285,7 +291,9 @@ impl LessonPlan {
         let mut target = *own;
         match random.random::<f32>() {
             0.0..0.1 => {}
-            0.1..0.6 => {
+            // Few photos show closed eyes, so few targets of the other kinds do.
+            0.1..0.18 => target[ActionUnit::Blink.index()] = random.random_range(0.6..1.0),
+            0.18..0.6 => {
                 for _ in 0..random.random_range(1..=4) {
                     let unit = random.random_range(0..AU_COUNT as u64);
                     let unit = usize::try_from(unit).unwrap_or_default();
@@ -366,9 +374,9 @@ fn is_expressive(aus: &[f32; AU_COUNT]) -> bool {
         || shows(ActionUnit::BrowLowerer) > 0.4
 }
 
-/// The intensity of each unit that one face in 500 exceeds, at least 0.4.
+/// The intensity of each unit that one face in 500 exceeds, at least 0.8: people ask for more than photos show.
 fn most(known: &[Known]) -> [f32; AU_COUNT] {
-    const LEAST: f32 = 0.4;
+    const LEAST: f32 = 0.8;
     std::array::from_fn(|unit| {
         let mut values: Vec<f32> = known.iter().map(|known| known.aus[unit]).collect();
         values.sort_unstable_by(f32::total_cmp);

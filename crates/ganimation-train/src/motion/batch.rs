@@ -4,9 +4,15 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use ganimation_data::pixels::{tensor_from_aus, tensor_from_bytes};
 use ganimation_data::teacher::FIELD_SIDE;
 use ganimation_data::{Batch, Lessons, Pairs};
-use ganimation_model::enlarge;
+use ganimation_model::{average, enlarge};
 
 use crate::team::split;
+
+/// Side of the squares whose mean is the colour around a point of the mouth, in pixels.
+const SURROUNDINGS: usize = 8;
+
+/// Brightness between closed lips, as a fraction of the brightness around.
+const BETWEEN_LIPS: f64 = 0.6;
 
 /// Faces, their targets, and the teacher's lessons.
 #[derive(Clone, Debug)]
@@ -45,6 +51,8 @@ pub(super) struct PairBatch {
     pub(super) reduced_aus: Tensor<2>,
     /// The motion to the weaker expression, like [`Lesson::field`].
     pub(super) lead: Tensor<4>,
+    /// Where this motion closes a mouth, like [`Lesson::seam`].
+    pub(super) lead_seam: Tensor<4>,
     /// The teacher's lesson from the weaker expression to the real face.
     pub(super) lesson: Lesson,
 }
@@ -128,13 +136,17 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn lesson(&self, count: usize, field: Vec<f32>, mask: Vec<f32>, seam: Vec<f32>) -> Lesson {
-        let half = [count, 1, self.size / 2, self.size / 2];
-        let plane = |values| Tensor::from_data(TensorData::new(values, half), self.device);
         Lesson {
             field: self.field(count, field),
-            mask: plane(mask),
-            seam: plane(seam),
+            mask: self.plane(count, mask),
+            seam: self.plane(count, seam),
         }
+    }
+
+    /// `[count, 1, size / 2, size / 2]`.
+    fn plane(&self, count: usize, values: Vec<f32>) -> Tensor<4> {
+        let half = [count, 1, self.size / 2, self.size / 2];
+        Tensor::from_data(TensorData::new(values, half), self.device)
     }
 
     /// At the network's resolution.
@@ -150,6 +162,7 @@ impl Place<'_> {
             aus: tensor_from_aus(pairs.aus, self.device),
             reduced_aus: tensor_from_aus(pairs.reduced_aus, self.device),
             lead: self.field(count, pairs.lead),
+            lead_seam: self.plane(count, pairs.lead_seam),
             lesson: self.lesson(count, pairs.field, pairs.mask, pairs.seam),
         }
     }
@@ -157,25 +170,36 @@ impl Place<'_> {
 
 impl PairBatch {
     fn parts(&self, devices: &[Device]) -> Vec<Self> {
-        let [images, lead] = [&self.images, &self.lead].map(|part| split(part, devices).into_iter());
+        let parts = [&self.images, &self.lead, &self.lead_seam];
+        let [images, lead, seam] = parts.map(|part| split(part, devices).into_iter());
         let [aus, reduced_aus] =
             [&self.aus, &self.reduced_aus].map(|labels| split(labels, devices).into_iter());
-        (images.zip(lead).zip(aus.zip(reduced_aus)))
+        (images.zip(lead.zip(seam)).zip(aus.zip(reduced_aus)))
             .zip(self.lesson.parts(devices))
-            .map(|(((images, lead), (aus, reduced_aus)), lesson)| Self {
-                images,
-                aus,
-                reduced_aus,
-                lead,
-                lesson,
-            })
+            .map(
+                |(((images, (lead, lead_seam)), (aus, reduced_aus)), lesson)| Self {
+                    images,
+                    aus,
+                    reduced_aus,
+                    lead,
+                    lead_seam,
+                    lesson,
+                },
+            )
             .collect()
     }
 
     /// The real faces with the weaker expression: the input of the generator.
+    ///
+    /// Motion closes the lips, but a line of teeth stays between them. It gives away what the network is to paint, and real
+    /// closed mouths do not have it. So it is covered with the colour of the mouth, darkened as between lips.
     pub(super) fn reduced_images(&self) -> Tensor<4> {
-        let [_, _, height, width] = self.images.dims();
-        ganimation_kernels::warp(self.images.clone(), enlarge(self.lead.clone(), [height, width]))
+        let size = self.images.dims();
+        let full = [size[2], size[3]];
+        let moved = ganimation_kernels::warp(self.images.clone(), enlarge(self.lead.clone(), full));
+        let around = enlarge(average(moved.clone(), SURROUNDINGS), full);
+        let line = (around + 1.0) * BETWEEN_LIPS - 1.0;
+        moved.clone() + (line - moved) * enlarge(self.lead_seam.clone(), full)
     }
 
     /// The orders from the weaker expression to the real faces, `[pairs, 17]`.

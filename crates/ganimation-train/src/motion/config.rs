@@ -91,8 +91,7 @@ pub struct MatchedConfig {
     pub adversarial: f64,
     /// Score of patches of mouths and eyes.
     pub patches: f64,
-    /// The fraction of these two scores' gradient that reaches the brightness of paint; hues get none. Paint learns mainly
-    /// from pairs: the discriminator prefers teeth with a notch.
+    /// The fraction of these two scores' gradient that reaches the brightness of paint; hues get none.
     pub adversarial_paint: f64,
     /// How much real faces with others' action units count, beside 1 for edited ones.
     pub mismatched: f64,
@@ -105,7 +104,7 @@ pub struct MatchedConfig {
     pub r1: f64,
     /// R1 is computed every so many steps, with as many times the weight.
     pub r1_every: u64,
-    /// Mean absolute difference of faces edited there and back.
+    /// Difference of faces edited there and back: absolute brightness, squared hue.
     pub cycle: f64,
     /// How much more the teacher's mask counts in it, beside 1.
     pub cycle_inside: f64,
@@ -133,12 +132,12 @@ pub struct MatchedConfig {
     pub shading_tv: f64,
     /// Mean absolute change of faces that are asked for nothing.
     pub identity: f64,
-    /// Mean absolute difference of pairs from the real face; at even steps, with twice the weight.
+    /// Difference of pairs from the real face: absolute brightness, squared hue; at even steps, with twice the weight.
     pub pixels: f64,
     /// How much more the teacher's mask counts in it, beside 1.
     pub pixels_inside: f64,
     /// Mean absolute difference of the discriminator's activations at the mouth, between pairs and the real face
-    /// (feature matching); with the steps and the factor of `pixels`.
+    /// (feature matching); with the steps and the factor of `pixels`. Weights of 3 and more paint notches into teeth.
     pub features: f64,
 }
 
@@ -153,10 +152,10 @@ impl Default for MatchedConfig {
             },
             discriminator_lr_factor: 1.0,
             adversarial: 0.5,
-            patches: 0.8,
-            adversarial_paint: 0.2,
+            patches: 1.2,
+            adversarial_paint: 1.0,
             mismatched: 0.5,
-            aus: 60.0,
+            aus: 30.0,
             aus_falling: 0.5,
             r1: 0.5,
             r1_every: 8,
@@ -169,13 +168,13 @@ impl Default for MatchedConfig {
             mask_inside: 4.0,
             mask_tv: 1.0,
             motion: 400.0,
-            shading: 3.0,
-            stains: 100.0,
-            shading_tv: 3.0,
+            shading: 6.0,
+            stains: 300.0,
+            shading_tv: 4.0,
             identity: 10.0,
             pixels: 10.0,
             pixels_inside: 4.0,
-            features: 3.0,
+            features: 0.0,
         }
     }
 }

@@ -7,7 +7,7 @@ use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, blend,
 use super::MotionTrainer;
 use super::batch::{LessonBatch, PairBatch};
 use super::config::{MatchedConfig, MotionConfig};
-use super::losses::{cross_entropy, softplus, variation, weighted_mean};
+use super::losses::{cross_entropy, difference, motion_error, softplus, variation, weighted_mean};
 use super::report::MotionReport;
 use super::views::Views;
 use crate::random::view_stream;
@@ -99,6 +99,10 @@ impl Judged {
             cycle,
             pixels,
         } = loss;
+        let off = match self.edit.motion {
+            Some(motion) => (motion.inner() - self.batch.lesson.field.clone()).abs().mean(),
+            None => Tensor::zeros([1], &painted.device()),
+        };
         let (plain, baseline) = pixels.map(|of_pairs| (of_pairs.plain, of_pairs.baseline)).unzip();
         MotionReport {
             has_penalty: step.is_multiple_of(weights.r1_every),
@@ -113,7 +117,7 @@ impl Judged {
                 mask_coverage: painted.clone().mean(),
                 mask_coverage_peak: painted.flatten::<2>(1, 3).max_dim(1).mean(),
             },
-            field: regularization.motion.inner() * size,
+            field: off * size,
             field_baseline: self.batch.lesson.field.clone().abs().mean() * size,
             pixels: plain,
             pixels_baseline: baseline,
@@ -123,7 +127,7 @@ impl Judged {
     }
 }
 
-/// Mean absolute difference of faces edited there and back, what the teacher lets be painted counting more.
+/// Mean [`difference`] of faces edited there and back, what the teacher lets be painted counting more.
 ///
 /// The way back alone learns from it. The way there would learn to paint nothing: what is painted over is hard to bring
 /// back.
@@ -133,7 +137,7 @@ fn cycle_loss(generator: &Generator, batch: &LessonBatch, edit: &Edit, weights: 
     let there = edit.image.clone().detach();
     let back = generator.edit(there, orders.autodiff());
     let free = enlarge(batch.lesson.paintable(), [height, width]).autodiff();
-    let difference = (back.image - batch.images.clone().autodiff()).abs();
+    let difference = difference(back.image, batch.images.clone().autodiff());
     let painted = back.attention.neg() + 1.0;
     let outside = (painted * (free.clone() * (weights.mask_coverage_inside - 1.0) + 1.0)).mean();
     weighted_mean(difference, free, weights.cycle_inside)
@@ -150,15 +154,16 @@ impl PairLoss {
         let [_, _, height, width] = pairs.images.dims();
         let led = pairs.reduced_images();
         let edit = generator.edit(led.clone().autodiff(), pairs.orders().autodiff());
-        let activations = frozen.mouth_activations(edit.image.clone());
-        let of_real = frozen.mouth_activations(pairs.images.clone().autodiff());
-        let layers: Vec<_> = (activations.into_iter().zip(of_real))
-            .map(|(found, real)| (found - real).abs().mean())
-            .collect();
-        let features = Tensor::cat(layers, 0).mean();
-        let difference = (edit.image - pairs.images.clone().autodiff()).abs();
+        let real = pairs.images.clone().autodiff();
+        let plain = (edit.image.clone() - real.clone()).abs().inner().mean();
+        let features = (weights.features > 0.0).then(|| {
+            let activations = [&edit.image, &real].map(|faces| frozen.mouth_activations(faces.clone()));
+            let [found, real] = activations.map(Vec::into_iter);
+            let layers = found.zip(real).map(|(found, real)| (found - real).abs().mean());
+            Tensor::cat(layers.collect(), 0).mean()
+        });
+        let difference = difference(edit.image, real);
         let mask = enlarge(pairs.lesson.mask.clone(), [height, width]).autodiff();
-        let plain = difference.clone().inner().mean();
         Self {
             weighted: weighted_mean(difference, mask, weights.pixels_inside),
             features,
@@ -178,13 +183,13 @@ pub(super) struct MatchedLoss {
     pub(super) pixels: Option<PairLoss>,
 }
 
-/// Mean absolute difference of pairs from the real faces.
+/// Difference of pairs from the real faces.
 pub(super) struct PairLoss {
-    /// The teacher's mask counts more.
+    /// See [`difference`]; the teacher's mask counts more.
     pub(super) weighted: Tensor<1>,
     /// Of the discriminator's activations at the mouth.
-    pub(super) features: Tensor<1>,
-    /// Outside autodiff.
+    pub(super) features: Option<Tensor<1>>,
+    /// Mean absolute difference, outside autodiff.
     plain: Tensor<1>,
     /// The same if nothing is done.
     baseline: Tensor<1>,
@@ -222,9 +227,10 @@ impl MatchedLoss {
         }
         if let Some(of_pairs) = &self.pixels {
             // Every second step has pairs.
-            total = total
-                + of_pairs.weighted.clone() * (2.0 * weights.pixels)
-                + of_pairs.features.clone() * (2.0 * weights.features);
+            total = total + of_pairs.weighted.clone() * (2.0 * weights.pixels);
+            if let Some(features) = &of_pairs.features {
+                total = total + features.clone() * (2.0 * weights.features);
+            }
         }
         total
     }
@@ -284,10 +290,9 @@ impl Judgement {
     }
 }
 
-/// The same colours, of which the brightness alone learns, from the fraction `share` of its gradient.
+/// The same colours, of which the brightness alone learns, from the fraction `share` of its gradient: hues come from pairs.
 ///
-/// A discriminator of small patches likes hues that no mouth has, another one every few hundred steps. So hues come from
-/// pairs.
+/// A discriminator of small patches likes hues that no mouth has, another one every few hundred steps.
 fn of_brightness(color: Tensor<4>, share: f64) -> Tensor<4> {
     let brightness = color.clone().mean_dim(1);
     color.detach() + (brightness.clone() - brightness.detach()) * share
@@ -374,7 +379,7 @@ impl RegularizationTerms {
             .reshape([-1, 1, 1, 1])
             .autodiff();
         Self {
-            motion: (motion - batch.lesson.field.clone().autodiff()).abs().mean(),
+            motion: motion_error(motion, batch.lesson.field.clone()),
             outside: (painted.clone() * price).mean(),
             mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
             variation: variation(edit.attention.clone()),

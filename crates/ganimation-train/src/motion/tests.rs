@@ -71,7 +71,7 @@ impl Reference {
         self.filled(fresh, "discriminator")
     }
 
-    /// The default settings, but views are not changed.
+    /// The default settings, but views are not changed, and pairs match features.
     fn trainer(&self) -> MotionTrainer {
         let mut config = TrainConfig::motion("");
         config.motion.views = ViewConfig {
@@ -79,6 +79,7 @@ impl Reference {
             saturation: 0.0,
             contrast: 0.0,
         };
+        config.motion.matched.features = 4.0;
         MotionTrainer::from_networks(config, self.generator(), self.discriminator())
     }
 
@@ -105,6 +106,7 @@ impl Reference {
                 aus: self.tensor("batch/pairs/aus"),
                 reduced_aus: self.tensor("batch/pairs/led_aus"),
                 lead: self.tensor("batch/pairs/lead"),
+                lead_seam: self.tensor("batch/pairs/lead_seam"),
                 lesson: self.lesson("batch/pairs"),
             }),
         }
@@ -240,7 +242,10 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
         ("identity", &regularization.identity),
         ("cycle", loss.cycle.as_ref().unwrap()),
         ("pixels", &loss.pixels.as_ref().unwrap().weighted),
-        ("features", &loss.pixels.as_ref().unwrap().features),
+        (
+            "features",
+            loss.pixels.as_ref().unwrap().features.as_ref().unwrap(),
+        ),
         ("total", &total),
     ];
     reference.terms("pleased", found);
