@@ -184,8 +184,9 @@ fn closed_lids_hide_the_eye() {
     blink[crate::ActionUnit::Blink.index()] = 1.0;
     let lesson = teacher.lesson(&open, &[0.0; AU_COUNT], &blink, 0);
     let [upper, lower] = [37, 41].map(|point| open.points()[point]);
-    // The field's vertical motion in the column of the lids, from the upper lid to below the lower one.
-    let column = (upper[0] * FIELD_SIDE as f32) as usize;
+    // The field's vertical motion in the column of the lids.
+    let cells = upper[0] * FIELD_SIDE as f32;
+    let column = (0..FIELD_SIDE).rfind(|&column| column as f32 <= cells).unwrap();
     let sources = (0..FIELD_SIDE).map(|row| {
         let place = (row as f32 + 0.5) / FIELD_SIDE as f32;
         place + lesson.field[FIELD_SIDE * FIELD_SIDE + row * FIELD_SIDE + column]

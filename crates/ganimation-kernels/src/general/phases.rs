@@ -86,7 +86,7 @@ fn phases(size: usize, kernel: usize, grid: usize, stride: usize, padding: usize
             let first = (phase + padding) % stride;
             let taps = (kernel - first).div_ceil(stride);
             let offset = (phase + padding - first) / stride;
-            (offset + size / stride <= grid + taps - 1).then_some(Phase {
+            (offset + size / stride < grid + taps).then_some(Phase {
                 first,
                 taps,
                 stride,
