@@ -284,7 +284,8 @@ def pleased(generator, critic, b, w=MATCHED):
     terms = dict(
         score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
         aus=0.5 * of_aus.mean(),
-        motion=((edit["motion"] - b["field"]).abs() * (1 + 100 * b["field"].abs())).mean(), paint=((1 - edit["attention"]) * price).mean(),
+        motion=((edit["motion"] - b["field"]).abs() * (1 + 100 * b["field"].abs())).mean(),
+        paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),

@@ -222,15 +222,15 @@ fn print(card: &Scorecard) -> Result<()> {
     }
     if scores.curve.faces > 0 {
         say("0 to 5       r within a face   largest step of pixels   of the estimate")?;
-    }
-    for curve in scores.curve.units.iter().filter(|_| scores.curve.faces > 0) {
-        say(format_args!(
-            "{:<10}   {:>15.2}   {:>14.2} x mean   {:>7.2} x mean",
-            curve.units.join("+"),
-            curve.correlation,
-            curve.largest_step_pixels,
-            curve.largest_step_reading
-        ))?;
+        for curve in &scores.curve.units {
+            say(format_args!(
+                "{:<10}   {:>15.2}   {:>14.2} x mean   {:>7.2} x mean",
+                curve.units.join("+"),
+                curve.correlation,
+                curve.largest_step_pixels,
+                curve.largest_step_reading
+            ))?;
+        }
     }
     if scores.sweep.faces > 0 {
         say(format_args!(

@@ -66,9 +66,6 @@ const UNFOLDING: f32 = 0.2;
 /// Side of a field's cell, as a fraction of the face's side.
 const CELL: f32 = 1.0 / FIELD_SIDE as f32;
 
-/// Lids and lips whose gap falls by more than this fraction of the side are closing.
-const CLOSING: f32 = 0.006;
-
 /// How much larger the motions of lids and lips are that meet, relative to their own.
 const TIGHTER: f32 = 0.6;
 
@@ -190,15 +187,26 @@ impl Teacher {
         }
         close_lips(landmarks, &mut points, shown, target);
         limit_eyes(self.prior.mean(), turn, landmarks, &mut points);
-        let lips = LIPS.map(|(upper, lower, _)| (upper, lower));
         // They can touch but must not cross.
-        for (upper, lower) in lips.into_iter().chain(EYES) {
+        for (upper, lower) in lips_and_lids() {
             let crossed = (points[upper][1] - points[lower][1]).max(0.0) / 2.0;
             points[upper][1] -= crossed;
             points[lower][1] += crossed;
         }
         Landmarks::new(points)
     }
+}
+
+/// The points of lips and lids that can meet: an upper and a lower one.
+fn lips_and_lids() -> impl Iterator<Item = (usize, usize)> {
+    LIPS.map(|(upper, lower, _)| (upper, lower))
+        .into_iter()
+        .chain(EYES)
+}
+
+/// The vertical distance from an upper to a lower point, negative if they cross.
+fn gap(points: &[[f32; 2]; LANDMARK_COUNT], (upper, lower): (usize, usize)) -> f32 {
+    points[lower][1] - points[upper][1]
 }
 
 /// A change in intensity, less than [`LIMIT`].
@@ -221,9 +229,6 @@ fn limit_eyes(mean: &Landmarks, turn: Turn, before: &Landmarks, points: &mut [[f
     let [x, y] = turn.apply([0.0, 1.0]);
     #[allow(clippy::cast_possible_truncation, reason = "a scale near 1")]
     let scale = x.hypot(y) as f32;
-    let gap = |points: &[[f32; 2]; LANDMARK_COUNT], (upper, lower): (usize, usize)| {
-        points[lower][1] - points[upper][1]
-    };
     for lids in EYES {
         let of_mean = gap(mean.points(), lids) * scale;
         let widest = (WIDEST_EYE * gap(before.points(), lids)).max(of_mean);
@@ -248,8 +253,8 @@ fn close_lips(
     }
     let left = target / shown;
     for (upper, lower, [above, below]) in LIPS {
-        let gap = before.points()[lower][1] - before.points()[upper][1];
-        let excess = (points[lower][1] - points[upper][1] - left * gap.max(0.0)).max(0.0);
+        let open = gap(before.points(), (upper, lower)).max(0.0);
+        let excess = (gap(points, (upper, lower)) - left * open).max(0.0);
         for point in [upper, above] {
             points[point][1] += UPPER_LIP_SHARE * excess;
         }
@@ -269,12 +274,10 @@ fn close(
     points: &mut [[f32; 2]; CONTROL_COUNT],
     moves: &mut [[f32; 2]; CONTROL_COUNT],
 ) {
-    let lips = LIPS.map(|(upper, lower, _)| (upper, lower));
-    for (upper, lower) in lips.into_iter().chain(EYES) {
-        let gap = |landmarks: &Landmarks| landmarks.points()[lower][1] - landmarks.points()[upper][1];
-        let left = gap(after).max(0.0);
+    for (upper, lower) in lips_and_lids() {
+        let left = gap(after.points(), (upper, lower)).max(0.0);
         let missing = (CELL - left).max(0.0);
-        if gap(before) - left > CLOSING {
+        if gap(before.points(), (upper, lower)) - left > mask::STILL {
             points[lower][1] += missing;
             for point in [upper, lower] {
                 moves[point] = moves[point].map(|value| value * (1.0 + TIGHTER * missing / CELL));

@@ -39,7 +39,7 @@ const OPENINGS: [Opening; 3] = [
 ];
 
 /// Gaps that grow by less than this fraction of the side count as unchanged.
-const STILL: f32 = 0.006;
+pub(super) const STILL: f32 = 0.006;
 
 /// Smallest gap; smaller gaps count as this value.
 const NARROW: f32 = 0.01;

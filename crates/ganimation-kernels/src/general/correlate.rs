@@ -226,23 +226,11 @@ fn range(start: usize, end: usize) -> Slice {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::backend::{Flex, ops::FloatTensorOps};
-    use burn::tensor::{TensorData, Tolerance};
+    use burn::backend::Flex;
+    use burn::tensor::Tolerance;
 
+    use super::super::fixture::{map, values};
     use super::*;
-
-    fn map(shape: [usize; 4], phase: f64) -> FloatTensor<Flex> {
-        let count = shape.iter().product::<usize>();
-        let values: Vec<f64> = (0..count).map(|at| (at as f64 * 1.618 + phase).sin()).collect();
-        Flex::float_from_data(TensorData::new(values, shape), &Default::default())
-    }
-
-    fn values(tensor: FloatTensor<Flex>) -> TensorData {
-        match burn::tensor::try_read_sync(Flex::float_into_data(tensor)) {
-            Some(Ok(data)) => data,
-            other => panic!("{other:?}"),
-        }
-    }
 
     #[test]
     fn pieces_and_groups_add_up_to_the_whole() {

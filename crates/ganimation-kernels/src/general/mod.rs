@@ -9,6 +9,8 @@
 
 mod autodiff;
 mod correlate;
+#[cfg(all(test, feature = "flex"))]
+mod fixture;
 mod norm;
 mod phases;
 

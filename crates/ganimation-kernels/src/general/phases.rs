@@ -102,27 +102,12 @@ fn all() -> Slice {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::backend::{
-        Flex,
-        ops::{FloatTensorOps, ModuleOps},
-    };
-    use burn::tensor::{TensorData, Tolerance};
+    use burn::backend::{Flex, ops::ModuleOps};
+    use burn::tensor::Tolerance;
 
+    use super::super::fixture::{map, values};
     use super::super::options;
     use super::*;
-
-    fn map(shape: [usize; 4], phase: f64) -> FloatTensor<Flex> {
-        let count = shape.iter().product::<usize>();
-        let values: Vec<f64> = (0..count).map(|at| (at as f64 * 1.618 + phase).sin()).collect();
-        Flex::float_from_data(TensorData::new(values, shape), &Default::default())
-    }
-
-    fn values(tensor: FloatTensor<Flex>) -> TensorData {
-        match burn::tensor::try_read_sync(Flex::float_into_data(tensor)) {
-            Some(Ok(data)) => data,
-            other => panic!("{other:?}"),
-        }
-    }
 
     #[test]
     fn phases_give_the_gradient_of_burn() {

@@ -29,6 +29,8 @@ pub(super) struct TaughtLoss {
     off: Tensor<4>,
     /// Absolute difference of pairs from the real faces.
     from_real: Tensor<4>,
+    /// Its mean if nothing is done.
+    baseline: Tensor<1>,
 }
 
 impl TaughtLoss {
@@ -42,7 +44,9 @@ impl TaughtLoss {
         let [count, ..] = pairs.images.dims();
         let orders = batch.targets.clone() - batch.aus.clone();
         let orders = Tensor::cat(vec![orders, pairs.orders()], 0);
-        let images = Tensor::cat(vec![batch.images.clone(), pairs.reduced_images()], 0);
+        let led = pairs.reduced_images();
+        let baseline = (led.clone() - pairs.images.clone()).abs().mean();
+        let images = Tensor::cat(vec![batch.images.clone(), led], 0);
         let [field, mask] = both(&batch.lesson, &pairs.lesson);
 
         let edit = generator.edit(images.autodiff(), orders.autodiff());
@@ -67,6 +71,7 @@ impl TaughtLoss {
             attention: edit.attention.inner(),
             off: off.inner(),
             from_real: from_real.inner(),
+            baseline,
         }
     }
 
@@ -176,7 +181,7 @@ fn taught(
             field: loss.off.mean(),
             field_baseline: field.abs().mean() * size as f64,
             pixels: Some(loss.from_real.mean()),
-            pixels_baseline: Some((pairs.reduced_images() - pairs.images.clone()).abs().mean()),
+            pixels_baseline: Some(loss.baseline),
             mask_coverage_outside: (painted * (enlarge(mask, [size, size]).neg() + 1.0)).mean(),
             shading: loss.shading.inner(),
         },
