@@ -197,7 +197,7 @@ TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, aus_falling=0.5, r1=0.5,
                r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
-               mask_inside=4.0, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
+               mask_inside=4.0, hues=30.0, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
                pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
@@ -221,12 +221,17 @@ def cross_entropy(attention, mask, w):
     return -(w["mask_inside"] * mask * painted.log() + (1 - mask) * (1 - painted).log()).mean()
 
 
+def moved_error(motion, field):
+    """Of each face; places that move count more."""
+    return ((motion - field).abs() * (1 + 100 * field.abs())).mean((1, 2, 3))
+
+
 def taught(generator, b, w=TAUGHT):
     x, both = b["images"], lambda name: torch.cat([b[name], b[f"pairs/{name}"]])
     orders = torch.cat([b["targets"] - b["aus"], b["pairs/aus"] - b["pairs/led_aus"]])
     edit = generator(torch.cat([x, led(b)]), orders)
     share = torch.tensor([1.0] * len(x) + [w["motion_in_pairs"]] * len(b["pairs/aus"]))
-    off = (edit["motion"] - both("field")).abs().mean((1, 2, 3)) * SIZE
+    off = moved_error(edit["motion"], both("field")) * SIZE
     of_mask = cross_entropy(edit["attention"], torch.maximum(both("mask"), both("seam")), w)
     difference = (edit["image"][len(x):] - b["pairs/images"]).abs()
     terms = dict(
@@ -241,6 +246,18 @@ def difference(found, real):
     off = found - real
     brightness = off.mean(1, keepdim=True)
     return brightness.abs() + 4 * (off - brightness).pow(2)
+
+
+def hue_error(color, x, mask):
+    """Of paint in the lower half, from the hues that mouths have at its brightness, as shares of the face's hue."""
+    middle = x[:, :, SIZE // 4:SIZE * 3 // 4, SIZE // 4:SIZE * 3 // 4].mean((2, 3), keepdim=True)
+    of_face = middle - middle.mean(1, keepdim=True)
+    color, mask = color[:, :, SIZE // 2:], mask[:, :, SIZE // 2:]
+    brightness = color.mean(1, keepdim=True)
+    hue, brightness = color - brightness, brightness.detach()
+    a, b, c = torch.tensor([[0.942, -0.136, -0.539], [1.198, -0.342, -0.761], [0.835, -0.045, -0.445]]).T[..., None, None]
+    off = (hue - (a + b * brightness + c * brightness ** 2) * of_face).pow(2) * mask
+    return off.mean() / (mask.mean() + 1e-3)
 
 
 def judged(critic, b, edited, w=MATCHED):
@@ -261,7 +278,7 @@ def pleased(generator, critic, b, w=MATCHED):
     """The generator's loss with the cycle and the pairs."""
     x, aus, targets = b["images"], b["aus"], b["targets"]
     edit = generator(x, targets - aus)
-    # The hues of paint learn from pairs alone.
+    # The discriminator does not teach the hues of paint.
     brightness = edit["color"].mean(1, keepdim=True)
     color = edit["color"].detach() + brightness - brightness.detach()
     score, patches, _ = critic(composed(x, edit["attention"], color, edit["motion"], edit["shading"]), targets)
@@ -284,9 +301,10 @@ def pleased(generator, critic, b, w=MATCHED):
     terms = dict(
         score=F.softplus(-score).mean(), patches=F.softplus(-patches).mean(),
         aus=0.5 * of_aus.mean(),
-        motion=((edit["motion"] - b["field"]).abs() * (1 + 100 * b["field"].abs())).mean(),
+        motion=moved_error(edit["motion"], b["field"]).mean(),
         paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
+        hues=hue_error(edit["color"], x, free),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),
         shading_tv=variation(edit["shading"]),

@@ -15,7 +15,7 @@ use ganimation_data::write_whole;
 use ganimation_model::weights::FloatFormat;
 use ganimation_model::{NamedTensors, load_state_dict, state_dict, tensors_from_bytes, tensors_to_bytes};
 
-use crate::config::AdamConfig;
+use crate::config::{AdamConfig, Network, TrainConfig};
 use crate::optimizer::Adam;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
@@ -107,18 +107,37 @@ fn clear(folder: &Path) -> Result<()> {
 
 /// Initial networks: the `fresh` ones, or those from the files named in their settings.
 pub(crate) fn begin<D: Module>(fresh: Trainer<D>) -> Result<Trainer<D>> {
-    let (from, discriminator_from) = (fresh.config.from.clone(), fresh.config.discriminator_from.clone());
-    let of_folder = |name| Some(from.as_ref().filter(|path| path.is_dir())?.join(name));
-    let generator = of_folder(GENERATOR).or_else(|| from.clone());
-    let discriminator = discriminator_from.or_else(|| of_folder(DISCRIMINATOR).filter(|path| path.exists()));
+    let config = &fresh.config;
+    let of_folder = |name| Some(config.from.as_ref().filter(|path| path.is_dir())?.join(name));
+    let discriminator =
+        (config.discriminator_from.clone()).or_else(|| of_folder(DISCRIMINATOR).filter(|path| path.exists()));
+    let generator = generator_file(config);
     if generator.is_none() && discriminator.is_none() {
         return Ok(fresh);
     }
-    Ok(Trainer::from_networks(
-        fresh.config,
-        begin_from(generator, fresh.generator)?,
-        begin_from(discriminator, fresh.discriminator)?,
-    ))
+    let generator = begin_from(generator, fresh.generator)?;
+    Ok(Trainer {
+        start: needs_start(config).then(|| generator.valid()),
+        ..Trainer::from_networks(
+            fresh.config.clone(),
+            generator,
+            begin_from(discriminator, fresh.discriminator)?,
+        )
+    })
+}
+
+/// The file of the generator that the settings name.
+fn generator_file(config: &TrainConfig) -> Option<PathBuf> {
+    let from = config.from.as_ref()?;
+    Some(match from.is_dir() {
+        true => from.join(GENERATOR),
+        false => from.clone(),
+    })
+}
+
+/// Whether a loss compares with the generator that training started from.
+fn needs_start(config: &TrainConfig) -> bool {
+    config.network == Network::Motion && config.motion.taught.start > 0.0
 }
 
 fn begin_from<M: Module>(path: Option<PathBuf>, module: M) -> Result<M> {
@@ -137,7 +156,10 @@ pub(crate) fn load<D: Module>(
     adam: AdamConfig,
     device: &Device,
 ) -> Result<Trainer<D>> {
+    let start = needs_start(&fresh.config)
+        .then(|| begin_from(generator_file(&fresh.config), fresh.generator.valid()));
     Ok(Trainer {
+        start: start.transpose()?,
         generator_adam: load_adam(path, GENERATOR_ADAM, adam, &fresh.generator, device)?,
         discriminator_adam: load_adam(path, DISCRIMINATOR_ADAM, adam, &fresh.discriminator, device)?,
         generator: load_module(path, GENERATOR, fresh.generator)?,

@@ -172,6 +172,7 @@ impl TrainConfig {
             ("motion.taught.pixels", taught.pixels),
             ("motion.taught.pixels_inside", taught.pixels_inside),
             ("motion.taught.shading", taught.shading),
+            ("motion.taught.start", taught.start),
             ("motion.taught.aus", taught.aus),
             (
                 "motion.matched.discriminator_lr_factor",
@@ -191,6 +192,7 @@ impl TrainConfig {
                 "motion.matched.mask_coverage_inside",
                 matched.mask_coverage_inside,
             ),
+            ("motion.matched.hues", matched.hues),
             ("motion.matched.mask_tv", matched.mask_tv),
             ("motion.matched.motion", matched.motion),
             ("motion.matched.shading", matched.shading),
@@ -210,6 +212,12 @@ impl TrainConfig {
         ] {
             require((0.0..=1.0).contains(&value), name, &value, "0 to 1")?;
         }
+        require(
+            taught.start == 0.0 || self.from.is_some(),
+            "motion.taught.start",
+            &taught.start,
+            "0, because the setting `from` names no generator",
+        )?;
         for gain in &self.motion.gains {
             require(
                 (0.0..=10.0).contains(gain),

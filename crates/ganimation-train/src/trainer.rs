@@ -134,6 +134,8 @@ pub struct Trainer<D = Discriminator> {
     pub(crate) generator: Generator,
     pub(crate) discriminator: D,
     pub(crate) average: Generator,
+    /// The generator that training started from, without gradients, if a loss needs it.
+    pub(crate) start: Option<Generator>,
     pub(crate) generator_adam: Adam,
     pub(crate) discriminator_adam: Adam,
     pub(crate) team: Team,
@@ -168,6 +170,7 @@ impl<D: Module> Trainer<D> {
             further: Vec::new(),
             discriminator,
             average: generator.valid(),
+            start: None,
             generator,
             generator_adam: Adam::new(config.adam),
             discriminator_adam: Adam::new(config.adam),

@@ -63,16 +63,14 @@ fn assert_same_checkpoints(expected: &Path, found: &Path) {
     assert_eq!(compared, 5, "both networks, the average, both optimisers");
 }
 
-#[test]
-fn a_run_that_stops_in_either_stage_or_between_them_ends_bit_for_bit_the_same() {
-    let fixture = fixture();
+/// Compares a whole run with runs that stop after each of `stops` and resume.
+fn assert_stops_change_nothing(fixture: &Fixture, stops: &[u64]) {
     let folder = fixture.folder.path();
     let train =
         |run: &mut Run, limits: Limits| run.train(&fixture.dataset, limits, &mut (), &never()).unwrap();
     let mut whole = fixture.start("whole");
     assert_eq!(train(&mut whole, Limits::default()), Outcome::Finished);
-    // In the first stage, between the stages, before a step with R1 and pairs, and in the second stage.
-    for stop in [2, 3, 4, 6] {
+    for &stop in stops {
         let name = format!("stop_{stop}");
         let mut part = fixture.start(&name);
         assert_eq!(train(&mut part, stop.into()), Outcome::Stopped { step: stop });
@@ -85,6 +83,26 @@ fn a_run_that_stops_in_either_stage_or_between_them_ends_bit_for_bit_the_same() 
             &folder.join(&name).join("checkpoints/step-8"),
         );
     }
+}
+
+#[test]
+fn a_run_that_stops_in_either_stage_or_between_them_ends_bit_for_bit_the_same() {
+    // In the first stage, between the stages, before a step with R1 and pairs, and in the second stage.
+    assert_stops_change_nothing(&fixture(), &[2, 3, 4, 6]);
+}
+
+#[test]
+fn distillation_from_the_starting_weights_resumes_bit_for_bit() {
+    let mut fixture = fixture();
+    fixture
+        .start("first")
+        .train(&fixture.dataset, Limits::default(), &mut (), &never())
+        .unwrap();
+    fixture.config.motion.taught.start = 5.0;
+    let message = fixture.config.check().unwrap_err().to_string();
+    assert!(message.contains("motion.taught.start"), "{message}");
+    fixture.config.from = Some(fixture.folder.path().join("first"));
+    assert_stops_change_nothing(&fixture, &[2]);
 }
 
 #[test]

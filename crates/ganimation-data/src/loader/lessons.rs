@@ -280,7 +280,7 @@ impl LessonPlan {
         drawn(known, flip, aus)
     }
 
-    /// The target of a face: 10 % of the faces keep their action units, 8 % close their eyes, 42 % change up to 4 units,
+    /// The target of a face: 10 % of the faces keep their action units, 16 % close their eyes, 34 % change up to 4 units,
     /// 15 % get half of another face's units, and the rest get all of another face's units.
     fn target(
         &self,
@@ -292,8 +292,8 @@ impl LessonPlan {
         match random.random::<f32>() {
             0.0..0.1 => {}
             // Few photos show closed eyes, so few targets of the other kinds do.
-            0.1..0.18 => target[ActionUnit::Blink.index()] = random.random_range(0.6..1.0),
-            0.18..0.6 => {
+            0.1..0.26 => target[ActionUnit::Blink.index()] = random.random_range(0.6..1.0),
+            0.26..0.6 => {
                 for _ in 0..random.random_range(1..=4) {
                     let unit = random.random_range(0..AU_COUNT as u64);
                     let unit = usize::try_from(unit).unwrap_or_default();

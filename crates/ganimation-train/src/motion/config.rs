@@ -43,7 +43,7 @@ impl Default for MotionConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaughtConfig {
-    /// Mean absolute difference of the motion from the teacher's, in pixels.
+    /// Mean absolute difference of the motion from the teacher's, in pixels; places that move count more.
     pub motion: f64,
     /// Of that, the share that counts in pairs.
     pub motion_in_pairs: f64,
@@ -59,6 +59,9 @@ pub struct TaughtConfig {
     pub pixels_inside: f64,
     /// Mean magnitude of the shading.
     pub shading: f64,
+    /// Mean absolute difference of mask and painted colours, where paint is visible, from those of the generator in the
+    /// setting `from`: distillation. It keeps good paint while the network learns other motion.
+    pub start: f64,
     /// Squared error of the action units that the discriminator reads on real faces.
     pub aus: f64,
 }
@@ -74,6 +77,7 @@ impl Default for TaughtConfig {
             pixels: 4.0,
             pixels_inside: 4.0,
             shading: 6.0,
+            start: 0.0,
             aus: 20.0,
         }
     }
@@ -119,9 +123,12 @@ pub struct MatchedConfig {
     pub mask: f64,
     /// How much more a place counts in it that the teacher marks.
     pub mask_inside: f64,
+    /// Squared difference of the paint's hues in the teacher's mask at the mouth from those of mouths.
+    pub hues: f64,
     /// Total variation of the mask: mean absolute difference of neighbours.
     pub mask_tv: f64,
-    /// Mean absolute difference of the motion from the teacher's, in shares of the picture's side.
+    /// Mean absolute difference of the motion from the teacher's, in shares of the picture's side; places that move count
+    /// more.
     pub motion: f64,
     /// Mean magnitude of the shading.
     pub shading: f64,
@@ -166,6 +173,7 @@ impl Default for MatchedConfig {
             mask_coverage_inside: 0.05,
             mask: 6.0,
             mask_inside: 4.0,
+            hues: 30.0,
             mask_tv: 1.0,
             motion: 400.0,
             shading: 6.0,

@@ -33,14 +33,15 @@ pub(super) fn difference(found: Tensor<4>, real: Tensor<4>) -> Tensor<4> {
 /// five times as much as a place that stays.
 const MOVING: f64 = 100.0;
 
-/// Mean absolute difference of motion from the teacher's, where what moves counts more: the few places that a blink moves
-/// would drown in the rest otherwise.
+/// Each face's mean absolute difference of motion from the teacher's, where what moves counts more: the few places that a
+/// blink moves would drown in the rest otherwise.
 ///
 /// # Shapes
 /// - `motion`, with autodiff, and `field`: `[batch, 2, h, w]`, as fractions of the side
-pub(super) fn motion_error(motion: Tensor<4>, field: Tensor<4>) -> Tensor<1> {
+/// - result: `[batch, 1, 1, 1]`, like `motion`
+pub(super) fn motion_error(motion: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
     let counts = field.clone().abs() * MOVING + 1.0;
-    ((motion - field.autodiff()).abs() * counts.autodiff()).mean()
+    ((motion - field.autodiff()).abs() * counts.autodiff()).mean_dims(&[1, 2, 3])
 }
 
 /// Weighted mean of `difference`. Pixels of `mask` have the weight `1 + inside`, other pixels 1.
@@ -108,7 +109,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let field = Tensor::<4>::from_data([[[[0.0, 0.04]], [[0.0, 0.0]]]], &Device::flex());
         let still = Tensor::<4>::from_data([[[[0.01, 0.03]], [[0.0, 0.0]]]], &device);
-        let error: f32 = motion_error(still, field).inner().into_scalar();
+        let error: f32 = motion_error(still, field).inner().mean().into_scalar();
         assert!((error - (0.01 + 5.0 * 0.01) / 4.0).abs() < 1e-6, "{error}");
     }
 

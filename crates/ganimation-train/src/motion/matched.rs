@@ -7,6 +7,7 @@ use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, blend,
 use super::MotionTrainer;
 use super::batch::{LessonBatch, PairBatch};
 use super::config::{MatchedConfig, MotionConfig};
+use super::hues::hue_error;
 use super::losses::{cross_entropy, difference, motion_error, softplus, variation, weighted_mean};
 use super::report::MotionReport;
 use super::views::Views;
@@ -353,6 +354,7 @@ pub(super) struct RegularizationTerms {
     pub(super) motion: Tensor<1>,
     pub(super) outside: Tensor<1>,
     pub(super) mask: Tensor<1>,
+    pub(super) hues: Tensor<1>,
     pub(super) variation: Tensor<1>,
     pub(super) shading: Tensor<1>,
     pub(super) stains: Tensor<1>,
@@ -367,7 +369,8 @@ impl RegularizationTerms {
             panic!("a network without motion or shading is not taught any")
         };
         let free = batch.lesson.paintable();
-        let price = enlarge(free.clone(), [height, width]).autodiff();
+        let whole = enlarge(free.clone(), [height, width]);
+        let price = whole.clone().autodiff();
         let painted = edit.attention.clone().neg() + 1.0;
         let price = price * (weights.mask_coverage_inside - 1.0) + 1.0;
         let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
@@ -379,9 +382,10 @@ impl RegularizationTerms {
             .reshape([-1, 1, 1, 1])
             .autodiff();
         Self {
-            motion: motion_error(motion, batch.lesson.field.clone()),
+            motion: motion_error(motion, batch.lesson.field.clone()).mean(),
             outside: (painted.clone() * price).mean(),
             mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
+            hues: hue_error(edit.color.clone(), batch.images.clone(), whole),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),
             stains: average(shading.clone(), (shading.dims()[2] / STAINS).max(1))
@@ -396,6 +400,7 @@ impl RegularizationTerms {
         self.motion.clone() * weights.motion
             + self.outside.clone() * weights.mask_coverage
             + self.mask.clone() * weights.mask
+            + self.hues.clone() * weights.hues
             + self.variation.clone() * weights.mask_tv
             + self.shading.clone() * weights.shading
             + self.stains.clone() * weights.stains

@@ -10,6 +10,7 @@
 
 mod batch;
 mod config;
+mod hues;
 mod losses;
 mod matched;
 mod report;

@@ -1,12 +1,13 @@
 //! The first stage: the generator learns motion and mask from the teacher, and reconstructs real faces from pairs.
 
+use burn::module::Module;
 use burn::tensor::Tensor;
-use ganimation_model::{Generator, ProjectionDiscriminator, average, enlarge, take_gradients};
+use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, enlarge, take_gradients};
 
 use super::MotionTrainer;
 use super::batch::{Lesson, LessonBatch, PairBatch};
 use super::config::{MotionConfig, TaughtConfig};
-use super::losses::{cross_entropy, weighted_mean};
+use super::losses::{cross_entropy, motion_error, weighted_mean};
 use super::report::MotionReport;
 use super::views::View;
 use crate::optimizer::Gradients;
@@ -14,19 +15,24 @@ use crate::random::view_stream;
 use crate::team::replica;
 use crate::trainer::{DiscriminatorReport, GeneratorReport};
 
+/// Added to the mean visibility of paint, which may be 0.
+const SMALLEST_SHARE: f64 = 1e-3;
+
 /// The generator's unweighted terms, each `[1]`, and its outputs.
 pub(super) struct TaughtLoss {
-    /// In pixels. Pairs have a smaller weight.
+    /// See [`motion_error`]; in pixels. Pairs have a smaller weight.
     pub(super) motion: Tensor<1>,
     pub(super) mask: Tensor<1>,
     pub(super) copy: Tensor<1>,
     /// With a larger weight inside the teacher's mask.
     pub(super) pixels: Tensor<1>,
     pub(super) shading: Tensor<1>,
+    /// If the generator that training started from is given.
+    pub(super) start: Option<Tensor<1>>,
     /// Of the faces, then of the pairs.
     attention: Tensor<4>,
-    /// Mean absolute difference of each motion from the teacher's, in pixels: `[batch, 1, 1, 1]`.
-    off: Tensor<4>,
+    /// Mean absolute difference of the motion from the teacher's, in pixels.
+    off: Tensor<1>,
     /// Absolute difference of pairs from the real faces.
     from_real: Tensor<4>,
     /// Its mean if nothing is done.
@@ -38,6 +44,7 @@ impl TaughtLoss {
         generator: &Generator,
         batch: &LessonBatch,
         pairs: &PairBatch,
+        start: Option<&Generator>,
         weights: &TaughtConfig,
     ) -> Self {
         let [faces, _, size, _] = batch.images.dims();
@@ -49,15 +56,18 @@ impl TaughtLoss {
         let images = Tensor::cat(vec![batch.images.clone(), led], 0);
         let [field, mask] = both(&batch.lesson, &pairs.lesson);
 
+        let before = start.map(|start| start.edit(images.clone(), orders.clone()));
         let edit = generator.edit(images.autodiff(), orders.autodiff());
+        let start = before.map(|before| repainted(&edit, before, enlarge(mask.clone(), [size, size])));
         let Some((motion, shading)) = edit.motion.zip(edit.shading) else {
             panic!("the generator has no motion or no shading")
         };
         let place = (&field.device(), field.dtype());
         let shares = [(faces, 1.0), (count, weights.motion_in_pairs)]
             .map(|(count, share)| Tensor::full([count, 1, 1, 1], share, place));
-        let off = (motion - field.autodiff()).abs().mean_dims(&[1, 2, 3]) * size as f64;
-        let of_motion = (off.clone() * Tensor::cat(shares.to_vec(), 0).autodiff()).mean();
+        let off = (motion.clone().inner() - field.clone()).abs().mean() * size as f64;
+        let of_motion = motion_error(motion, field) * size as f64;
+        let of_motion = (of_motion * Tensor::cat(shares.to_vec(), 0).autodiff()).mean();
         let painted = average(edit.attention.clone().neg() + 1.0, 2);
         let copy = edit.color.narrow(0, 0, faces) - batch.images.clone().autodiff();
         let from_real = (edit.image.narrow(0, faces, count) - pairs.images.clone().autodiff()).abs();
@@ -68,8 +78,9 @@ impl TaughtLoss {
             copy: copy.abs().mean(),
             pixels: weighted_mean(from_real.clone(), inside, weights.pixels_inside),
             shading: shading.abs().mean(),
+            start,
             attention: edit.attention.inner(),
-            off: off.inner(),
+            off,
             from_real: from_real.inner(),
             baseline,
         }
@@ -77,12 +88,30 @@ impl TaughtLoss {
 
     /// The weighted sum.
     pub(super) fn total(&self, weights: &TaughtConfig) -> Tensor<1> {
-        self.motion.clone() * weights.motion
+        let total = self.motion.clone() * weights.motion
             + self.mask.clone() * weights.mask
             + self.copy.clone() * weights.copy
             + self.pixels.clone() * weights.pixels
-            + self.shading.clone() * weights.shading
+            + self.shading.clone() * weights.shading;
+        match &self.start {
+            Some(start) => total + start.clone() * weights.start,
+            None => total,
+        }
     }
+}
+
+/// Mean absolute difference of paint from that `before`: of the mask, and of the colours, where paint of either is visible or
+/// `mask` is 1.
+///
+/// # Shapes
+/// - `mask`: `[batch, 1, height, width]`, in [0, 1]
+fn repainted(edit: &Edit, before: Edit, mask: Tensor<4>) -> Tensor<1> {
+    let [now, then] = [edit.attention.clone().inner(), before.attention.clone()].map(|kept| kept.neg() + 1.0);
+    let visible = now.max_pair(then).max_pair(mask);
+    let share = visible.clone().mean() + SMALLEST_SHARE;
+    let colors = (edit.color.clone() - before.color.autodiff()).abs() * visible.autodiff();
+    let masks = (edit.attention.clone() - before.attention.autodiff()).abs();
+    (colors.mean() + masks.mean()) / share.autodiff()
 }
 
 /// Field and paintable pixels of the faces, then of the pairs.
@@ -112,7 +141,8 @@ impl MotionTrainer {
             .team
             .run(parts, |((generator, discriminator), (batch, view)), device| {
                 let (generator, discriminator) = (replica(generator, device), replica(discriminator, device));
-                taught(&generator, &discriminator, &batch, &view, &config)
+                let start = self.start.clone().map(|start| start.fork(device));
+                taught(&generator, &discriminator, start.as_ref(), &batch, &view, &config)
             });
         let mut reports = Vec::new();
         let (mut of_generator, mut of_discriminator) = (Vec::new(), Vec::new());
@@ -137,6 +167,7 @@ struct Taught {
 fn taught(
     generator: &Generator,
     discriminator: &ProjectionDiscriminator,
+    start: Option<&Generator>,
     batch: &LessonBatch,
     view: &View,
     config: &MotionConfig,
@@ -144,7 +175,7 @@ fn taught(
     let Some(pairs) = &batch.pairs else {
         panic!("a taught step without pairs")
     };
-    let loss = TaughtLoss::new(generator, batch, pairs, &config.taught);
+    let loss = TaughtLoss::new(generator, batch, pairs, start, &config.taught);
     let of_generator = take_gradients(generator, &mut loss.total(&config.taught).backward());
 
     // The discriminator learns to read meanwhile.
@@ -178,7 +209,7 @@ fn taught(
                 mask_coverage: painted.clone().mean(),
                 mask_coverage_peak: painted.clone().flatten::<2>(1, 3).max_dim(1).mean(),
             },
-            field: loss.off.mean(),
+            field: loss.off,
             field_baseline: field.abs().mean() * size as f64,
             pixels: Some(loss.from_real.mean()),
             pixels_baseline: Some(loss.baseline),

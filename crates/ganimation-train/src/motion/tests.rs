@@ -23,6 +23,19 @@ const STORED: &[u8] = include_bytes!("../../../../assets/reference/motion.safete
 /// Share of a tensor's norm by which ours may differ.
 const TOLERANCE: f64 = 1e-9;
 
+/// Casts the parameters to f64.
+struct Wide;
+
+impl ModuleMapper for Wide {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let trained = param.is_require_grad();
+        param.map(|tensor| {
+            let tensor = tensor.inner().cast(DType::F64).autodiff();
+            tensor.set_require_grad(trained)
+        })
+    }
+}
+
 struct Reference(BTreeMap<String, TensorData>);
 
 impl Reference {
@@ -45,16 +58,6 @@ impl Reference {
     }
 
     fn filled<M: Module>(&self, fresh: M, network: &str) -> M {
-        struct Wide;
-        impl ModuleMapper for Wide {
-            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-                let trained = param.is_require_grad();
-                param.map(|tensor| {
-                    let tensor = tensor.inner().cast(DType::F64).autodiff();
-                    tensor.set_require_grad(trained)
-                })
-            }
-        }
         load_state_dict(fresh.map(&mut Wide), self.under(network)).unwrap()
     }
 
@@ -157,7 +160,7 @@ fn the_taught_stages_loss_and_gradients_are_the_references() {
     let reference = Reference::new();
     let (generator, batch) = (reference.generator(), reference.batch());
     let weights = TaughtConfig::default();
-    let loss = TaughtLoss::new(&generator, &batch, batch.pairs.as_ref().unwrap(), &weights);
+    let loss = TaughtLoss::new(&generator, &batch, batch.pairs.as_ref().unwrap(), None, &weights);
     let total = loss.total(&weights);
     let found = [
         ("motion", &loss.motion),
@@ -169,6 +172,42 @@ fn the_taught_stages_loss_and_gradients_are_the_references() {
     ];
     reference.terms("taught", found);
     reference.gradients("taught", &generator, &total);
+}
+
+#[test]
+fn distillation_counts_how_far_paint_is_from_that_of_the_start() {
+    let reference = Reference::new();
+    let (generator, batch) = (reference.generator(), reference.batch());
+    let weights = TaughtConfig::default();
+    let taught = |start: &Generator| {
+        let start = Some(start.valid());
+        TaughtLoss::new(
+            &generator,
+            &batch,
+            batch.pairs.as_ref().unwrap(),
+            start.as_ref(),
+            &weights,
+        )
+    };
+    let value = |term: Tensor<1>| term.into_data().iter::<f64>().sum::<f64>();
+    let from_itself = taught(&generator);
+    assert_eq!(value(from_itself.start.clone().unwrap()), 0.0);
+    let other = taught(
+        &GeneratorConfig::motion(2)
+            .with_blocks(1)
+            .init(&Device::flex().autodiff())
+            .map(&mut Wide),
+    );
+    assert!(value(other.start.clone().unwrap()) > 0.01);
+    let heavier = TaughtConfig {
+        start: 2.0,
+        ..weights.clone()
+    };
+    let added = value(other.total(&heavier)) - value(other.total(&weights));
+    assert!(
+        (added - 2.0 * value(other.start.unwrap())).abs() < 1e-9,
+        "{added}"
+    );
 }
 
 #[test]
@@ -235,6 +274,7 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
         ("motion", &regularization.motion),
         ("paint", &regularization.outside),
         ("mask", &regularization.mask),
+        ("hues", &regularization.hues),
         ("mask_tv", &regularization.variation),
         ("shading", &regularization.shading),
         ("stains", &regularization.stains),

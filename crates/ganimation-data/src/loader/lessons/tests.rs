@@ -253,8 +253,8 @@ fn targets_come_in_the_shares_asked_for() {
     // One of fifty other faces can be the same, and half of one face can be almost nothing or everything.
     for (what, count, expected) in [
         ("same", same, 0.1 + 0.4 * 0.02),
-        ("closed eyes", closed, 0.08),
-        ("edited", edited, 0.42),
+        ("closed eyes", closed, 0.16),
+        ("edited", edited, 0.34),
         ("mixed", mixed, 0.15 * 0.98),
         ("another's", others, 0.25 * 0.98),
     ] {
