@@ -1,4 +1,4 @@
-//! `ganimation animate`: one photo to a film.
+//! `ganimation animate`: makes a film from one photo.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ const EXAMPLES: &str = "Examples:
   The expressions of a folder of pictures, in the order of their names, as pictures:
     ganimation animate me.jpg --like frames/ -o driven/
 
-A single value is where the film goes to, from what the photo shows; 12=2..4 says where it comes from, 12=3..3 holds.";
+With one value, the film starts at what the photo shows and ends at the value. 12=2..4 starts at 2; 12=3..3 stays at 3.";
 
 /// Make a film of a face that changes its expression
 #[derive(Debug, Args)]
@@ -57,24 +57,25 @@ pub(super) struct Animate {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "absolute", "drive", "frames", "once", "ease"])]
     script: Option<PathBuf>,
 
-    /// Follow a table of OpenFace's FeatureExtraction (csv), smoothed; relative to --neutral, or --absolute
+    /// Follow a table of OpenFace's FeatureExtraction (csv), smoothed: the changes from --neutral, or the intensities
+    /// with --absolute
     #[arg(long, value_name = "FILE", conflicts_with_all = ["au", "emotion", "from", "like", "frames", "once", "ease"])]
     drive: Option<PathBuf>,
 
-    /// Face of the table to follow, by its face_id; by default the one with most rows
+    /// Face of the table to follow, by its face_id; by default the one with the most tracked rows
     #[arg(long, value_name = "ID", requires = "drive")]
     drive_face: Option<u64>,
 
-    /// Set action units that the table does not have to 0; tables of LibreFace and py-feat lack some
+    /// Set action units that are missing in the table to 0; tables of LibreFace and py-feat lack some
     #[arg(long, requires = "drive")]
     fill_absent: bool,
 
-    /// Neutral frame of the driver: calm (low values of each unit), first (the first frame), or a time in seconds; by default
-    /// calm, or first for a folder with --like
+    /// Neutral frame of the driver: calm (low values of each unit), first (the first frame), or a time in seconds; by
+    /// default calm, or first for a folder with --like
     #[arg(long, value_name = "WHEN", conflicts_with = "absolute")]
     neutral: Option<Neutral>,
 
-    /// Number of frames, for both directions unless --once
+    /// Number of frames, there and back; with --once, one way
     #[arg(long, value_name = "N", default_value_t = 24, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=240))]
     frames: u16,
 
@@ -90,7 +91,7 @@ pub(super) struct Animate {
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
     fps: Option<FrameRate>,
 
-    /// Number of repetitions; 0 repeats without end (not in videos)
+    /// How many times the film plays; 0 repeats endlessly (a video plays once)
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     loops: u16,
 
@@ -201,7 +202,7 @@ impl Animate {
         Ok(driver)
     }
 
-    /// Reports the targets outside 0 to 5 of the first face.
+    /// Reports the first face's targets that are outside 0 to 5.
     fn note_beyond(&self, expressions: &[Expression], photo: &FacePhoto) {
         let beyond = photo
             .faces()
@@ -288,7 +289,7 @@ impl Animate {
     }
 }
 
-/// Some numbers from 0 to `last`, including both.
+/// Evenly spaced numbers from 0 to `last`, including both.
 fn evenly(last: usize) -> Vec<usize> {
     let gaps = last.min(STEPS - 1);
     (0..=gaps)

@@ -12,7 +12,7 @@ use super::output::say;
 use super::progress::bar;
 use crate::error::{Error, Result};
 
-/// Bars of a histogram in text.
+/// Bars for a histogram as text.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 const EXAMPLES: &str = "Examples:
@@ -171,7 +171,7 @@ fn training(report: &Report, options: &Doctor) -> String {
     )
 }
 
-/// A histogram in one line. Heights are proportional to the square root.
+/// A histogram in one line. Heights are proportional to the square roots of the counts.
 fn spark(histogram: &[usize]) -> String {
     let most = histogram.iter().copied().max().unwrap_or(0).max(1) as f64;
     let bar = |&count: &usize| {

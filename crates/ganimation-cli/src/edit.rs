@@ -1,4 +1,4 @@
-//! `ganimation edit`: one photo to another, or one film.
+//! `ganimation edit`: edits the faces in a photo or a film.
 
 use std::path::PathBuf;
 
@@ -49,8 +49,8 @@ pub(super) struct Edit {
     #[command(flatten)]
     expression_args: ExpressionArgs,
 
-    /// The photo to write (png, jpg, webp), or the film (mp4, mov, mkv, webm, gif, png, apng, or a folder); in png and webp,
-    /// pixels outside the faces and transparency do not change
+    /// The photo to write (png, jpg, webp), or the film (mp4, mov, mkv, webm, gif, png, apng, or a folder); in png and
+    /// webp, the transparency and the pixels outside the faces do not change
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 

@@ -15,7 +15,7 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// A message is one line and does not repeat its source. [`Error::hint`] gives advice.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A movement, but the command makes only one picture.
+    /// A movement is given, but the command makes only one picture.
     #[error("{what} moves from one value to another, but a single picture shows only one value")]
     Moving {
         /// The action unit or the emotion.
@@ -100,7 +100,7 @@ pub(crate) enum Error {
         found: String,
     },
 
-    /// A training without a dataset.
+    /// Training without a dataset.
     #[error("no dataset to train on")]
     NoData,
 
@@ -131,7 +131,7 @@ pub(crate) enum Error {
         source: io::Error,
     },
 
-    /// A text is not a host name.
+    /// The text is not a host name.
     #[error("`{found}` is not the name of a host")]
     HostName {
         /// The text as it was given.
@@ -154,14 +154,14 @@ pub(crate) enum Error {
         frames: usize,
     },
 
-    /// A film that ended earlier when it was read again.
+    /// A film ended earlier when it was read again.
     #[error("{} changed while it was read", path.display())]
     FilmChanged {
         /// The film.
         path: PathBuf,
     },
 
-    /// A film where photos are expected.
+    /// A film was given where photos are expected.
     #[error("{} is a film: {why}", path.display())]
     NotOfFilms {
         /// The film.

@@ -99,7 +99,7 @@ impl Evaluate {
             ..OpenOptions::default()
         };
         let dataset = Dataset::open_with(&self.data, test)?;
-        // First, so that an unreadable photo is reported before the long evaluation.
+        // Photos come first, so that an unreadable photo is reported before the long evaluation.
         let options = self.which.options(None);
         let photos = self.photos.as_ref();
         let photos = photos.map(|folder| score_photos(folder, &animator, &options));
@@ -146,7 +146,7 @@ impl Evaluate {
     }
 }
 
-/// Edits the photos of a folder; those without a face that can be edited are skipped.
+/// Edits the photos in a folder. Photos without an editable face are skipped.
 fn score_photos(folder: &Path, animator: &Animator, options: &PhotoOptions) -> Result<PhotosScore> {
     let paths = photos_in(folder)?;
     let bar = bar(paths.len(), "photos");

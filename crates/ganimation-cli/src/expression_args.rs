@@ -69,7 +69,7 @@ impl ExpressionArgs {
         Ok((start, end))
     }
 
-    /// The target expression of options without movement.
+    /// The target expression of options that contain no movement.
     pub(super) fn held(&self, animator: &Animator) -> Result<Expression> {
         let units = self.au.iter().filter(|command| command.from.is_some());
         let emotions = self.emotion.iter().filter(|command| command.from.is_some());

@@ -55,7 +55,7 @@ impl Film {
             tracker.track(&frame?);
             bar.inc(1);
         }
-        // Ctrl-C also ends ffmpeg, which can be noticed before the request to stop.
+        // Ctrl-C also ends ffmpeg. The reader can notice this before the request to stop.
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }
@@ -130,7 +130,7 @@ impl Film {
         Ok(())
     }
 
-    /// An error after Ctrl-C is a stop, because Ctrl-C also ends ffmpeg.
+    /// An error after Ctrl-C counts as a stop, because Ctrl-C also ends ffmpeg.
     fn unless_stopped(&self, written: ganimation_data::Result<()>) -> Result<()> {
         match written {
             Err(_) if self.stop.load(Ordering::Relaxed) => Err(Error::Stopped),

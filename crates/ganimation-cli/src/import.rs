@@ -114,7 +114,7 @@ impl Import {
         Ok(())
     }
 
-    /// Sets the file's metadata of the network.
+    /// Sets the metadata of the network for the file.
     fn describe(&self, file: &Path, imported: &mut Imported) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let from = format!("imported from {name} in the layout of {}", imported.layout);
@@ -124,7 +124,7 @@ impl Import {
         }
     }
 
-    /// Prints the use of the file's tensors to stderr.
+    /// Prints to stderr how the file's tensors are used.
     fn print(&self, file: &Path, imported: &Imported) {
         let kind = match imported.network {
             Network::Generator(_) => "generator",

@@ -81,7 +81,7 @@ impl Networks {
     }
 }
 
-/// The photo and the selected faces.
+/// The photo and its selected faces.
 #[derive(Debug, Args)]
 pub(super) struct Photo {
     /// Photo with faces (jpg, png, webp, bmp, gif, qoi, tif)
@@ -104,7 +104,7 @@ pub(super) struct Faces {
 }
 
 impl Faces {
-    /// Options for films: those of the frames, the number of the face, and the longest side.
+    /// Options for films: those for frames, the number of the face, and the maximum side in pixels.
     pub(super) fn of_film(&self, max_side: Option<u32>) -> (PhotoOptions, Option<usize>, Option<u32>) {
         (PhotoOptions::new().with_crop(self.crop), self.face, max_side)
     }
@@ -168,7 +168,7 @@ pub(super) fn open(animator: &Animator, path: &Path, options: &PhotoOptions) -> 
 /// An output file and its allowed extensions.
 pub(super) type Output<'a> = (&'a Path, &'static [&'static str]);
 
-/// Checks, before any work is done, that the files can be written, and do not replace each other or `input`.
+/// Checks, before any work is done, that the files can be written and that they do not replace each other or `input`.
 pub(super) fn check_outputs<'a>(input: &Path, outputs: impl IntoIterator<Item = Output<'a>>) -> Result<()> {
     let input = identity(input);
     let mut seen = Vec::new();
@@ -213,7 +213,7 @@ fn check_output(path: &Path, accepted: &'static [&'static str]) -> Result<()> {
     }
 }
 
-/// The canonical path, also of a file that does not exist yet.
+/// The canonical path, also for a file that does not exist yet.
 fn identity(path: &Path) -> PathBuf {
     if let Ok(path) = fs::canonicalize(path) {
         return path;

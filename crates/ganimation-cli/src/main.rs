@@ -118,7 +118,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and the hint of a value that one of our own types rejects.
+/// The error and the hint for a value that one of our own types rejects.
 fn value_error(source: &(dyn std::error::Error + 'static)) -> Option<(String, Option<String>)> {
     if let Some(error) = source.downcast_ref::<Error>() {
         return Some((one_line(error), error.hint()));

@@ -18,7 +18,7 @@ pub(super) fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Writes a result with complete lines.
+/// Writes a result that consists of complete lines.
 pub(super) fn say_bytes(bytes: &[u8]) -> Result<()> {
     match io::stdout().lock().write_all(bytes) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(Error::Stdout { source }),

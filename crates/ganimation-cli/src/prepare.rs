@@ -81,7 +81,7 @@ pub(super) struct Prepare {
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.7")]
     min_confidence: f64,
 
-    /// Skip gray faces
+    /// Skip grey faces
     #[arg(long)]
     drop_grey: bool,
 
@@ -212,7 +212,7 @@ impl Prepare {
             ))?;
         }
         for (count, what) in [
-            (report.grey, "are gray"),
+            (report.grey, "are grey"),
             (report.enlarged, "were enlarged"),
             (
                 faces - report.landmarks,

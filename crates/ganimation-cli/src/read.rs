@@ -62,7 +62,7 @@ pub(super) struct Read {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 enum Format {
-    /// Columns to read
+    /// Aligned columns for people
     #[default]
     Table,
     /// One row per face: file,face,AU01,…; for a film like OpenFace: frame,face_id,timestamp,confidence,success,AU01_r,…
@@ -181,12 +181,12 @@ impl Lines {
     }
 }
 
-/// The significant digits of an estimate.
+/// Rounds an estimate to hundredths, its significant digits.
 fn hundredths(value: f32) -> Value {
     json!((f64::from(value) * 100.0).round() / 100.0)
 }
 
-/// A cell of a CSV.
+/// A CSV cell, with quotes if needed.
 fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))

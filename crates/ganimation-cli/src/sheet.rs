@@ -1,4 +1,4 @@
-//! `ganimation sheet`: every action unit at every intensity.
+//! `ganimation sheet`: makes a picture of every action unit at every intensity.
 
 use std::path::PathBuf;
 

@@ -67,7 +67,7 @@ pub(super) struct Train {
     #[arg(long)]
     resume: bool,
 
-    /// Stop at this number of discriminator steps of the whole run; the schedule does not change
+    /// Stop when the whole run has this number of discriminator steps; the schedule does not change
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
 
@@ -91,7 +91,7 @@ pub(super) struct Train {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
 
-    /// Divide each batch among several devices: cuda:0,cuda:1. The cores of a CPU share it anyway
+    /// Divide each batch among several devices: cuda:0,cuda:1. The cores of a CPU share a batch without this option
     #[arg(
         long,
         value_name = "DEVICE,…",
@@ -100,7 +100,7 @@ pub(super) struct Train {
     )]
     devices: Vec<DeviceChoice>,
 
-    /// Train on a device emulated on the CPU even with batches too large for it to compute right
+    /// Train on a device that is emulated on the CPU even if batches are too large for it to compute correctly
     #[arg(long)]
     software: bool,
 
@@ -150,7 +150,8 @@ impl Train {
             let dataset = self.open(&config.data)?;
             let (faces, batch_size) = (dataset.split(Split::Train).len(), config.batch_size);
             if faces < batch_size {
-                // Before the run's folder exists, which would prevent the next attempt.
+                // This is checked before the run's folder is created, because an existing folder would prevent the next
+                // attempt.
                 return Err(ganimation_data::Error::TooFewFaces { faces, batch_size }.into());
             }
             config.steps = Some(config.schedule(faces).steps); // fixed, even if the dataset grows
@@ -214,7 +215,7 @@ impl Train {
     }
 }
 
-/// A name of one folder inside the folder of runs.
+/// Parses the name of a run: the name of one folder in the folder of runs.
 pub(super) fn run_name(text: &str) -> Result<String> {
     let mut parts = Path::new(text).components();
     match (parts.next(), parts.next()) {

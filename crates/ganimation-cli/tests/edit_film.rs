@@ -47,7 +47,7 @@ fn ffmpeg(desk: &Desk, line: &str) {
     );
 }
 
-/// A frame as a camera takes it: the portrait somewhere on gray, or something before her face, and noise.
+/// A frame as a camera takes it: the portrait somewhere on grey, or something before her face, and noise.
 fn frame(at: u32) -> RgbImage {
     let portrait = image::open(COLLINS).unwrap().into_rgb8();
     let portrait = imageops::resize(&portrait, 300, 300, FilterType::Triangle);

@@ -13,21 +13,22 @@ use crate::error::{Error, Result};
 /// The SeetaFace frontal detector. Its licence is in the same folder.
 const MODEL: &[u8] = include_bytes!("../assets/seeta_fd_frontal_v1.0.bin");
 
-/// Minimum face size in photos of usual size, in pixels.
+/// Minimum face size, in pixels, in photos whose shorter side has at least 360 pixels.
 const MIN_FACE: u32 = 60;
 /// Minimum face size in any photo, in pixels.
 const MIN_FACE_EVER: u32 = 20;
 /// Detections with a lower score are dropped.
 const MIN_SCORE: f64 = 2.0;
-/// Ratio of neighbouring scales that are searched.
+/// Ratio of neighbouring scales in the search.
 const PYRAMID: f32 = 0.8;
-/// Distance of neighbouring windows, in pixels.
+/// Distance between neighbouring windows, in pixels.
 const STEP: u32 = 4;
-/// The detector's window: smaller photos are enlarged before they are searched.
+/// Side of the detector's window, in pixels. Smaller photos are enlarged before the search.
 const WINDOW: u32 = 40;
-/// Photos with a longer side are searched in a smaller copy, if they have more than [`MAX_SEARCHED_PIXELS`], too.
+/// A photo is searched in a reduced copy if its longer side exceeds this and it has more than [`MAX_SEARCHED_PIXELS`].
 const MAX_SEARCHED_SIDE: u32 = 1_600;
-/// Pixels of such a copy: a face of 60 pixels in a photo of 12 megapixels is found, and so is one of 70 in 24.
+/// Number of pixels of such a copy. It is sufficient to find faces of 60 pixels in photos of 12 megapixels, and faces
+/// of 70 pixels in photos of 24 megapixels.
 const MAX_SEARCHED_PIXELS: f64 = 8e6;
 
 /// A square around a face, in pixels of the photo. It can extend beyond the photo.
@@ -39,12 +40,12 @@ pub struct FaceBox {
     pub y: i32,
     /// Width and height.
     pub size: u32,
-    /// The detector's score, above 2. Reliable detections are above 20.
+    /// The detector's score: above 2 for detected faces, above 20 for reliable detections; 0 for [`FaceBox::around`].
     pub score: f32,
 }
 
 impl FaceBox {
-    /// The centred square around a whole picture of this width and height.
+    /// The smallest centred square around a picture of this width and height in pixels, with score 0.
     pub fn around((width, height): (u32, u32)) -> Self {
         let size = width.max(height);
         let before = |side: u32| -i32::try_from((size - side) / 2).unwrap_or_default();
@@ -57,7 +58,8 @@ impl FaceBox {
     }
 }
 
-/// Finds upright faces that look at the camera.
+/// Finds faces that look at the camera: upright ones with [`FaceDetector::detect`], also rotated ones with
+/// [`FaceDetector::detect_turned`].
 ///
 /// ```no_run
 /// use ganimation_data::{FaceDetector, crop_face};
@@ -89,7 +91,7 @@ impl FaceDetector {
         Ok(Self { model })
     }
 
-    /// Finds the faces of a photo, the largest first.
+    /// Finds the upright faces of a photo, the largest first. Boxes are in pixels of the photo.
     ///
     /// Faces smaller than [`FaceDetector::smallest_face`] are not returned.
     pub fn detect(&self, photo: &RgbImage) -> Vec<FaceBox> {
@@ -125,7 +127,7 @@ impl FaceDetector {
     }
 }
 
-/// The larger face first, of equals the surer one.
+/// Orders the larger face first. Of two faces with the same size, the one with the higher score is first.
 fn larger(one: &FaceBox, other: &FaceBox) -> std::cmp::Ordering {
     other.size.cmp(&one.size).then(other.score.total_cmp(&one.score))
 }
@@ -133,14 +135,14 @@ fn larger(one: &FaceBox, other: &FaceBox) -> std::cmp::Ordering {
 /// The copy of a photo that is searched.
 struct Searched {
     grey: GrayImage,
-    /// Its size, as a share of the photo's.
+    /// Its width and height, divided by the photo's.
     scale: f64,
-    /// Smallest face that counts, in pixels of the photo.
+    /// Minimum face size, in pixels of the photo.
     min_face: u32,
 }
 
 impl Searched {
-    /// Nothing of a photo that is too small for any face.
+    /// `None` if the photo is too small for any face.
     fn new(photo: &RgbImage) -> Option<Self> {
         let (width, height) = photo.dimensions();
         if width.min(height) < MIN_FACE_EVER {
@@ -162,7 +164,7 @@ impl Searched {
 }
 
 impl FaceDetector {
-    /// Width of the smallest faces that are found in photos of that size, in pixels: 60, less in small photos, and more in
+    /// Width of the smallest faces that are found in photos of this size, in pixels: 60, less in small photos, more in
     /// photos of more than 18 megapixels.
     pub fn smallest_face(width: u32, height: u32) -> u32 {
         let window = scaled(f64::from(WINDOW) / scale(width, height)).unsigned_abs();
@@ -170,19 +172,19 @@ impl FaceDetector {
     }
 }
 
-/// A sixth of a small photo's shorter side.
+/// Minimum face size in pixels: a sixth of the shorter side, but at least 20 and at most 60.
 fn min_face(width: u32, height: u32) -> u32 {
     (width.min(height) / 6).clamp(MIN_FACE_EVER, MIN_FACE)
 }
 
-/// Size of the copy that is searched, as a share of the photo's.
+/// Width and height of the copy that is searched, divided by the photo's.
 fn scale(width: u32, height: u32) -> f64 {
     let longer = f64::from(width.max(height));
     if longer > f64::from(MAX_SEARCHED_SIDE) {
         let all = (MAX_SEARCHED_PIXELS / (f64::from(width) * f64::from(height))).sqrt();
         all.max(f64::from(MAX_SEARCHED_SIDE) / longer).min(1.0)
     } else {
-        // The window must fit, and a face of the smallest size must fill it.
+        // The window must fit into the photo, and the smallest face must fill the window.
         (f64::from(WINDOW) / f64::from(min_face(width, height))).max(1.0)
     }
 }
@@ -241,7 +243,7 @@ mod tests {
     use image::Rgb;
     use std::path::Path;
 
-    /// The portrait of an astronaut, public domain (NASA), 512 x 512 px.
+    /// A portrait of an astronaut, public domain (NASA), 512 x 512 px.
     fn astronaut() -> RgbImage {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/astronaut.png");
         crate::picture::decode_photo(path).unwrap()
@@ -258,7 +260,7 @@ mod tests {
         let detector = FaceDetector::new().unwrap();
         let whole = detector.detect(&photo)[0];
         assert!((90..180).contains(&whole.size), "{whole:?}");
-        // A quarter of the size, and beyond the size that is searched directly.
+        // A smaller copy, and one beyond the size that is searched directly.
         for side in [192, 2_048] {
             let other = imageops::resize(&photo, side, side, FilterType::CatmullRom);
             let ratio = f64::from(side) / 512.0;

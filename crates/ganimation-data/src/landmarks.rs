@@ -1,4 +1,4 @@
-//! The 68 landmarks of a face, and the table of a dataset folder that holds them.
+//! The 68 landmarks of a face, and the table that stores them in a dataset folder.
 
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
@@ -13,19 +13,19 @@ use crate::labels::{Row, Table};
 /// How many landmarks a face has.
 pub const LANDMARK_COUNT: usize = 68;
 
-/// The table of landmarks in a dataset folder.
+/// File name of the landmark table in a dataset folder.
 pub const LANDMARKS_FILE: &str = "landmarks.csv";
 
-/// How far outside its picture a landmark may lie, in shares of the side: chins and foreheads are often cut off.
+/// How far outside the picture a landmark may be, as a fraction of the side. Chins and foreheads are often cut off.
 pub(crate) const MARGIN: f64 = 0.5;
 
-/// If all points of a face lie above and left of this share of the side, they were measured on a smaller crop.
+/// If all coordinates of a face are below this fraction of the side, the landmarks were measured on a smaller crop.
 const TOO_SMALL: f64 = 0.55;
 
-/// Eyes nearer to each other than this share of the side are none of a face that fills its crop.
+/// Minimum horizontal distance between the eyes, as a fraction of the side, in a face that fills its crop.
 const NARROW: f32 = 0.1;
 
-/// Which landmark each one is in the mirror.
+/// For each landmark, the index of its counterpart in the mirrored face.
 pub(crate) const MIRROR: [usize; LANDMARK_COUNT] = [
     16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, // jaw
     26, 25, 24, 23, 22, 21, 20, 19, 18, 17, // brows
@@ -35,27 +35,28 @@ pub(crate) const MIRROR: [usize; LANDMARK_COUNT] = [
     64, 63, 62, 61, 60, 67, 66, 65, // inner lips
 ];
 
-/// The 68 landmarks of a face in the order of iBUG (300-W), which is OpenFace's: jaw 0 to 16, brows to 26, nose to 35,
-/// eyes to 47, outer lips to 59, inner lips to 67.
+/// The 68 landmarks of a face in the order of iBUG (300-W) and OpenFace: jaw 0 to 16, brows 17 to 26, nose 27 to 35,
+/// eyes 36 to 47, outer lips 48 to 59, inner lips 60 to 67.
 ///
-/// Points are `[x, y]` in shares of the crop's side, from its left upper corner; points outside the crop are below 0 or
-/// above 1.
+/// Points are `[x, y]`, measured from the upper left corner as fractions of the crop's width and height. Points outside
+/// the crop have coordinates below 0 or above 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Landmarks([[f32; 2]; LANDMARK_COUNT]);
 
 impl Landmarks {
-    /// Takes points `[x, y]` in shares of the crop's side.
+    /// Creates landmarks from points `[x, y]`, as fractions of the crop's width and height.
     pub const fn new(points: [[f32; 2]; LANDMARK_COUNT]) -> Self {
         Self(points)
     }
 
-    /// The points `[x, y]` in shares of the crop's side.
+    /// The points `[x, y]`, as fractions of the crop's width and height.
     pub const fn points(&self) -> &[[f32; 2]; LANDMARK_COUNT] {
         &self.0
     }
 
-    /// Whether this is the shape of an upright face: its right eye left of its left one in the picture, with brows above
-    /// the eyes, and the mouth below nose and eyes.
+    /// Whether the points have the layout of an upright face. From top to bottom, the order must be brows, eyes, nose,
+    /// mouth. The right eye must be 0.1 to 1 crop widths to the left of the left eye in the picture. The mouth must be
+    /// below the eyes by more than a third of this distance.
     pub fn plausible(&self) -> bool {
         let centre = |points: Range<usize>| {
             let count = points.len() as f32;
@@ -81,7 +82,8 @@ impl Landmarks {
     }
 }
 
-/// Landmarks as a table for [`LANDMARKS_FILE`]: `file,x_0,…,x_67,y_0,…,y_67`, in pixels of the crop, a face a line.
+/// Encodes landmarks as a table for [`LANDMARKS_FILE`]: the columns `file,x_0,…,x_67,y_0,…,y_67`, one line per face, in
+/// pixels of the crop with two decimals.
 pub fn landmarks_to_bytes<'a>(
     faces: impl IntoIterator<Item = (&'a str, &'a [[f64; 2]; LANDMARK_COUNT])>,
 ) -> Vec<u8> {
@@ -94,18 +96,18 @@ pub fn landmarks_to_bytes<'a>(
         iter::once(file.to_owned()).chain(x).chain(y).collect::<Vec<_>>()
     });
     for record in iter::once(header.collect()).chain(rows) {
-        // Writing to memory cannot fail, and all records are of one length.
+        // Writing to memory cannot fail, and all records have the same length.
         let _ = table.write_record(&record);
     }
     table.into_inner().unwrap_or_default()
 }
 
-/// Reads the bytes of a table with the columns `file,x_0,…,x_67,y_0,…,y_67` in any order: points `[x, y]` by file name without
-/// extension, in pixels. Other columns are ignored; errors name the table as `path`.
+/// Reads a table with the columns `file,x_0,…,x_67,y_0,…,y_67`, in any order. Returns points `[x, y]` in pixels, by
+/// file name without extension. Other columns are ignored. Errors use `path` as the name of the table.
 ///
 /// # Errors
-/// [`Error::Csv`] if it is no table, [`Error::MissingColumn`], [`Error::NotANumber`] and [`Error::RepeatedLandmarks`] if its
-/// contents are not landmarks.
+/// [`Error::Csv`] if the bytes are not a table, [`Error::MissingColumn`] or [`Error::NotANumber`] if the contents are
+/// not landmarks, [`Error::RepeatedLandmarks`] if a face has two rows.
 pub fn landmarks_from_bytes(
     path: &Path,
     bytes: &[u8],
@@ -124,7 +126,7 @@ pub(crate) fn columns(axis: &str) -> impl Iterator<Item = String> {
     (0..LANDMARK_COUNT).map(move |landmark| format!("{axis}_{landmark}"))
 }
 
-/// The landmarks of one row, in pixels; columns are those of the 68 x and of the 68 y.
+/// The landmarks of one row, in pixels. `across` and `down` are the columns of the 68 x and y coordinates.
 pub(crate) fn row_points(
     row: &Row<'_>,
     across: &[usize],
@@ -149,9 +151,9 @@ pub(crate) struct LandmarkTable {
     path: PathBuf,
     /// By file name without extension.
     entries: HashMap<String, Entry>,
-    /// Faces found so far.
+    /// Faces taken so far.
     found: usize,
-    /// Those of them whose points do not fit the size of their pictures.
+    /// Number of these faces whose points do not fit the size of their pictures.
     misfits: usize,
 }
 
@@ -159,7 +161,7 @@ impl LandmarkTable {
     /// Reads the table of a dataset folder, if there is one.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::FileTooLarge`], [`Error::Csv`] or [`Error::MissingColumn`] if it is no such table,
+    /// [`Error::Read`], [`Error::FileTooLarge`], [`Error::Csv`] or [`Error::MissingColumn`] if it is not such a table,
     /// [`Error::RepeatedLandmarks`] if a face has two rows.
     pub(crate) fn read_folder(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(LANDMARKS_FILE);
@@ -173,7 +175,7 @@ impl LandmarkTable {
     fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
         let mut table = Table::new(path, bytes)?;
         let file = table.column(&["file", "id"])?;
-        // Capital letters are OpenFace's landmarks in space: `X_0` is not `x_0`.
+        // In OpenFace's tables, capital letters are 3D landmarks: `X_0` is not `x_0`.
         let [across, down] = ["x", "y"].map(|axis| {
             columns(axis)
                 .map(|name| table.exact_column(&name))
@@ -200,14 +202,15 @@ impl LandmarkTable {
         })
     }
 
-    /// Takes the landmarks of a face out of the table, in shares of its picture's sides; none if it has no row.
+    /// Takes the landmarks of a face out of the table, as fractions of the picture's width and height. Returns `None`
+    /// if the face has no row.
     ///
     /// Reads the picture's header.
     ///
     /// # Errors
-    /// [`Error::NotANumber`] if the row holds a NaN, an infinity or a word, [`Error::LandmarkOutside`] if a point lies
-    /// more than half a side outside the picture, [`Error::Picture`] or [`Error::Read`] if the picture's size cannot be
-    /// read.
+    /// [`Error::NotANumber`] if the row contains a NaN, an infinite value or text, [`Error::LandmarkOutside`] if a
+    /// point is outside the picture by more than half a side, [`Error::Picture`] or [`Error::Read`] if the picture's
+    /// size cannot be read.
     pub(crate) fn take(&mut self, stem: &str, picture: &Path) -> Result<Option<Landmarks>> {
         let Some(Entry { line, points }) = self.entries.remove(stem) else {
             return Ok(None);
@@ -242,10 +245,10 @@ impl LandmarkTable {
         )))
     }
 
-    /// Whether the faces taken so far show that the table belongs to crops of another size.
+    /// Checks, from the faces taken so far, that the table belongs to crops of this size.
     ///
     /// # Errors
-    /// [`Error::LandmarksOfOtherSize`] if most faces do not fit their pictures.
+    /// [`Error::LandmarksOfOtherSize`] if more than half of the faces do not fit their pictures.
     pub(crate) fn check(&self) -> Result<()> {
         if 2 * self.misfits > self.found {
             return Err(Error::LandmarksOfOtherSize {
@@ -276,7 +279,7 @@ fn picture_size(path: &Path) -> Result<(u32, u32)> {
 mod tests {
     use super::*;
 
-    /// Points that can be told apart, inside the crop.
+    /// Distinct points inside the crop.
     fn points() -> [[f32; 2]; LANDMARK_COUNT] {
         std::array::from_fn(|at| [0.1 + at as f32 * 0.01, 0.9 - at as f32 * 0.005])
     }

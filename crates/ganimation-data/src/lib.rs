@@ -1,17 +1,17 @@
-//! Faces, action-unit labels and batches for GANimation, and frames to files.
+//! Faces, action-unit labels and training batches for GANimation, and writing of frames to files.
 //!
-//! This crate turns files into numbers and back. It contains no network.
+//! This crate turns files into numbers and back. It contains none of the networks.
 //!
 //! | from | to | with |
 //! |---|---|---|
 //! | a dataset folder | labelled faces | [`Dataset`] |
 //! | faces | training batches, decoded in advance | [`Loader`] |
 //! | landmarks and action units | motion of faces, as training targets | [`teacher`] |
-//! | a photo | face crops like those of the training | [`picture`], [`FaceDetector`], [`crop_face`] |
+//! | a photo | face crops like the training faces | [`picture`], [`FaceDetector`], [`crop_face`] |
 //! | pixels | tensors and back | [`pixels`] |
-//! | pickles, tables of OpenFace | labels | [`pickle`], [`labels`], [`openface`] |
-//! | photos and tables of OpenFace | a dataset folder | [`prepare`] |
-//! | a dataset folder | a report whether it is suitable for training | [`doctor`] |
+//! | pickles, OpenFace tables | labels | [`pickle`], [`labels`], [`openface`] |
+//! | photos and OpenFace tables | a dataset folder | [`prepare`] |
+//! | a dataset folder | a report on whether it is suitable for training | [`doctor`] |
 //! | frames | an animation or a video, a contact sheet, a picture | [`film`], [`Sheet`], [`save_image`] |
 //!
 //! Action units are [`ActionUnit`]s. Their [`Intensities`] are in OpenFace units, 0 to 5. Networks use intensity / 5.

@@ -70,7 +70,7 @@ pub struct PrepareConfig {
     pub format: FaceFormat,
     /// Faces with a lower confidence of OpenFace are skipped.
     pub min_confidence: f64,
-    /// Whether gray faces are skipped.
+    /// Whether grey faces are skipped.
     pub drop_grey: bool,
     /// Whether each photo is a face crop. Then the detector is not used.
     pub whole: bool,

@@ -47,6 +47,13 @@ const LIPS: [(usize, usize, [usize; 2]); 3] = [(61, 67, [50, 58]), (62, 66, [51,
 /// The fraction of a closing mouth's motion that the upper lip makes. The lower lip makes the rest.
 const UPPER_LIP_SHARE: f32 = 0.3;
 
+/// A rise of AU45 by this, in intensity / 5, closes open eyes. In OpenFace's labels, closed eyes have 2 to 5.
+const CLOSING: f32 = 0.8;
+
+/// The fraction of closing eyes' motion that the upper lids make. It is less than in life: the skin above deep-set eyes is
+/// dark, and that below them is lit.
+const UPPER_LID_SHARE: f32 = 0.75;
+
 /// Upper and lower lids, at two points of each eye.
 const EYES: [(usize, usize); 4] = [(37, 41), (38, 40), (43, 47), (44, 46)];
 
@@ -67,7 +74,7 @@ const UNFOLDING: f32 = 0.2;
 const CELL: f32 = 1.0 / FIELD_SIDE as f32;
 
 /// How much larger the motions of lids and lips are that meet, relative to their own.
-const TIGHTER: f32 = 0.6;
+const TIGHTER: f32 = 1.0;
 
 /// Number of points of the spline inside the face: landmarks and folds.
 const CONTROL_COUNT: usize = LANDMARK_COUNT + LIDS_AND_BROWS.len();
@@ -158,7 +165,8 @@ impl Teacher {
         let (of_brows, of_others) = (concentration(brows), concentration(others));
         let mut moves = [[0.0_f32; 2]; LANDMARK_COUNT];
         for (unit, (change, gain)) in changes.into_iter().zip(self.gains).enumerate() {
-            if change != 0.0 {
+            let closes_eyes = unit == ActionUnit::Blink.index() && change > 0.0;
+            if change != 0.0 && !closes_eyes {
                 let concentration = if unit < BROW_UNITS { of_brows } else { of_others };
                 let gain = 1.0 + (gain - 1.0) * concentration;
                 let change = gain * limited(change * MAX_INTENSITY);
@@ -187,6 +195,8 @@ impl Teacher {
         }
         close_lips(landmarks, &mut points, shown, target);
         limit_eyes(self.prior.mean(), turn, landmarks, &mut points);
+        let blink = ActionUnit::Blink.index();
+        close_eyes(&mut points, target[blink] - shown[blink]);
         // They can touch but must not cross.
         for (upper, lower) in lips_and_lids() {
             let crossed = (points[upper][1] - points[lower][1]).max(0.0) / 2.0;
@@ -236,17 +246,24 @@ fn limit_eyes(mean: &Landmarks, turn: Turn, before: &Landmarks, points: &mut [[f
     }
 }
 
-/// Closes lips as far as the units that part them fall: lips that no unit parts any more are shut, whatever their gap was.
+/// Closes eyes by the fraction of their gap that a rise of AU45 asks for, whatever the gap is: wide eyes close too.
+fn close_eyes(points: &mut [[f32; 2]; LANDMARK_COUNT], rise: f32) {
+    let fraction = (rise / CLOSING).clamp(0.0, 1.0);
+    for lids in EYES {
+        let moved = fraction * gap(points, lids).max(0.0);
+        points[lids.0][1] += UPPER_LID_SHARE * moved;
+        points[lids.1][1] -= (1.0 - UPPER_LID_SHARE) * moved;
+    }
+}
+
+/// Closes lips as far as AU25 falls: lips that it does not part any more are shut, whatever their gap was.
 fn close_lips(
     before: &Landmarks,
     points: &mut [[f32; 2]; LANDMARK_COUNT],
     shown: &[f32; AU_COUNT],
     target: &[f32; AU_COUNT],
 ) {
-    let parted = |units: &[f32; AU_COUNT]| -> f32 {
-        let parting = [ActionUnit::LipsPart, ActionUnit::JawDrop];
-        parting.map(|unit| units[unit.index()].max(0.0)).iter().sum()
-    };
+    let parted = |units: &[f32; AU_COUNT]| units[ActionUnit::LipsPart.index()].max(0.0);
     let (shown, target) = (parted(shown), parted(target));
     if target >= shown {
         return;

@@ -1,4 +1,5 @@
-//! Atomic writing of files, and errors with their sources in one line. Shared by the other crates of GANimation.
+//! Atomic file writes, and one-line messages for errors and their sources. The other crates of GANimation share this
+//! crate.
 //!
 //! ```
 //! let path = std::env::temp_dir().join("ganimation-io-example.txt");
@@ -20,8 +21,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// The suffix of scratch files.
 const SCRATCH: &str = ".part";
 
-/// Writes `bytes` to `path` through a synced scratch file. After a kill or a power failure, the file is either the old
-/// or the new one.
+/// Writes `bytes` to `path` through a synced scratch file. After a kill or a power failure, the file has either its old
+/// or its new contents.
 ///
 /// # Errors
 /// The first I/O error; `path` is then unchanged.
@@ -54,7 +55,7 @@ pub fn scratch_path(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}-{count}{SCRATCH}", process::id()))
 }
 
-/// Removes scratch files of killed processes from a folder. No other process may write in the folder.
+/// Removes scratch files of killed processes from a folder. No other process may be writing to the folder.
 pub fn remove_scratch(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {

@@ -1,11 +1,11 @@
-//! Activations that would need many passes over memory as compositions of Burn operations.
+//! Activations. As compositions of Burn operations, they would need many passes over memory.
 
 use burn::tensor::Tensor;
 
 /// `x` where `x >= 0`, `slope * x` elsewhere.
 ///
 /// # Shapes
-/// - `x` and the result: any, unbounded
+/// - `x` and the result: any shape, unbounded
 pub fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if slope > 0.0 && crate::flex::runs(&x) {
@@ -19,7 +19,7 @@ pub fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
 /// Differentiable in `x`; `sign` is a constant.
 ///
 /// # Shapes
-/// - `sign`, `x` and the result: the same, unbounded
+/// - `sign`, `x` and the result: the same shape, unbounded
 ///
 /// # Panics
 /// If the shapes differ.

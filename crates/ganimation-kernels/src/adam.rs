@@ -11,7 +11,7 @@ pub struct Moments {
     pub second: Tensor<1>,
 }
 
-/// The scalars of a step of Adam.
+/// The scalars of an Adam step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// Learning rate, above 0.
@@ -53,7 +53,7 @@ impl AdamStep {
 /// param  = param - rate / (1 - beta_1^count) * first / (sqrt(second) / sqrt(1 - beta_2^count) + epsilon)
 /// ```
 ///
-/// The tensors must be without autodiff. If the arguments are the only handles of `param` and `moments`, the kernels
+/// The tensors must be without autodiff. If the arguments are the only handles to `param` and `moments`, the kernels
 /// work in place.
 ///
 /// # Shapes

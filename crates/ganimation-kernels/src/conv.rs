@@ -1,4 +1,4 @@
-//! Convolutions and transposed convolutions with square strides and paddings.
+//! Convolutions and transposed convolutions with the same stride and padding on both axes.
 
 use burn::tensor::{
     Tensor,
@@ -11,7 +11,8 @@ use burn::tensor::{
 /// # Shapes
 /// - `x`: `[batch, in, height, width]`
 /// - `weight`: `[out, in, kernel height, kernel width]`, `bias`: `[out]`
-/// - result: `[batch, out, oh, ow]` with `oh = (height + 2 padding - kernel height) / stride + 1`
+/// - result: `[batch, out, oh, ow]` with `oh = (height + 2 padding - kernel height) / stride + 1`, where the quotient
+///   is rounded down, and `ow` likewise
 ///
 /// # Panics
 /// If the channels of `x` and `weight` differ, `bias` does not have one entry per output channel, `stride` is 0, or the
@@ -88,7 +89,7 @@ fn composite(
 
 /// The adjoint of [`conv2d`] with respect to its image: it adds every value of `x`, times the kernel, to a window.
 ///
-/// No output padding: `height = (oh - 1) stride - 2 padding + kernel height`.
+/// There is no output padding: `height = (oh - 1) stride - 2 padding + kernel height`, and `width` likewise.
 ///
 /// # Shapes
 /// - `x`: `[batch, in, oh, ow]`

@@ -13,7 +13,7 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// A group of `threads` cores, at least 1. If the system does not provide the threads, the group is the whole
+    /// A group of `threads` cores; 0 counts as 1. If the system does not provide the threads, the group is the whole
     /// processor.
     #[cfg_attr(not(feature = "flex"), expect(unused_variables, reason = "no CPU kernels"))]
     pub fn new(threads: usize) -> Self {

@@ -1,24 +1,25 @@
 //! Fast operations for GANimation's networks.
 //!
-//! Every function takes and returns Burn tensors, works on every backend and is differentiable. The bodies are
-//! compositions of Burn's own operations; with the feature `gpu`, those on Burn's GPU backends have this crate's
-//! backward passes. With the feature `flex`, `f32` tensors on Burn's CPU backend run kernels of this crate instead,
-//! forward and backward. They use AVX-512, AVX2, NEON or plain Rust, depending on the processor; the environment
-//! variable `GANIMATION_SIMD` (`avx2` or `portable`), read once, sets a limit.
+//! The operations take and return Burn tensors and work on every backend. All except [`adam_step`] are differentiable.
+//! They are compositions of Burn's own operations. With the feature `gpu`, they have this crate's backward passes on
+//! Burn's GPU backends (on CUDA, only the norms). With the feature `flex`, `f32` tensors on Burn's CPU backend use this
+//! crate's kernels instead, forward and backward. The kernels use AVX-512, AVX2, NEON or plain Rust, depending on the
+//! processor. The environment variable `GANIMATION_SIMD` (`avx2` or `portable`) limits the instruction set. It is read
+//! once.
 //!
 //! | operation | in the networks |
 //! |---|---|
-//! | [`conv2d`] | all layers but the two up-convolutions |
+//! | [`conv2d`] | all layers except the two up-convolutions |
 //! | [`conv_transpose2d`] | up-convolutions; the explicit input gradient of the penalty |
 //! | [`conv2d_with_planes`] | the first layer: a face and constant planes of action units |
 //! | [`conv2d_leaky_relu`] | the discriminator's layers |
-//! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator but the heads |
+//! | [`instance_norm`], [`instance_norm_relu`] | after every convolution of the generator except the heads |
 //! | [`instance_norm_add`] | the end of a residual block |
-//! | [`leaky_relu`], [`scale_by_slope`] | a leaky ReLU alone; its slopes in the explicit input gradient |
+//! | [`leaky_relu`], [`scale_by_slope`] | a separate leaky ReLU; its slopes in the explicit input gradient |
 //! | [`warp`] | the edit's motion |
 //! | [`adam_step`] | the optimiser |
 //! | [`PreparedWeights`] | transformed weights, computed once for inference |
-//! | [`Cores`] | parts of a batch, each on its own cores |
+//! | [`Cores`] | parts of a batch, each on its own group of cores |
 
 mod activation;
 mod adam;

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::conv::conv2d;
 
-/// [`conv2d`] of `cat(x, planes over all pixels)` with a stride of 1 that keeps the size of the image.
+/// [`conv2d`] of `cat(x, planes over all pixels)`, with stride 1 and the padding that keeps the size of the image.
 ///
 /// A constant plane contributes the same value to all pixels, except near the border, where a part of the kernel is
 /// outside the image. So the planes are convolved as images of the kernel's size, which contain every position relative

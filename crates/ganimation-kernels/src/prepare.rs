@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 
-/// Stores data that convolutions compute only from their weights, for its lifetime.
+/// Stores, for its lifetime, data that convolutions compute from their weights alone.
 ///
 /// For inference: a weight is transformed for the CPU kernels once, instead of in every call. The results are the same.
-/// The weights are shared, so code that changes them gets a copy, which is not prepared. It needs about three
-/// times the weights' memory. On other backends it does nothing.
+/// The weights are shared, so code that changes them gets a copy, which is not prepared. The data needs about three
+/// times the memory of the weights. On other backends, this does nothing.
 #[derive(Debug, Clone, Default)]
 pub struct PreparedWeights {
     #[cfg(feature = "flex")]

@@ -10,12 +10,13 @@ use burn::tensor::{
 /// `y[b, c, i, j] = x[b, c, i + height · field[b, 1, i, j], j + width · field[b, 0, i, j]]`, with bilinear
 /// interpolation. Positions beyond the border use the border's value. This is PyTorch's `grid_sample` with
 /// `padding_mode="border"` and `align_corners=False`, with a grid of the identity plus twice the field. A field of
-/// zeros gives `x`; with the kernels, the result is exact.
+/// zeros gives `x`, exactly so with this crate's kernels.
 ///
 /// Differentiable in both. The field's gradient is 0 along an axis if the position is beyond the border on that axis.
 ///
-/// If the field is NaN or infinite at a pixel, other pixels are not affected, and no memory outside `x` is read. The
-/// kernels return NaN for NaN and the border's value for infinity. Other backends return NaN or the value of a pixel.
+/// If the field is NaN or infinite at a pixel, other pixels are not affected, and no memory outside `x` is read. This
+/// crate's kernels return NaN for NaN and the border's value for infinity. Other backends return NaN or the value of a
+/// pixel.
 ///
 /// # Shapes
 /// - `x` and the result: `[batch, channels, height, width]`, unbounded

@@ -52,8 +52,8 @@ impl AuEstimator {
     }
 }
 
-/// Bilinear resize. Much larger faces are first halved repeatedly, because bilinear interpolation uses only four
-/// pixels.
+/// Bilinear resize. Faces of at least twice the size are first halved repeatedly, because bilinear interpolation uses
+/// only four pixels.
 fn resize(images: Tensor<4>, size: usize) -> Tensor<4> {
     let [_, _, height, width] = images.dims();
     if [height, width] == [size, size] {

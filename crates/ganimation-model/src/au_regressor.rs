@@ -17,7 +17,7 @@ pub const AU_REGRESSOR_SIZE: usize = 128;
 /// Side of an AU regressor's last feature map in pixels, and kernel size of its head.
 const TOP: usize = AU_REGRESSOR_SIZE / 16;
 
-/// Shape of a [`AuRegressor`]. The defaults have 1.5 million parameters.
+/// Shape of an [`AuRegressor`]. With the defaults, it has 1.5 million parameters.
 #[derive(Config, Debug, PartialEq, Eq)]
 pub struct AuRegressorConfig {
     /// Channels after the first layer; each further strided layer doubles them.
@@ -83,7 +83,7 @@ impl AuRegressor {
     ///
     /// # Shapes
     /// - `images`: see [`AuRegressor::forward`]
-    /// - returns `[batch, 8 channels]`
+    /// - returns `[batch, 8 * channels]`, with the configured channels
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
         mean_over_positions(run(&self.main, images))
     }

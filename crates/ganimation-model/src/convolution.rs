@@ -20,7 +20,7 @@ pub(crate) struct ConvShape {
     pub(crate) kernel: usize,
     /// Distance between two windows, in pixels.
     pub(crate) stride: usize,
-    /// Zeros at each border.
+    /// Number of rows or columns of zeros added at each border.
     pub(crate) padding: usize,
 }
 
@@ -110,7 +110,7 @@ impl Conv2d {
     }
 
     /// Gives the same weights to the `scale²` outputs that become the sub-pixels of one position (ICNR, Aitken et al.
-    /// 2017). The initial layer then enlarges by repetition and has no checkerboard pattern.
+    /// 2017). Initially, the layer then enlarges by repetition and gives no checkerboard pattern.
     pub(crate) fn with_equal_subpixels(mut self, scale: usize) -> Self {
         let [output, input, height, width] = self.weight.dims();
         let count = scale * scale;
@@ -119,7 +119,7 @@ impl Conv2d {
             .narrow(1, 0, 1)
             .repeat_dim(1, count)
             .reshape([output, input, height, width]);
-        // A new parameter, because a parameter computed from another gets no gradient.
+        // A new parameter, because a parameter that is computed from another gets no gradient.
         self.weight = Param::from_tensor(equal.detach());
         self
     }
@@ -213,7 +213,7 @@ impl EnlargingConv2d {
         prepared.add_conv2d(&self.weight.val(), 1, 1);
     }
 
-    /// `[batch, in, h, w]` -> `[batch, out, 2 h, 2 w]`.
+    /// `[batch, in, h, w]` -> `[batch, out, 2 * h, 2 * w]`.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         ganimation_kernels::conv2d(repeat(x, 2), self.weight.val(), None, 1, 1)
     }

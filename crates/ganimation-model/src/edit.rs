@@ -9,9 +9,11 @@ use crate::resample::enlarge;
 pub struct Edit {
     /// The edited faces, `[batch, 3, height, width]`, in [-1, 1].
     pub image: Tensor<4>,
-    /// The moved and shaded input, `[batch, 3, height, width]`, in [-1, 1]: what is visible where the attention mask is 1.
+    /// The moved and shaded input, `[batch, 3, height, width]`, in [-1, 1]. It is visible where the attention mask is
+    /// 1.
     pub kept: Tensor<4>,
-    /// The attention mask, `[batch, 1, height, width]`, in [0, 1]: **1 keeps the input**, 0 uses the colour.
+    /// The attention mask, `[batch, 1, height, width]`, in [0, 1]: **1 keeps the input** (moved and shaded, see
+    /// `kept`), 0 uses the colour.
     pub attention: Tensor<4>,
     /// The painted colours, `[batch, 3, height, width]`, in [-1, 1].
     pub color: Tensor<4>,
@@ -29,8 +31,8 @@ impl Edit {
     /// C.
     ///
     /// Motion and shading are enlarged to the input's resolution with bilinear interpolation. The input is sampled with
-    /// bilinear interpolation and a repeated border. Black is brightness 0. Without motion and shading this is the
-    /// paper's equation, [`blend`].
+    /// bilinear interpolation and a repeated border. Brightness is measured from black, so black stays black. Without
+    /// motion and shading this is the paper's equation, [`blend`].
     ///
     /// # Shapes
     /// - `input`: `[batch, 3, height, width]`, in [-1, 1], with the resolution of attention and colour

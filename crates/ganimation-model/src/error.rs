@@ -135,13 +135,13 @@ pub enum Error {
         /// Bytes of the file.
         size: u64,
     },
-    /// A file without named tensors, so it is not a state dictionary.
+    /// A file contains no named tensors, so it is not a state dictionary.
     #[error("{} contains no tensors with names", path.display())]
     NoTensors {
         /// The file.
         path: PathBuf,
     },
-    /// The names in a file belong to no known network.
+    /// The tensor names in a file belong to no known network.
     #[error("the {} tensors of {} are in no known layout: {}", names.len(), path.display(), shortened(names))]
     UnknownLayout {
         /// The file.
@@ -169,7 +169,7 @@ pub enum Error {
         /// The keys of networks in the file.
         found: Vec<String>,
     },
-    /// A network of a known layout is incomplete.
+    /// A network of a known layout is incomplete or has wrong shapes.
     #[error("cannot import the {kind} in {}, which has the names of {layout}", path.display())]
     Import {
         /// The file.

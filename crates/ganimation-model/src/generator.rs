@@ -1,4 +1,5 @@
-//! The generator: its inputs are a face and action units, its outputs are colours and an attention mask.
+//! The generator. Its inputs are a face and action units. Its outputs are colours and an attention mask, optionally
+//! also motion and shading.
 
 use std::ops::Deref;
 
@@ -23,11 +24,11 @@ const MAX_MOTION: f64 = 0.12;
 /// Largest relative change of brightness.
 const MAX_SHADING: f64 = 0.2;
 
-/// If the sum of absolute relative orders is below this, in intensity / 5, the effect is reduced in proportion, so that
-/// a zero order gives exactly no change.
+/// If the sum of the absolute relative orders (intensity / 5) is below this, the effect is reduced in proportion, so
+/// that zero orders change nothing.
 const WHOLE_ORDER: f64 = 0.1;
 
-/// Initial bias of an attention head that keeps 0.95 of the input.
+/// Initial bias of an attention head, for a mask of 0.95.
 const SHUT: f64 = 3.0;
 
 /// How action units condition the generator.
@@ -37,7 +38,8 @@ pub enum Conditioning {
     /// Constant planes concatenated with the image, as in the paper.
     #[default]
     Planes,
-    /// Scale and shift of every instance norm, where the action units have an effect.
+    /// Scale and shift of every instance norm. A norm cancels most of the effect of constant planes, but not its own
+    /// scale and shift.
     Norms,
 }
 
@@ -59,7 +61,7 @@ pub enum Enlarging {
     /// Transposed 4x4 convolutions with stride 2, as in the paper.
     #[default]
     Transposed,
-    /// Repeated pixels and a 3x3 convolution. Painted sub-pixels are mixed with their neighbours. This gives no
+    /// Repetition of pixels, then a 3x3 convolution. Painted sub-pixels are mixed with their neighbours. This gives no
     /// checkerboard pattern.
     Repeated,
 }
@@ -84,7 +86,7 @@ pub struct GeneratorConfig {
     #[config(default = "Orders::Absolute")]
     pub orders: Orders,
     /// Side of the pixel blocks that are converted to channels at the input and back at the output; 1 means no
-    /// conversion. The network works at this fraction of the resolution.
+    /// conversion. The network works at `1 / space_to_depth` of the resolution.
     #[config(default = 1)]
     pub space_to_depth: usize,
     /// Kernel size of the first layer and of the heads; it must be odd.
@@ -99,7 +101,8 @@ pub struct GeneratorConfig {
     /// Whether the network changes the brightness of the moved pixels.
     #[config(default = false)]
     pub shading: bool,
-    /// Whether shading has the resolution of the features instead of half of it: enough for folds of the skin.
+    /// Whether shading has the resolution of the features instead of half of it. The full resolution can show folds of
+    /// the skin.
     #[config(default = false)]
     pub fine_shading: bool,
 }
@@ -128,8 +131,8 @@ impl GeneratorConfig {
     }
 
     /// Creates the network on `device` with random initial weights: convolutions from N(0, 0.02), norms with scale 1
-    /// and shift 0. Sub-pixel heads start with equal sub-pixels. In a network with motion, the attention head starts
-    /// with a mask of 0.95. The shading head starts at 0.
+    /// and shift 0. Sub-pixel heads start with equal sub-pixels. In a network with motion, the attention mask starts at
+    /// about 0.95. The shading head starts at 0.
     pub fn init(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv = |shape| Layer::Conv(Conv2d::new(shape, device));
@@ -287,7 +290,7 @@ impl Generator {
 
     /// Computes the outputs of all heads. Heads with the same input are combined into one convolution.
     ///
-    /// `whole`, `[batch, 1, 1, 1]`, is the factor of the outputs' effect.
+    /// `whole`, `[batch, 1, 1, 1]`, in [0, 1], scales the effect of the edit.
     fn paint(&self, images: Tensor<4>, features: Tensor<4>, whole: Option<Tensor<4>>) -> Edit {
         let heads = || {
             let painting = self.img_reg.iter().chain(&self.attetion_reg);
@@ -311,11 +314,11 @@ impl Generator {
         let scale = self.space_to_depth;
         let painted = depth_to_space(take(4 * scale * scale), scale);
         let painted = if self.smooth { smooth(painted) } else { painted };
-        // At half the features' resolution, because skin moves smoothly.
         let done = |change: Tensor<4>| match &whole {
             Some(whole) => change * whole.clone(),
             None => change,
         };
+        // Motion has half the features' resolution, because skin moves smoothly.
         let motion = (!self.motion_reg.is_empty()).then(|| done(average(take(2), 2).tanh() * MAX_MOTION));
         let shading = (!self.shading_reg.is_empty()).then(|| {
             let shading = match self.fine_shading {

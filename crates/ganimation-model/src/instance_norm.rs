@@ -15,8 +15,8 @@ const ORDER_GAIN: f64 = 2.0;
 /// Normalises each channel of each image to mean 0 and variance 1, then scales and shifts it.
 ///
 /// With orders, scale and shift depend on the orders `d`: `y = norm(x) (1 + γ) + β` with `[γ, β] = orders(2 d)`. In the
-/// paper's network, constant planes add a constant to the first layer's output. The next norm subtracts this constant
-/// everywhere except at the image's border.
+/// paper's network, constant planes add a constant to the first layer's output. The next norm removes it, except near
+/// the image's border.
 ///
 /// Burn's own layer names its parameters `gamma` and `beta`. The published files use `weight` and `bias`.
 #[derive(Module, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct InstanceNorm {
 /// A linear map from orders to a norm's scales and shifts.
 #[derive(Module, Debug)]
 struct OrderMap {
-    /// `[2 channels, aus]`: the scales' rows, then the shifts'.
+    /// `[2 * channels, aus]`: the rows of the scales, then those of the shifts.
     weight: Param<Tensor<2>>,
 }
 

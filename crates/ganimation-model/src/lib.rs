@@ -1,8 +1,8 @@
 //! GANimation's networks, edit equation and losses, as operations on tensors of [Burn](burn).
 //!
-//! The inputs are one photo of a face and 17 action-unit (AU) intensities. The outputs are a colour image and an
-//! attention mask. The [edit equation](blend()) combines them (Pumarola et al., *GANimation: Anatomically-aware Facial
-//! Animation from a Single Image*, ECCV 2018, arXiv 1807.09251).
+//! The generator's inputs are an image of a face and 17 action-unit (AU) intensities. Its outputs are a colour image
+//! and an attention mask. The [edit equation](blend()) combines them with the input (Pumarola et al., *GANimation:
+//! Anatomically-aware Facial Animation from a Single Image*, ECCV 2018, arXiv 1807.09251).
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};

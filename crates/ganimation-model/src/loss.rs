@@ -5,22 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Discriminator, Generator};
 
-/// Reduction of the squared error of action units to one number.
+/// How the squared errors of action units are reduced to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuTerm {
     /// Mean over batch and action units: independent of the batch size.
     Mean,
-    /// That mean divided by the batch size again, as in the released code.
+    /// The mean, additionally divided by the batch size, as in the released code.
     MeanDividedByBatch,
     /// Batch mean of the squared L2 norm over action units (paper, eq. 3).
     SquaredNorm,
 }
 
 impl AuTerm {
-    /// `estimates`, `targets`: `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action
-    /// unit; an empty list means 1.
-    /// Returns `[1]`.
+    /// `estimates`, `targets`: `[batch, aus]`, OpenFace intensity / 5. `factors`: one for each action unit; an empty
+    /// list means 1 for all. Returns `[1]`.
     ///
     /// # Panics
     /// If `factors` is not empty and its length is not the number of action units.
@@ -66,8 +65,9 @@ impl AttentionTerm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TotalVariationTerm {
-    /// Batch mean of the absolute differences of vertical and horizontal neighbours, summed and divided by the image's
-    /// height and width. This is the length of the mask's outline in image sides, for any resolution.
+    /// Batch mean of the summed absolute differences between neighbours. Vertical differences are divided by the
+    /// image's width, horizontal differences by its height. This is the length of the mask's outline in image sides, at
+    /// any resolution.
     Outline,
     /// Absolute differences summed over batch and pixels, as in the released code.
     Sum,
@@ -135,8 +135,8 @@ pub struct LossWeights {
     pub lambda_gp: f64,
     /// Weight of the cycle error.
     pub lambda_cycle: f64,
-    /// Weight of the mask's size. This term moves masks towards 0 (the colour), against the AU error, which favours no
-    /// change.
+    /// Weight of the mask's size. This term moves masks towards 0 (the colour). It counteracts the AU error, which
+    /// favours no change.
     pub lambda_attention: f64,
     /// Measure of that size.
     pub attention_term: AttentionTerm,
@@ -242,7 +242,7 @@ pub struct GeneratorLoss {
     pub adversarial: Tensor<1>,
     /// Error of the action units estimated on the edited faces.
     pub aus: Tensor<1>,
-    /// Cycle error: mean absolute difference between a face and its edit edited back.
+    /// Cycle error: mean absolute difference between a face and the result of editing it and editing it back.
     pub cycle: Tensor<1>,
     /// Attention loss: size of the masks, both passes.
     pub attention: Tensor<1>,
@@ -264,7 +264,8 @@ impl GeneratorLoss {
 }
 
 /// The generator's loss on a batch: it edits towards `targets`, applies the discriminator, edits back and compares
-/// (paper, section 5.1).
+/// (paper, section 5.1). The generator gets the target intensities, so it must have
+/// [`Orders::Absolute`](crate::Orders::Absolute).
 ///
 /// `discriminator` should be frozen (`no_grad`), because its own gradients are not needed here.
 ///

@@ -2,7 +2,7 @@
 
 use burn::tensor::TensorData;
 
-/// The same numbers in -1..1 for the same seed, independent of other tests. Otherwise finite differences could cross the
+/// Numbers in -1..1 that depend only on the seed. With other numbers in each run, finite differences could cross the
 /// kink of a LeakyReLU by chance.
 pub(crate) fn noise(seed: u64, shape: &[usize]) -> TensorData {
     let mut state = seed;

@@ -33,7 +33,7 @@ pub fn state_dict<M: Module>(module: &M) -> Vec<(String, TensorData)> {
     collect.entries
 }
 
-/// `module` with every parameter replaced by the tensor with its name, cast to the parameter's element type.
+/// `module` with every parameter replaced by the tensor of the same name, cast to the parameter's element type.
 ///
 /// # Errors
 /// [`Error::MissingTensor`], [`Error::Shape`] or [`Error::ExtraTensors`]. A partly loaded module is never returned.
@@ -153,7 +153,7 @@ where
     *module = map_parameters(mem::replace(module, stand_in), update);
 }
 
-/// Removes the parameters' gradients from `gradients` and returns them, flat, by name.
+/// Removes the parameters' gradients from `gradients`. Returns them by name, each as `[elements]`.
 pub fn take_gradients<M: Module>(module: &M, gradients: &mut Gradients) -> BTreeMap<String, Tensor<1>> {
     struct Take<'a> {
         path: Path,

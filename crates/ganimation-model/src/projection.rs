@@ -87,7 +87,7 @@ impl ProjectionDiscriminatorConfig {
         assert!(self.check().is_ok(), "an image size of {}", self.image_size);
         let means = mean_aus.len();
         assert_eq!(means, self.aus, "{means} means for {} action units", self.aus);
-        // The whole face at half size, halved until two or three positions are left.
+        // The whole face at half size, halved until a side of two or three positions is left.
         let mut side = self.image_size / 2;
         let (mut whole, mut input, mut output) = (Vec::new(), 3, self.channels);
         while side > 3 {
@@ -120,8 +120,9 @@ fn strided(shape: ConvShape, device: &Device) -> [Layer; 2] {
     [Layer::Conv(conv), Layer::leaky_relu(LEAKY_SLOPE)]
 }
 
-/// Scores faces together with action units: `unconditional score + <features, aus>` (Miyato and Koyama, *cGANs with projection
-/// discriminator*, ICLR 2018). It uses the whole face at half size, and the mouth and the eyes at full size.
+/// Scores faces together with action units: `unconditional score + <features, 4 (aus - mean aus)>` (Miyato and Koyama,
+/// *cGANs with projection discriminator*, ICLR 2018). It uses the whole face at half size, and the mouth and the eyes
+/// at full size.
 #[derive(Module, Debug)]
 pub struct ProjectionDiscriminator {
     whole: Vec<Layer>,
@@ -182,7 +183,7 @@ impl ProjectionDiscriminator {
         }
     }
 
-    /// The features of faces. They do not depend on given action units.
+    /// The features of faces. They do not depend on the action units for which faces are scored.
     ///
     /// # Shapes
     /// - `images`: see [`Self::forward`]
@@ -203,7 +204,8 @@ impl ProjectionDiscriminator {
     ///
     /// # Shapes
     /// - `images`: see [`Self::forward`]
-    /// - result: `[batch, channels, h, w]`, each with twice the channels and half the size of the one before
+    /// - result: three maps `[batch, channels, h, w]`, each with twice the channels and half the size of the previous
+    ///   one
     pub fn mouth_activations(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         layer::activations(&self.mouth.main, crop(images, MOUTH))
     }
@@ -218,8 +220,8 @@ impl ProjectionDiscriminator {
         self.aus.forward(top).flatten(1, 3)
     }
 
-    /// Gradient of `score + sum(patches) / sqrt(count of patches)`, summed over the batch, with respect to `images`. It
-    /// is differentiable in the weights, and computed explicitly like [`crate::Discriminator::input_gradient`].
+    /// Gradient of `score + sum(patches) / sqrt(number of patches)`, summed over the batch, with respect to `images`.
+    /// It is differentiable in the weights and is computed explicitly, like [`crate::Discriminator::input_gradient`].
     ///
     /// # Shapes
     /// - see [`Self::forward`]; the gradient has the shape of `images`
@@ -261,7 +263,7 @@ impl ProjectionDiscriminator {
         repeat(whole, 2) / 4.0 + mouth + eyes
     }
 
-    /// The factors of the features: `[batch, aus]`.
+    /// The factors of the features, `[batch, aus]`: centred and scaled action units.
     fn key(&self, aus: Tensor<2>) -> Tensor<2> {
         (aus - self.mean_aus.val().unsqueeze::<2>()) * MATCH_GAIN
     }
@@ -309,8 +311,8 @@ impl LocalDiscriminator {
         (patches, matching)
     }
 
-    /// Gradient of this part's contribution to the summed score and to the sum over `patches`, divided by the root of
-    /// their number.
+    /// Gradient of this part's contribution to the score, plus the sum of its patches divided by the square root of
+    /// `patches`, the number of all patches.
     fn input_gradient(&self, activations: Vec<Tensor<4>>, key: Tensor<2>, patches: usize) -> Tensor<4> {
         let [batch, _, height, width] = activations.last().map_or([0; 4], Tensor::dims);
         let [_, count] = key.dims();
@@ -320,7 +322,7 @@ impl LocalDiscriminator {
             (&key.device(), key.dtype()),
         );
         let of_mean = self.matching.input_gradient(key.reshape([batch, count, 1, 1]));
-        // Burn computes the gradient of a division by a number in f32.
+        // Multiplied by the reciprocal, because Burn computes the gradient of a division by a number in f32.
         let top = self.realness.input_gradient(share) + of_mean * ((height * width) as f64).recip();
         layer::input_gradient(&self.main, activations, top)
     }

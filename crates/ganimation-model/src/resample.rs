@@ -32,15 +32,15 @@ pub(crate) fn depth_to_space(x: Tensor<4>, scale: usize) -> Tensor<4> {
 
 /// The mean over all positions, `[batch, channels, height, width]` -> `[batch, channels]`.
 ///
-/// Use this instead of `mean_dims(&[2, 3])`: on Burn's GPU backends, the mean over the rows of a map with channels last
-/// and one row mixes channels (`docs/upstream/cubek-reduce.md`). Here the positions are one axis, which is the last one.
+/// Use this instead of `mean_dims(&[2, 3])`: on Burn's GPU backends, the mean over the rows of a channels-last map with
+/// a single row mixes channels (`docs/upstream/cubek-reduce.md`). Here all positions form one axis, the last one.
 pub(crate) fn mean_over_positions(x: Tensor<4>) -> Tensor<2> {
     x.flatten::<3>(2, 3).mean_dim(2).flatten(1, 2)
 }
 
 /// The mean of each block of `scale` x `scale` pixels.
 ///
-/// `[batch, c, h, w]` -> `[batch, c, h / scale, w / scale]`.
+/// `[batch, c, h, w]` -> `[batch, c, h / scale, w / scale]`. `h` and `w` must be multiples of `scale`.
 pub fn average(x: Tensor<4>, scale: usize) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     x.reshape([batch, channels, height / scale, scale, width / scale, scale])
@@ -56,9 +56,10 @@ pub(crate) fn repeat(x: Tensor<4>, scale: usize) -> Tensor<4> {
         .reshape([batch, channels, height * scale, width * scale])
 }
 
-/// Bilinear enlarging with half-pixel centres and repeated borders: PyTorch's `interpolate` with `align_corners=False`.
+/// Bilinear upsampling with half-pixel centres and repeated borders, like PyTorch's `interpolate` with
+/// `align_corners=False`.
 ///
-/// It uses two products with constant matrices, which every backend can differentiate.
+/// It consists of two products with constant matrices, which every backend can differentiate.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, h, w]`
@@ -80,7 +81,7 @@ pub(crate) fn smooth(x: Tensor<4>) -> Tensor<4> {
     weighed(x, [height, width], |side, _| binomial(side))
 }
 
-/// Computes rows and columns as weighted sums of those of `x`; `weights(from, to)` is a matrix `[to, from]`.
+/// Replaces the rows and columns of `x` by weighted sums of them. `weights(from, to)` is a matrix `[to, from]`.
 fn weighed(x: Tensor<4>, size: [usize; 2], weights: impl Fn(usize, usize) -> Vec<f32>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     let (device, dtype) = (x.device(), x.dtype());

@@ -19,8 +19,8 @@ pub(crate) fn shapes_of(tensors: &BTreeMap<String, TensorData>) -> Shapes {
     tensors.iter().map(shape).collect()
 }
 
-/// The configuration of a generator with weights of these shapes. Settings that shapes do not determine are the
-/// paper's.
+/// The configuration of a generator with weights of these shapes. Settings that the shapes do not determine have the
+/// paper's values.
 ///
 /// # Errors
 /// [`Error::MissingTensor`] or [`Error::Shape`] if no generator has these shapes.

@@ -60,7 +60,7 @@ pub fn tensors_from_bytes(bytes: &[u8]) -> Result<(NamedTensors, HashMap<String,
     Ok((tensors, entries))
 }
 
-/// `data` as f32, checked for NaN and infinities.
+/// Returns `data` unchanged if it contains no NaN and no infinity.
 ///
 /// # Errors
 /// [`Error::NotFinite`].

@@ -20,7 +20,7 @@ use crate::{
 
 /// The newest version of the metadata block, for networks with [`Orders::Relative`].
 ///
-/// Files of networks that version 1 describes completely still have version 1.
+/// Files of other networks still have version 1.
 pub const FORMAT_VERSION: u32 = 2;
 
 /// OpenFace's action units, in the input order of published networks.
@@ -29,7 +29,7 @@ pub const ACTION_UNITS: [u32; AU_COUNT] = [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 
 /// Side of the published networks' training faces, in pixels.
 const PUBLISHED_SIZE: usize = 128;
 
-/// Metadata value of an AU regressor's `network`. Files have had this value since version 1.
+/// The value of `network` in the metadata of an AU regressor. It is unchanged since version 1.
 const AU_REGRESSOR: &str = "reader";
 
 /// Metadata value for [`Orders::Relative`].
@@ -80,7 +80,7 @@ pub struct Metadata {
 /// Writes a generator's weights as one file.
 ///
 /// # Errors
-/// [`Error::Write`] when the file cannot be written, [`Error::Format`] when it cannot be encoded.
+/// [`Error::Write`] if the file cannot be written, [`Error::Format`] if it cannot be encoded.
 pub fn save_generator(
     path: &Path,
     generator: &Generator,
@@ -106,7 +106,8 @@ pub fn save_discriminator(
 /// Reads a generator from a file.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`generator_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with the errors of
+/// [`generator_from_bytes`].
 pub fn load_generator(path: &Path, device: &Device) -> Result<(Generator, Metadata)> {
     of_file(path, |bytes| generator_from_bytes(bytes, device))
 }
@@ -139,7 +140,7 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
 /// Reads a discriminator from a file.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with the errors of
 /// [`discriminator_from_bytes`].
 pub fn load_discriminator(path: &Path, device: &Device) -> Result<(Discriminator, Metadata)> {
     of_file(path, |bytes| discriminator_from_bytes(bytes, device))
@@ -180,7 +181,8 @@ pub fn save_au_regressor(
 /// Reads a network that estimates action units from a file: an AU regressor, or a discriminator with its action-unit head.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with those of [`au_estimator_from_bytes`].
+/// [`Error::Read`] and [`Error::TooLarge`] for the file, and [`Error::Weights`] with the errors of
+/// [`au_estimator_from_bytes`].
 pub fn load_au_estimator(path: &Path, device: &Device) -> Result<(AuEstimator, Metadata)> {
     of_file(path, |bytes| au_estimator_from_bytes(bytes, device))
 }
@@ -195,7 +197,7 @@ pub fn au_estimator_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuEstim
         .metadata()
         .as_ref()
         .and_then(|entries| entries.get("network"));
-    // A run's checkpoint has no metadata of its networks. The released name of the action-unit head identifies a
+    // A run's checkpoint has no metadata about its networks. The released name of the action-unit head identifies a
     // discriminator.
     let is_discriminator = match network {
         Some(network) => network == "discriminator",
@@ -219,7 +221,7 @@ pub fn au_estimator_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuEstim
     require(*size == AU_REGRESSOR_SIZE, "image_size", size, "128")?;
     let c = config.channels;
     require(c > 0, "channels", &c, "at least 1")?;
-    // As for the other networks, memory is allocated only after the file's size is checked.
+    // As for the other networks, the network is created only after its size is checked against the file.
     let shapes = shapes_of(&tensors);
     expect_shape(&shapes, "main.0.weight", &[c, 3, 4, 4])?;
     expect_shape(&shapes, "head.weight", &[config.aus, 8 * c, 8, 8])?;

@@ -1,9 +1,9 @@
 //! Reads pickles as data: labels, and the weights of PyTorch networks.
 //!
 //! Supports protocols 0 to 5, written by Python 2 and 3 with NumPy 1 and 2. A pickle is a program. A small machine
-//! interprets it, and knows only a few globals for arrays, tensors and bytes. In labels it refuses all other globals.
-//! In files of weights it skips them. No code is imported or executed, there is no recursion, and the size of the file
-//! limits the memory.
+//! interprets it. The machine knows only a few globals, for arrays, tensors and bytes. It refuses all other globals in
+//! labels, and skips them in files of weights. It imports and executes no code, does not recurse, and uses memory in
+//! proportion to the file size.
 
 #![forbid(unsafe_code)]
 
@@ -39,9 +39,9 @@ pub enum PickleProblem {
         "the Python object `{module}.{name}` is refused; only plain data, NumPy arrays and PyTorch tensors are read"
     )]
     RefusedGlobal {
-        /// Its module.
+        /// The object's module.
         module: String,
-        /// Its name.
+        /// The object's name.
         name: String,
     },
     /// A known value that cannot be part of labels.
@@ -69,7 +69,7 @@ pub enum PickleProblem {
     /// Text or a number cannot be parsed.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// The bytes of an array do not fit its shape.
+    /// The number of bytes of an array does not match its shape.
     #[error("an array of shape ({length},) needs {expected} bytes, found {found}")]
     ArraySize {
         /// Number of elements.
@@ -79,7 +79,7 @@ pub enum PickleProblem {
         /// Bytes found.
         found: usize,
     },
-    /// A limit against hostile files.
+    /// A limit that protects against hostile files is exceeded.
     #[error("more than {limit} {what}")]
     Limit {
         /// The counted items.
@@ -99,7 +99,7 @@ pub struct PickleError {
     pub problem: PickleProblem,
 }
 
-/// The result of a step of the machine.
+/// The result of one step of the machine.
 pub(crate) type Outcome<T> = Result<T, PickleProblem>;
 
 #[cfg(test)]

@@ -9,5 +9,5 @@
 /// The generator: the motion network, 24 channels, faces of 128 x 128 pixels, f16.
 pub const GENERATOR: &[u8] = include_bytes!("../generator.safetensors");
 
-/// The AU regressor: it estimates the 17 action units of a face of 128 x 128 pixels, f16.
+/// The AU regressor, which estimates the 17 action units of a face of 128 x 128 pixels, f16.
 pub const AU_REGRESSOR: &[u8] = include_bytes!("../au_regressor.safetensors");

@@ -23,10 +23,10 @@ use crate::{Error, Expression, Result};
 )]
 const AU_REGRESSOR_SIZE: u32 = ganimation_model::AU_REGRESSOR_SIZE as u32;
 
-/// Faces per batch of inference: enough to use a device well, and small enough for the memory.
+/// Faces per inference batch: enough to use a device well, few enough for its memory.
 const BATCH: usize = 8;
 
-/// Maximum face size of weights, in pixels. A frame of this size needs some gigabytes.
+/// Maximum input size of a generator, in pixels. A face of this size needs several gigabytes.
 const MAX_NETWORK_SIZE: u32 = 2048;
 
 /// Maximum size of an edited face, in pixels. Its tensors need about a gigabyte.
@@ -88,14 +88,15 @@ pub struct EditedFace {
     pub target: Intensities,
     /// The result of the edit equation.
     pub image: RgbImage,
-    /// The attention mask: **white keeps the input**, black is the painted colour.
+    /// The attention mask: **white keeps the input** (for networks with motion, the moved input), black is the painted
+    /// colour.
     pub attention: GrayImage,
     /// The painted colours.
     pub color: RgbImage,
     /// The unchanged parts: **white pixels are neither moved nor painted**. For networks without motion, this is the
     /// attention mask.
     pub kept: GrayImage,
-    /// A grid on the faded face that moves with it; `None` for networks without motion.
+    /// A grid on the faded face, both moved; `None` for networks without motion.
     pub motion: Option<RgbImage>,
 }
 
@@ -215,7 +216,7 @@ impl Animator {
     /// [`Error::FaceTooLarge`] if a face is wider than 4,096 pixels.
     ///
     /// # Panics
-    /// If the photo is empty.
+    /// If the photo is empty and the options have [`CropMode::None`].
     pub fn detect(&self, photo: RgbImage, options: &PhotoOptions) -> Result<FacePhoto> {
         let photo = options.resized(photo);
         let mut found = match options.crop {
@@ -300,7 +301,7 @@ impl Animator {
         self.paint(photo, self.edits(photo, &targets), &targets)
     }
 
-    /// Edits the faces of a film frame towards an expression, weighted by the fading of each face.
+    /// Edits the faces of a film frame towards an expression, each with its [`FilmFace::strength`].
     ///
     /// # Errors
     /// [`Error::FaceTooLarge`] if a face is wider than 4,096 pixels.
@@ -324,7 +325,8 @@ impl Animator {
         Ok(self.paint(&photo, self.edits(&photo, &targets), &targets).photo)
     }
 
-    /// Edits the faces of a photo towards each expression, in order. Frames are computed in small batches, on demand.
+    /// Edits the faces of a photo towards each expression. The frames have the order of the expressions. They are
+    /// computed on demand, in small batches.
     pub fn frames(&self, photo: &FacePhoto, expressions: &[Expression]) -> impl Iterator<Item = Frame> {
         let together = (BATCH / photo.faces.len()).max(1);
         expressions.chunks(together).flat_map(move |expressions| {
@@ -342,7 +344,7 @@ impl Animator {
         })
     }
 
-    /// Runs the network on the photo's faces, repeatedly until all targets are used.
+    /// Runs the network once for each target. The photo's faces repeat until all targets are used.
     fn edits(&self, photo: &FacePhoto, targets: &[Intensities]) -> Vec<Edit> {
         let again = || photo.faces.iter().cycle().take(targets.len());
         let crops: Vec<_> = again().map(|face| &face.crop).collect();

@@ -12,24 +12,24 @@ use crate::cubic;
 /// Fraction of the box at each side where the edit fades in.
 const FADE: f32 = 0.1;
 
-/// Fine detail is removed where the gradient changes by more than this, for a value range of 2, per pixel at the network's
-/// size.
+/// Fine detail fades out where the edit changes the gradient by more than about this, per pixel at the network's size,
+/// for values from -1 to 1.
 const KEPT_GRADIENT: f64 = 0.1;
 
-/// A photo is gray if its channels differ by at most this many levels.
+/// A photo is grey if its channels differ by at most this many levels.
 const GRAY_LEVELS: u8 = 4;
 
-/// Fraction of pixels that can differ by more, because of compression.
+/// Fraction of pixels whose channels may differ by more, because of compression.
 const SPECKS: f64 = 1e-3;
 
-/// Weights of the luma of sRGB (ITU-R BT.601).
+/// Luma weights of red, green and blue (ITU-R BT.601).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// Enlarges one edit to the face's box, and applies it to the photo.
 ///
 /// Motion and shading are applied at the photo's resolution, with cubic interpolation. At the network's own size, the
 /// result is that of the edit equation. In painted areas, fine detail of the photo is kept where the edit does not change
-/// the gradients. A gray face gets gray colours.
+/// the gradients. A grey face gets grey colours.
 ///
 /// With `feather`, the edit fades out towards the border of the box, and pixels on the border and outside do not change.
 /// Without `feather`, the box is edited up to its border.
@@ -47,7 +47,7 @@ pub(crate) fn paint(photo: &mut RgbImage, (face, turn): (FaceBox, Turn), edit: &
         None => change,
     };
     let color = match is_gray(&cut) {
-        true => gray(edit.color.clone()),
+        true => grey(edit.color.clone()),
         false => edit.color.clone(),
     };
     let painted = fade(enlarge(edit.attention.clone(), size).clamp(0.0, 1.0).neg() + 1.0);
@@ -89,7 +89,7 @@ pub(crate) fn upright(photo: &RgbImage, (face, turn): (FaceBox, Turn), size: u32
     }
 }
 
-/// Motion by this fraction of the face's side counts as fully moved.
+/// A pixel that moves by this fraction of the face's side counts as fully moved.
 const MOVED: f64 = 0.02;
 
 /// The unchanged parts of a face, `[1, 1, height, width]`: 1 is neither moved nor painted.
@@ -104,10 +104,10 @@ pub(crate) fn kept(edit: &Edit) -> Tensor<4> {
     attention * (moved.neg() + 1.0)
 }
 
-/// Squares of the grid per side.
+/// Number of grid squares per side.
 const SQUARES: u32 = 16;
 
-/// Fading of the face behind the grid towards gray.
+/// How far the face behind the grid fades to dark grey, 0 to 1.
 const FADED: f32 = 0.6;
 
 /// A picture of the motion: a grid on the faded face, both moved.
@@ -136,7 +136,7 @@ pub(crate) fn moved_grid(face: &RgbImage, motion: Tensor<4>) -> RgbImage {
         .unwrap_or_else(|| face.clone())
 }
 
-/// A level moved towards dark gray.
+/// A level moved towards dark grey.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -150,7 +150,7 @@ fn faded(level: u8) -> u8 {
 /// The fine detail of the moved photo, beyond the network's resolution, where it fits the painted colours.
 ///
 /// # Shapes
-/// - `kept`: `[1, 3, size, size]`; the result is the same
+/// - `kept` and the result: `[1, 3, size, size]`
 fn detail(kept: &Tensor<4>, edit: &Edit) -> Tensor<4> {
     let [_, _, size, _] = kept.dims();
     let [_, _, height, width] = edit.color.dims();
@@ -167,7 +167,7 @@ fn detail(kept: &Tensor<4>, edit: &Edit) -> Tensor<4> {
     fine * enlarge(belongs, size).clamp(0.0, 1.0)
 }
 
-/// Whether a face is gray.
+/// Whether a face is grey.
 fn is_gray(face: &RgbImage) -> bool {
     let colored = |pixel: &image::Rgb<u8>| {
         let [r, g, b] = pixel.0;
@@ -177,8 +177,8 @@ fn is_gray(face: &RgbImage) -> bool {
     count as f64 <= SPECKS * f64::from(face.width()) * f64::from(face.height())
 }
 
-/// The gray version of colours, `[1, 3, height, width]`.
-fn gray(color: Tensor<4>) -> Tensor<4> {
+/// The grey version of colours, `[1, 3, height, width]`.
+fn grey(color: Tensor<4>) -> Tensor<4> {
     let weights = Tensor::<1>::from_data(LUMA, &color.device()).reshape([1, 3, 1, 1]);
     (color * weights).sum_dim(1).repeat_dim(1, 3)
 }
@@ -195,7 +195,7 @@ fn enlarge(x: Tensor<4>, size: usize) -> Tensor<4> {
     interpolate(x, options)
 }
 
-/// 1 in the middle, falling smoothly to exactly 0 on the outermost pixels; `[1, 1, size, size]`.
+/// A window `[1, 1, size, size]`: 1 in the middle, smoothly decreasing to exactly 0 on the outermost pixels.
 ///
 /// The curve's slope and curvature are 0 at both ends, so that no border is visible.
 fn window(size: usize, device: &Device) -> Tensor<4> {

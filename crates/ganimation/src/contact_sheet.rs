@@ -10,9 +10,9 @@ const TILE: u32 = 128;
 /// Width of the shown area, relative to the face's box.
 const SURROUNDINGS: f32 = 1.6;
 
-/// A picture with a column for the input and one, with a caption, for each step of a film.
+/// A picture with one column for the input and one captioned column for each step of a film.
 ///
-/// The rows: the photo around the face; the face as the network returns it; the motion as a grid that moves with the
+/// The rows are: the photo around the face; the face that the network returns; the motion as a grid that moves with the
 /// face, if the network has motion; the attention mask A, where **white keeps the moved face**; the painted colours C.
 /// The network's face is `A * moved + (1 - A) * C`. If there are several faces, the first one is shown.
 pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
@@ -45,8 +45,8 @@ pub fn contact_sheet(input: &FacePhoto, steps: &[(String, Frame)]) -> RgbImage {
     sheet.render()
 }
 
-/// A row for each face of one edited photo: the input, the motion as a grid if the network has motion, the attention
-/// mask (**white keeps the input**), the painted colours and the result.
+/// A picture with one row for each face of an edited photo: the input, the motion as a grid if the network has motion,
+/// the attention mask (**white keeps the input**), the painted colours and the result.
 pub fn strip(input: &FacePhoto, edited: &Frame) -> RgbImage {
     let moves = edited.faces.iter().any(|face| face.motion.is_some());
     let mut columns = vec!["input", "A, white keeps", "color C", "result"];

@@ -1,4 +1,4 @@
-//! Short programs for common tasks. Each of them is compiled by the tests; those that train or evaluate need the feature
+//! Short programs for common tasks. The tests compile all of them. Programs that train or evaluate need the feature
 //! `train`.
 //!
 //! # Edit a photo

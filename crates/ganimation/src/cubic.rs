@@ -42,7 +42,7 @@ pub(crate) fn moved(photo: &Tensor<4>, motion: &Tensor<4>) -> Tensor<4> {
     Tensor::from_data(data, (&photo.device(), photo.dtype()))
 }
 
-/// The values of a tensor in f32. A value that cannot be read counts as 0.
+/// The values of a tensor in f32.
 fn values(tensor: &Tensor<4>) -> Vec<f32> {
     let data = tensor.clone().cast(DType::F32).into_data();
     data.iter::<f32>().collect()
@@ -55,8 +55,8 @@ struct Taps {
 }
 
 impl Taps {
-    /// The pixels around `position`, which is in pixels, on an axis of `size` pixels. Beyond the border, the border's
-    /// pixel is used. NaN counts as 0.
+    /// The pixels around `position`, in pixels, on an axis of `size` pixels. Beyond the border, the border pixel is
+    /// used. NaN counts as 0.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -54,7 +54,7 @@ impl Backend {
         Self::NdArray,
     ];
 
-    /// The name on the command line and of the cargo feature.
+    /// The name on the command line, which is also that of the cargo feature.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cuda => "cuda",
@@ -66,7 +66,7 @@ impl Backend {
         }
     }
 
-    /// The requirements of this backend on a machine.
+    /// What a machine needs for this backend.
     pub const fn needs(self) -> &'static str {
         match self {
             Self::Cuda => "an NVIDIA GPU and its driver (libcuda)",
@@ -200,10 +200,12 @@ impl PresentDevice {
         None
     }
 
-    /// Checks that training steps of `batch` faces of `image_size` pixels have been tested on a device like this.
+    /// Checks that training steps with `batch` faces of `image_size` x `image_size` pixels have been tested on such a
+    /// device.
     ///
-    /// Mesa's software drivers end the loops of a shader after 65,535 iterations in total, without an error. So
-    /// emulated devices are limited to [`SOFTWARE_PIXELS`], for which gradients have been compared with the CPU's.
+    /// Mesa's software drivers end the loops of a shader after 65,535 iterations in total, without an error. So a batch
+    /// on an emulated device is limited to [`SOFTWARE_PIXELS`]. For batches of this size, gradients have been compared
+    /// with those of the CPU.
     ///
     /// # Errors
     /// [`Error::SoftwareDevice`] for a larger batch on an emulated device.

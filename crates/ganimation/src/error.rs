@@ -10,9 +10,9 @@ use crate::device::{Backend, DeviceChoice, SOFTWARE_PIXELS};
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of photos, action units, devices or weights.
+/// An error with photos, action units, devices or weights.
 ///
-/// A message is one line and does not repeat its source.
+/// A message is one line. It does not repeat its source, except that of [`Error::InFile`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -113,13 +113,13 @@ pub enum Error {
         None => "there is no key".to_owned(),
     })]
     Keys {
-        /// The key, counted from 1.
+        /// The number of the invalid key, from 1.
         number: usize,
         /// Its time in seconds, if there is one.
         found: Option<f32>,
     },
 
-    /// A table of OpenFace has no frame with a face.
+    /// An OpenFace table has no frame with a tracked face.
     #[error("{} holds no frame with a tracked face", path.display())]
     EmptySequence {
         /// The table.
@@ -137,7 +137,7 @@ pub enum Error {
         found: Vec<u64>,
     },
 
-    /// The film of a table is too long.
+    /// A table covers more than four hours.
     #[error("{} runs for {:.1} hours, more than four", path.display(), seconds / 3600.0)]
     LongDriver {
         /// The table.
@@ -153,7 +153,7 @@ pub enum Error {
         found: String,
     },
 
-    /// A file of expressions or keys is not valid.
+    /// The TOML file of an expression or of a script is invalid.
     #[error("{} is not as expected", path.display())]
     Toml {
         /// The file.
@@ -213,7 +213,7 @@ pub enum Error {
         limit: u32,
     },
 
-    /// A face is too large to edit it in memory.
+    /// A face is too large to be edited in memory.
     #[error("the face's box is {found} pixels wide, more than {limit}")]
     FaceTooLarge {
         /// Side of the box, in pixels.
@@ -222,11 +222,11 @@ pub enum Error {
         limit: u32,
     },
 
-    /// An error of a picture, a dataset or another file.
+    /// An error with a picture, a dataset or another file.
     #[error(transparent)]
     Data(#[from] ganimation_data::Error),
 
-    /// An error of weights.
+    /// An error with weights.
     #[error(transparent)]
     Model(#[from] ganimation_model::Error),
 }

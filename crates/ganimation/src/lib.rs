@@ -1,4 +1,4 @@
-//! Animates a face from one photo: the input is a photo and intensities of action units, the output is frames.
+//! Animates a face from one photo. The inputs are a photo and action-unit intensities, the outputs are frames.
 //!
 //! ```
 //! # #[cfg(feature = "bundled")] {
@@ -27,10 +27,11 @@
 //! | `rayon`, `simd`, `x86-v4` | yes | threads, vector instructions and AVX-512 on the CPU |
 //! | `cuda`, `cuda-nvrtc`, `wgpu`, `vulkan`, `metal`, `ndarray` | | Burn's other backends |
 //! | `train` | | [`train`]: runs, checkpoints, evaluation |
-//! | `clap` | | enums as values of command lines |
+//! | `clap` | | `clap::ValueEnum` for enums that are command-line options |
 //!
-//! [`model`] contains the networks on tensors, [`data`] files and pictures. [`burn`] and [`image`] are the versions whose types
-//! appear in this API. The [`cookbook`] has short programs for common tasks.
+//! [`model`] contains the networks, which operate on tensors. [`data`] reads and writes files and pictures. [`burn`]
+//! and [`image`] are re-exported in the versions that this API uses. The [`cookbook`] has short programs for common
+//! tasks.
 
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,7 @@ use crate::FacePhoto;
 
 /// Longer side of the photo in the picture, in pixels.
 const PHOTO: u32 = 800;
-/// Pixels around a panel and between its parts.
+/// Margin around a panel and between its parts, in pixels.
 const GAP: u32 = 8;
 /// Height of a line of a panel, in pixels.
 const LINE: u32 = 16;
@@ -40,7 +40,7 @@ const COLORS: [Rgb<u8>; 4] = [
 pub fn overlay(photo: &FacePhoto) -> RgbImage {
     let (small, scale) = fitted(photo.photo());
     let panels = u32::try_from(photo.faces().len()).unwrap_or(u32::MAX);
-    // Panels stand below each other, as many as fit, then in the next column.
+    // Each column contains as many panels as fit below each other.
     let rows = (small.height() / PANEL_HEIGHT).max(1).min(panels);
     let height = small.height().max(rows * PANEL_HEIGHT);
     let mut picture = RgbImage::from_pixel(small.width() + panels.div_ceil(rows) * PANEL, height, GROUND);

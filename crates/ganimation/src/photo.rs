@@ -13,7 +13,7 @@ pub enum CropMode {
     /// With the face detector.
     #[default]
     Face,
-    /// The whole picture is a face crop, like those of the training.
+    /// The whole picture is a face crop, like the training faces.
     ///
     /// A crop of the network's size is edited exactly according to the edit equation. Other sizes are resized for the
     /// network, and non-square crops are padded by reflection.
@@ -46,7 +46,7 @@ pub struct PhotoOptions {
 }
 
 impl PhotoOptions {
-    /// All faces, found by the detector, in full resolution.
+    /// All faces, found by the detector, at full resolution.
     pub fn new() -> Self {
         Self::default()
     }

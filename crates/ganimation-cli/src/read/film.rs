@@ -11,7 +11,7 @@ use super::{Format, Read, hundredths};
 use crate::error::{Error, Result};
 
 impl Read {
-    /// Reads a film, which must be the only file.
+    /// Reads a film, which must be the only input file.
     pub(super) fn film(&self, path: &Path) -> Result<()> {
         let refused = |why| Error::NotOfFilms {
             path: path.to_owned(),

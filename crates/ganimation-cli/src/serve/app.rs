@@ -25,9 +25,9 @@ pub(super) const MAX_UPLOAD: usize = 32 << 20;
 /// Maximum size of any other request in bytes.
 const MAX_REQUEST: usize = 16 << 10;
 
-/// Slider positions that can wait for the network. One page rarely has more than one.
+/// Maximum number of slider positions that wait for the network. A page rarely has more than one.
 const QUICK_PLACES: usize = 32;
-/// Photos that can be uploaded, opened, saved or filmed at the same time.
+/// Maximum number of requests at the same time that upload, open or save a photo, or make a film.
 const HEAVY_PLACES: usize = 3;
 
 /// The network, the photos and the queues.
@@ -83,7 +83,7 @@ async fn open_photo(State(server): Shared, request: Request) -> Answer {
 }
 
 async fn open_upload(server: &Server, body: &mut Body) -> Answer {
-    // First the place in the queue, then the bytes, so that waiting requests use no memory.
+    // Take the place in the queue before the bytes, so that waiting requests use no memory.
     let place = server.heavy.enter()?;
     let bytes = body::read(body, MAX_UPLOAD).await?;
     open(server, place, bytes).await

@@ -36,7 +36,7 @@ pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, Rejec
     timeout(TIME, read).await.unwrap_or(Err(Rejection::Slow))
 }
 
-/// Reads and discards the rest, because a browser does not read the answer while it is sending.
+/// Reads and discards the rest of a body, because a browser does not read the answer while it is sending.
 pub(super) async fn drain(mut body: Body) {
     let read = async {
         let mut left = DRAIN_BYTES;

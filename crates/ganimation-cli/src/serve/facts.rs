@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::app::MAX_UPLOAD;
 
-/// A compiled-in portrait, in the public domain.
+/// A portrait that is compiled in, in the public domain.
 pub(super) struct Sample {
     pub(super) id: &'static str,
     name: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Facts {
     emotions: Vec<Feeling>,
     samples: Vec<Portrait>,
     limits: Limits,
-    /// Options of commands with the same effect and the same weights.
+    /// The options that make a command use the same weights and device.
     options: Vec<String>,
 }
 

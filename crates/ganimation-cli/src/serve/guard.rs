@@ -111,7 +111,7 @@ impl Names {
     }
 }
 
-/// Parses a host name without port and wildcard.
+/// Parses a host name. Ports and wildcards are errors.
 pub(super) fn host_name(text: &str) -> Result<String> {
     let is_label = |label: &str| {
         let letters = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
@@ -125,8 +125,8 @@ pub(super) fn host_name(text: &str) -> Result<String> {
     })
 }
 
-/// Whether the host is `localhost` or an address. Other names would need DNS. A server that only this machine can use
-/// accepts only this machine's addresses.
+/// Whether the host is `localhost` or an IP address. Other names would need DNS. A server that only this machine can
+/// use accepts only this machine's addresses.
 fn is_own_host(host: &str, bound: IpAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;

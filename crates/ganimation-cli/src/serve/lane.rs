@@ -11,7 +11,8 @@ use super::rejection::Rejection;
 /// A queue with a fixed number of places. One task runs at a time. If the queue is full, requests are refused
 /// immediately.
 ///
-/// The network and the decoder use all cores for one photo. Two photos at a time would only use twice the memory.
+/// The network and the decoder use all cores for one photo. Two photos at a time would not be faster, but would need
+/// twice the memory.
 pub(super) struct Lane {
     places: Arc<Semaphore>,
     worker: Arc<Semaphore>,
@@ -31,7 +32,7 @@ impl Lane {
         }
     }
 
-    /// Takes a place.
+    /// Takes a place in the queue.
     pub(super) fn enter(&self) -> Result<Place, Rejection> {
         let permit = Arc::clone(&self.places).try_acquire_owned();
         Ok(Place {
@@ -42,8 +43,8 @@ impl Lane {
 }
 
 impl Place {
-    /// Waits for its turn, then runs on its own thread. If the request is cancelled before its turn, the work is not
-    /// started.
+    /// Waits for its turn, then runs `work` on a separate thread. If the request is cancelled before its turn, the work
+    /// is not started.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Rejection> + Send + 'static,

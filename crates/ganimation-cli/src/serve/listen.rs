@@ -28,7 +28,7 @@ const LAST_REQUEST: Duration = Duration::from_secs(120);
 /// Time limit for current work when the program ends.
 const STOPPING: Duration = Duration::from_secs(2);
 
-/// From now on, notifies about Ctrl-C and termination signals.
+/// Returns an object that is notified of Ctrl-C and of termination signals from now on.
 pub(super) fn ctrl_c() -> Arc<Notify> {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
@@ -63,7 +63,7 @@ async fn accept(listener: TcpListener, app: Router) {
             Ok((stream, _)) => {
                 tokio::spawn(connection(stream, app.clone(), place));
             }
-            // For example, the system has no free file descriptor. Another connection will release one.
+            // For example, the system may have no free file descriptor. Another connection will release one.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }

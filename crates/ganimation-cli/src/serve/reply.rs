@@ -1,4 +1,4 @@
-//! Answers with facts and pictures, as form data that browsers can parse.
+//! Answers that contain facts and pictures, as form data that browsers can parse.
 
 use std::fmt::Write as _;
 

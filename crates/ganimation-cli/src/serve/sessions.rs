@@ -8,14 +8,14 @@ use ganimation::{FaceBox, FacePhoto, PhotoFace};
 
 use super::rejection::Rejection;
 
-/// Limits: number of photos, their total size, and the time to keep an unused photo.
+/// Limits: number of photos, their total size in bytes, and how long an unused photo is kept.
 const COUNT: usize = 32;
 const BYTES: usize = 256 << 20;
 const AGE: Duration = Duration::from_secs(3_600);
 
 /// An open photo.
 pub(super) struct Session {
-    /// The uploaded file. It is decoded again to save in full resolution. Pixels would need ten times the memory.
+    /// The uploaded file. To save at full resolution, it is decoded again. Its pixels would need ten times the memory.
     pub(super) original: Vec<u8>,
     /// The positions of its faces.
     pub(super) faces: Vec<FaceBox>,

@@ -1,4 +1,5 @@
-//! The work on photos: opening, editing, saving, making films. It is slow, so it must run on a thread of a lane.
+//! The work on photos: opening, editing and saving them, and making films. It is slow, so it must run on a thread of a
+//! lane.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,13 +18,13 @@ use super::rejection::Rejection;
 use super::reply::{Reply, png};
 use super::sessions::{Session, Sessions};
 
-/// Maximum size of a photo, in millions of pixels: that of large phone cameras. Decoding needs half a gigabyte.
+/// Maximum size of a photo, in megapixels: enough for large phone cameras. Decoding needs half a gigabyte.
 const MEGAPIXELS: u64 = 64;
 /// Maximum number of edited faces in a photo.
 const FACES: usize = 16;
 /// Longer side of the preview on the page, in pixels.
 const PREVIEW: u32 = 1_024;
-/// The film of `ganimation animate`: longer side in pixels, seconds, frames per second.
+/// The film has the defaults of `ganimation animate`: longer side in pixels, seconds, frames per second.
 const FILM: (u32, f32, f32) = (800, 2.0, 12.0);
 
 /// The network and the stored photos.
@@ -125,7 +126,7 @@ impl Studio {
         Ok(reply)
     }
 
-    /// Edits the uploaded photo in full resolution. Returns a PNG.
+    /// Edits the uploaded photo at full resolution. Returns a PNG.
     pub(super) fn save(&self, session: &Session, params: &EditParams) -> Result<Vec<u8>, Rejection> {
         let expression = params.expression()?;
         let photo = self

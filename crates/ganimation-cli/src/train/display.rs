@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::note;
 
-/// Time between lines if no bar can be drawn.
+/// Minimum time between lines if no bar can be drawn.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// Shows a run on stderr: a bar on a terminal, otherwise a line from time to time.

@@ -6,24 +6,26 @@ use image::imageops::{self, FilterType};
 use super::{FaceBox, FaceDetector, Searched, WINDOW, scaled};
 use crate::turn::Turn;
 
-/// Lowest score of a turned face in a photo without upright ones.
+/// Minimum score of a rotated face in a photo without upright faces.
 const SURE: f32 = 10.0;
-/// The same beside upright ones, where most photos have none.
+/// The same in a photo with upright faces. Most such photos have no rotated face.
 const VERY_SURE: f32 = 15.0;
-/// Longer side of the copy in which turned faces are looked for beside upright ones, in pixels: a face of 60 pixels there has
-/// a score of some 20, and three searches of it add a quarter to the time that a photo of 12 megapixels takes.
+/// Longer side, in pixels, of the copy that is searched for rotated faces if the photo has upright faces. A face of 60
+/// pixels in this copy has a score of about 20. The three searches add a quarter to the time for a photo of 12
+/// megapixels.
 const SIDE: u32 = 1_280;
-/// Share of the smaller of two boxes that they may have in common: of more, the surer one is taken.
+/// Maximum overlap of two boxes, as a fraction of the smaller one. If two boxes overlap more, the more reliable one is
+/// kept.
 const COMMON: f64 = 0.2;
-/// By how much surer a turned face must be than an upright one in its place.
+/// Factor by which the score of a rotated face must exceed that of an upright face at the same position.
 const SURER: f32 = 2.0;
 
 impl FaceDetector {
-    /// Like [`FaceDetector::detect`], but also finds faces rotated by 90 or 180 degrees. Boxes are positions in the photo, and
-    /// the [`Turn`] makes the face upright.
+    /// Like [`FaceDetector::detect`], but also finds faces rotated by 90 or 180 degrees. A box is in pixels of the
+    /// unrotated photo. Its [`Turn`] makes the face upright.
     ///
-    /// Photos without upright faces are searched in all rotations. Photos with upright faces are searched in a reduced copy,
-    /// and only reliable detections are used.
+    /// If the photo has upright faces, rotated faces are searched in a reduced copy, and only reliable detections are
+    /// used.
     pub fn detect_turned(&self, photo: &RgbImage) -> Vec<(FaceBox, Turn)> {
         let Some(searched) = Searched::new(photo) else {
             return Vec::new();
@@ -50,7 +52,7 @@ impl FaceDetector {
         found.sort_by(|one, other| trust(other).total_cmp(&trust(one)));
         let mut kept: Vec<(FaceBox, Turn)> = Vec::new();
         for (face, turn) in found {
-            // The detector itself merges what it finds of one face.
+            // The detector itself merges the detections of one face in one rotation.
             let is_free = |(other, way): &(FaceBox, Turn)| *way == turn || common(other, &face) <= COMMON;
             if kept.iter().all(is_free) {
                 kept.push((face, turn));
@@ -62,7 +64,7 @@ impl FaceDetector {
 }
 
 impl Searched {
-    /// A copy whose longer side has at most so many pixels.
+    /// A copy whose longer side has at most `side` pixels.
     fn smaller(self, side: u32) -> Self {
         let (width, height) = self.grey.dimensions();
         let share = f64::from(side) / f64::from(width.max(height));
@@ -78,7 +80,7 @@ impl Searched {
     }
 }
 
-/// The share of the smaller box that two have in common.
+/// The overlap of two boxes, as a fraction of the smaller one's area.
 fn common(one: &FaceBox, other: &FaceBox) -> f64 {
     let along = |one: (i32, u32), other: (i32, u32)| {
         let end = |(start, size): (i32, u32)| i64::from(start) + i64::from(size);
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
     use image::Rgb;
 
-    /// The portrait of an astronaut, public domain (NASA), 512 x 512 px.
+    /// A portrait of an astronaut, public domain (NASA), 512 x 512 px.
     fn portrait() -> RgbImage {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/astronaut.png");
         crate::picture::decode_photo(path).unwrap()

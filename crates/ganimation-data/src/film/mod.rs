@@ -62,7 +62,7 @@ impl FilmFormat {
 pub struct FilmOptions {
     /// Frames per second. A GIF has at most 50; of a higher rate, some frames are skipped.
     pub rate: FrameRate,
-    /// Number of repetitions of a GIF or an animated PNG; 0 repeats without end.
+    /// How many times a GIF or an animated PNG plays; 0 plays without end.
     pub plays: u16,
     /// Number of frames.
     pub frames: u32,

@@ -12,7 +12,7 @@ pub enum Outcome {
     Face {
         /// The intensities, OpenFace units 0 to 5, in label order.
         intensities: [f32; AU_COUNT],
-        /// Whether it is gray.
+        /// Whether it is grey.
         grey: bool,
         /// Whether it was enlarged.
         enlarged: bool,
@@ -61,7 +61,7 @@ pub enum Reason {
     NoFace,
     /// The detector finds no face at the position in the table.
     FaceElsewhere,
-    /// Its face is gray.
+    /// Its face is grey.
     Grey,
 }
 

@@ -26,7 +26,7 @@ pub struct PrepareReport {
     pub train: usize,
     /// Number of held-out faces.
     pub test: usize,
-    /// Number of gray faces.
+    /// Number of grey faces.
     pub grey: usize,
     /// Number of enlarged faces.
     pub enlarged: usize,

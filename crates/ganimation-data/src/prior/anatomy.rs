@@ -14,7 +14,7 @@ const EYE_DISTANCE: f64 = 63.0;
 type Moves = &'static [(&'static [usize], [f64; 2])];
 
 /// The units, each with what it moves.
-const UNITS: [(ActionUnit, Moves); 5] = [
+const UNITS: [(ActionUnit, Moves); 4] = [
     // Corrugator: the inner ends of the brows go down and together.
     (
         ActionUnit::BrowLowerer,
@@ -73,11 +73,6 @@ const UNITS: [(ActionUnit, Moves); 5] = [
             (&[58, 67], [0.0, 1.9]),
             (&[57, 66], [0.0, 2.0]),
         ],
-    ),
-    // The lids meet. The lower one rises more than in life: its skin is lit, and that above the upper one is often dark.
-    (
-        ActionUnit::Blink,
-        &[(&[37, 38], [0.0, 1.1]), (&[40, 41], [0.0, -0.6])],
     ),
 ];
 

@@ -57,12 +57,15 @@ def teach(l, shown, target, B, gains):
     # Large changes are limited.
     delta = 5 * delta / (1 + delta**2) ** 0.5 * (1 + (gains - 1) * concentration)
     BS = B
+    # A rise of AU45 closes the eyes, below.
+    blink = (target - shown)[:, UNITS.index("45")]
+    delta[:, UNITS.index("45")].clamp_(max=0)
     mv = torch.einsum("nk,kpd->npd", delta, BS)
     mv = mv @ frame(l).transpose(1, 2)
     mv[:, :17] *= 0.6
     dst = l + mv
-    # Lips close as far as the units that part them fall.
-    parted = lambda units: units[:, [UNITS.index("25"), UNITS.index("26")]].clamp(min=0).sum(1)
+    # Lips close as far as AU25 falls.
+    parted = lambda units: units[:, UNITS.index("25")].clamp(min=0)
     p, q = parted(shown), parted(target)
     for a, b, above, below in ((61, 67, 50, 58), (62, 66, 51, 57), (63, 65, 52, 56)):
         left = (l[:, b, 1] - l[:, a, 1]).clamp(min=0) * q / p.clamp(min=1e-9)
@@ -74,6 +77,10 @@ def teach(l, shown, target, B, gains):
     for a, b in ((37, 41), (38, 40), (43, 47), (44, 46)):
         widest = torch.maximum(1.2 * (l[:, b, 1] - l[:, a, 1]), scale * (MEAN[b, 1] - MEAN[a, 1]))
         dst[:, a, 1] += (dst[:, b, 1] - dst[:, a, 1] - widest).clamp(min=0)
+    for a, b in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        moved = (blink / 0.8).clamp(0, 1) * (dst[:, b, 1] - dst[:, a, 1]).clamp(min=0)
+        dst[:, a, 1] += 0.75 * moved
+        dst[:, b, 1] -= 0.25 * moved
     for a, b in PAIRS:
         over = (dst[:, a, 1] - dst[:, b, 1]).clamp(min=0) / 2
         dst[:, a, 1] -= over
@@ -96,7 +103,7 @@ def teach(l, shown, target, B, gains):
         missing = (l[:, b, 1] - l[:, a, 1] - left > 0.006) * (cell - left).clamp(min=0)
         controls[:, b, 1] += missing
         for point in (a, b):
-            mv[:, point] *= 1 + 0.6 * missing[:, None] / cell
+            mv[:, point] *= 1 + missing[:, None] / cell
     P = torch.cat([controls, folds_to, ANC.expand(n, -1, -1)], 1)
     V = torch.cat([-mv, torch.zeros(n, len(ANC), 2)], 1)
     N = P.shape[1]

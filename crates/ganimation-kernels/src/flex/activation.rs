@@ -1,4 +1,4 @@
-//! The leaky ReLU and its slope, in any layout. In place if there is no other handle.
+//! The leaky ReLU and its slope, in any layout. They work in place if there is no other handle.
 
 use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
@@ -24,7 +24,8 @@ pub(super) fn forward(x: FlexTensor, slope: f64) -> FlexTensor {
 
 /// `value` where `sign` is above 0, `slope value` elsewhere.
 ///
-/// With a slope above 0 an output has its input's sign, and the next convolution stores the output anyway.
+/// `sign` can be the output of the leaky ReLU: with a slope above 0, it has the sign of the input, and the next
+/// convolution stores it anyway.
 pub(super) fn scale_by_slope(sign: &FlexTensor, value: FlexTensor, slope: f64) -> FlexTensor {
     let same = value.layout().strides() == sign.layout().strides();
     let (sign, value) = if same {

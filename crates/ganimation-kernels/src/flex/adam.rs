@@ -1,4 +1,4 @@
-//! Adam in one pass over its four tensors. In place if there are no other handles.
+//! Adam in one pass over its four tensors. It works in place if there are no other handles.
 
 use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
@@ -22,7 +22,7 @@ pub(super) fn descend(
     step: AdamStep,
 ) -> (FlexTensor, FlexTensor, FlexTensor) {
     let grad = grad.to_contiguous();
-    // The arguments' handles are dropped at the end, so that the results can be written in place.
+    // This drops the arguments' handles, so that the results can be written in place.
     let [mut param, mut first, mut second] = [param, first, second].map(|tensor| tensor.to_contiguous());
     param
         .storage_mut::<f32>()

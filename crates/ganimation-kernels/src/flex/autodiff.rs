@@ -138,7 +138,7 @@ impl Backward<Flex, 2> for Warp {
     }
 }
 
-/// A sum with values by border; its parents are the image and the values.
+/// An addition of values that depend on the distance to the border; its parents are the image and the values.
 #[derive(Debug)]
 struct BorderSum;
 

@@ -9,8 +9,8 @@ use super::{
     simd::{load, store, vectorize},
 };
 
-/// The kind of a pixel on an axis of `size` pixels. `kinds` is odd. The first half and the last half of the kinds are
-/// the pixels at the borders, one kind per pixel. The middle kind is all other pixels.
+/// The kind of a pixel on an axis of `size` pixels. `kinds` is odd. The first and the last half of the kinds are for
+/// the pixels at the borders, one kind per pixel. The middle kind is for all other pixels.
 fn kind(pixel: usize, size: usize, kinds: usize) -> usize {
     let half = kinds / 2;
     if pixel < half {

@@ -200,7 +200,7 @@ pub(super) fn nearest(value: f64) -> f32 {
     value as f32
 }
 
-/// Exchanges filters and channels of a small weight and turns every kernel by 180 degrees.
+/// Exchanges filters and channels of a small weight, and rotates every kernel by 180 degrees.
 fn turn(geometry: &Geometry, weight: &[f32]) -> Vec<f32> {
     let window = geometry.window();
     let mut turned = Vec::with_capacity(weight.len());

@@ -74,14 +74,14 @@ pub(super) fn convolve(
     Images::from_values(out, shape)
 }
 
-/// One place of a window.
+/// One position of a window.
 struct Position {
     unit: usize,
     image: usize,
     place: [usize; 2],
 }
 
-/// The window's positions in some units of the target's rows.
+/// The window's positions in the given units of the target's rows.
 fn positions(window: &Window, rows: &Rows, units: &std::ops::Range<usize>) -> Vec<Position> {
     let places = units.clone().flat_map(|unit| {
         let (image, row) = (unit / rows.units(), unit % rows.units());
@@ -152,7 +152,7 @@ pub(super) fn correlate(source: &Images, grid: &Images, window: &Window) -> Vec<
     total
 }
 
-/// Rows of `columns` as panels.
+/// Packs rows of `columns` values into panels.
 fn pack(rows: &[f32], columns: usize, panels: &mut [f32]) {
     let depth = rows.len() / columns;
     for (panel, target) in panels.chunks_exact_mut(depth * WIDTH).enumerate() {

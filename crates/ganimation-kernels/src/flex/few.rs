@@ -159,7 +159,8 @@ pub(super) fn correlate(geometry: &Geometry, source: &Images, grid: &Images) -> 
     gradient
 }
 
-/// Calls `body` with each position, each index of its depth and the image's value there, except beyond the border.
+/// Calls `body` with each position, each index of its depth, and the image's value there. Indices beyond the border are
+/// omitted.
 fn see(geometry: &Geometry, source: &Images, mut body: impl FnMut(usize, usize, f32)) {
     let an_image = geometry.grid[0] * geometry.grid[1];
     let pixels = source.height * source.width * source.channels;

@@ -1,7 +1,7 @@
 //! Memory for results, zeroed by the threads that fill it.
 //!
-//! `vec![0.0; n]` zeroes the memory on one thread while the others wait, and so early that the memory is no longer in a
-//! cache when it is written. This takes 4 % of a pass of the generator over one face.
+//! `vec![0.0; n]` zeroes the memory on one thread while the others wait. When the results are written, the memory is no
+//! longer in a cache. This takes 4 % of a pass of the generator over one face.
 
 use std::mem::MaybeUninit;
 use std::slice;

@@ -14,7 +14,7 @@ pub(super) struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    /// Applies to whole pixels, `[.., filters]`.
+    /// Finishes whole pixels, `[.., filters]`.
     pub(super) fn apply(self, pixels: &mut [f32], filters: usize) {
         if self.bias.is_some() || self.slope.is_some() {
             vectorize(Apply {
@@ -25,7 +25,7 @@ impl Finish<'_> {
         }
     }
 
-    /// One vector of values; the bias' first lane is `channel`.
+    /// Finishes one vector of values, whose first lane is the output channel `channel`.
     #[inline(always)]
     pub(super) fn vector<S: Simd>(self, simd: S, channel: usize, mut value: S::f32s) -> S::f32s {
         if let Some(bias) = self.bias {

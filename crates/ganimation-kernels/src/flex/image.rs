@@ -1,7 +1,7 @@
 //! Images with adjacent channels: the layout of all kernels.
 //!
 //! A tensor has the shape `[batch, channels, height, width]` in Burn. Its storage is
-//! `[batch, height, width, channels]`, as its strides state. So transforms, norms and activations run over adjacent
+//! `[batch, height, width, channels]`, as its strides show. So transforms, norms and activations run over adjacent
 //! channels, and the rows of a matrix product are pixels. Tensors in any other layout are converted on entry.
 
 use burn::{backend::flex::FlexTensor, tensor::TensorData};

@@ -42,7 +42,7 @@ use crate::adam::{AdamStep, Moments};
 /// Receives a prepared weight.
 pub(crate) type Kept = Arc<Mutex<Option<Arc<Entry>>>>;
 
-/// The operations with their own kernels.
+/// The operations that have kernels in this crate.
 ///
 /// Shapes are those of the public functions that call these operations. These functions have checked the shapes.
 #[backend_extension(Flex, Autodiff)]
@@ -296,7 +296,7 @@ pub(crate) fn warp(x: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
 }
 
 /// `[batch, channels, height, width]` plus, at every pixel, the value of its kind in `[batch, channels, kinds, kinds]`:
-/// the first and the last kinds are the rows and columns at the borders, the middle one is the rest.
+/// the first and the last kinds are for the rows and columns at the borders, the middle kind is for the rest.
 pub(crate) fn add_by_border(x: Tensor<4>, kinds: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::add_by_border(x.into_dispatch(), kinds.into_dispatch()))
 }

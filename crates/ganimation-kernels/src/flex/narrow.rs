@@ -1,8 +1,8 @@
 //! Adjoints with few channels: heads, and gradients of pictures.
 //!
-//! A product with three or four columns leaves most lanes of a vector idle. So the columns of the kernel become
-//! outputs too: every pixel of the grid gives `kernel width * channels` values, which are then added at their
-//! positions. A convolution of stride 1 with few filters is the adjoint of one with the kernel rotated by 180 degrees.
+//! A product with three or four columns leaves most lanes of a vector idle. So the columns of the kernel also become
+//! outputs: every pixel of the grid gives `kernel width * channels` values, which are then added at their positions. A
+//! convolution of stride 1 with few filters is the adjoint of one with the kernel rotated by 180 degrees.
 
 use rayon::prelude::*;
 

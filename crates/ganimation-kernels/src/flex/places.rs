@@ -8,7 +8,7 @@ use super::{conv::nearest, simd::vectorize};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Between {
     pub(super) first: usize,
-    /// The one after the first, or the first again at the border.
+    /// The pixel after the first; at the border, the first again.
     pub(super) second: usize,
     /// The position between the first and the second, in `[0, 1)`; NaN if the field is NaN.
     pub(super) share: f32,
@@ -25,7 +25,7 @@ impl Between {
     }
 }
 
-/// [`Between`] for the pixels of a row, with a list for each member, so that vector instructions can be used.
+/// [`Between`] for the pixels of a row, with one list per field, so that vector instructions can be used.
 #[derive(Debug)]
 struct Along {
     size: usize,
@@ -89,10 +89,7 @@ impl WithSimd for Locate<'_> {
             pace,
         } = self.along;
         let scale = nearest(*size as f64);
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "no side has four thousand million pixels"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "no side has 4 billion pixels")]
         let last = size.saturating_sub(1) as u32;
         let end = last as f32;
         let pixels = pixels.iter().zip(self.motion);

@@ -1,7 +1,7 @@
 //! Transformed weights that are stored between calls, and found by the address of the weights' storage.
 //!
-//! An entry has a handle of the weights. While it exists, their storage is neither changed (writing to a
-//! shared tensor copies it) nor freed. So the same address means the same values.
+//! An entry holds a handle to the weights. While it exists, their storage is neither freed nor changed (a write to a
+//! shared tensor copies it). So the same address means the same values.
 
 use std::{
     collections::HashMap,

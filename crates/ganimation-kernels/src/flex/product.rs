@@ -6,7 +6,7 @@ use super::simd::{load, store, vectorize};
 
 /// Columns of a panel.
 pub(super) const WIDTH: usize = 32;
-/// Rows of the right side that are used at a time: a panel of them stays in the second-level cache.
+/// Rows of the right side that are used at a time. A panel of them stays in the second-level cache.
 const DEPTH: usize = 512;
 
 /// The right side: `[panels, depth, WIDTH]`, divided into panels of columns. The last panel is padded with any finite
@@ -119,8 +119,8 @@ impl Product<'_> {
             stride,
             accumulate,
         } = self;
-        // Accumulators, two vectors of the right side and a factor: with 32 registers 8 rows keep both multipliers of
-        // any processor busy; 12 and 14 rows were not faster.
+        // Registers hold the accumulators, two vectors of the right side and a factor. With 32 registers, 8 rows keep
+        // both multipliers of any processor busy; 12 and 14 rows were not faster.
         let rows_at_a_time = if S::REGISTER_COUNT < 32 { 6 } else { 8 };
         let strip_width = 2 * S::F32_LANES;
         for panel in 0..right.columns.div_ceil(WIDTH) {
@@ -148,9 +148,9 @@ impl Product<'_> {
                             accumulate: accumulate || first > 0,
                         };
                         #[allow(unsafe_code, reason = "bounds checks in this loop would halve the speed")]
-                        // SAFETY: `multiply` has checked that left and target hold `rows` rows of the depth and the
-                        // columns; `row`, `first` and `strip` stay inside them, the panel's slice is whole rows of
-                        // `WIDTH`, of which a strip lies inside one, and `target` is borrowed exclusively.
+                        // SAFETY: `multiply` has checked that left and target hold `rows` rows of the depth and of the
+                        // columns. `row`, `first` and `strip` stay inside them. The panel's slice consists of whole
+                        // rows of `WIDTH`, and a strip lies inside a row. `target` is borrowed exclusively.
                         unsafe {
                             match rows_at_a_time.min(left.rows - row) {
                                 1 => block.run::<S, 1, COLUMNS>(simd),
@@ -170,7 +170,7 @@ impl Product<'_> {
     }
 }
 
-/// A few rows and two vectors' columns of a product, which stay in registers over the whole depth.
+/// A part of a product: a few rows, and the columns of two vectors. Its sums stay in registers over the whole depth.
 struct Block {
     left: *const f32,
     left_stride: usize,
@@ -185,8 +185,9 @@ struct Block {
 
 impl Block {
     /// # Safety
-    /// `left` must hold `ROWS` rows (or columns) of `depth`, `right` `depth` rows of two vectors `WIDTH` apart, and
-    /// `target` `ROWS` rows of `columns`, all in live memory, the target's not shared.
+    /// `left` must hold `ROWS` rows (or columns) of `depth`, `right` must hold `depth` rows of two vectors, `WIDTH`
+    /// apart, and `target` must hold `ROWS` rows of `columns`. All memory must be live, and that of `target` must not
+    /// be shared.
     #[inline(always)]
     #[allow(unsafe_code, reason = "pointers, for the sake of the loop over the depth")]
     #[allow(

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::filled::filled;
 
-/// A batch of images of `height` rows of `row_length` floats, in units of a few rows that are computed together.
+/// A batch of images with `height` rows of `row_length` floats, divided into units of a few rows that are computed
+/// together.
 ///
 /// The last unit of an image may have fewer rows.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Scratch memory for the lifetime of its thread, because new pages cost as much time as the arithmetic on them.
+//! Scratch memory that each thread keeps, because new pages cost as much time as the arithmetic on them.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ const LINE: usize = 64;
 
 /// Gives `body` a buffer of `length` floats with arbitrary values, aligned to a cache line.
 ///
-/// Calls can be nested, also if a thread starts other work during its own.
+/// Calls can be nested, even if a thread starts other work during its own.
 pub(super) fn with_scratch<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
     thread_local! {
         static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };

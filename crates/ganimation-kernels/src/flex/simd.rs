@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-/// The variable with the widest allowed instructions: `avx512`, `avx2` or `portable`.
+/// The environment variable that limits the instructions: `avx512`, `avx2` or `portable`.
 const VARIABLE: &str = "GANIMATION_SIMD";
 
 /// A set of instructions supported by this processor.
@@ -16,7 +16,7 @@ enum Level {
     Avx2(pulp::x86::V3),
     #[cfg(target_arch = "aarch64")]
     Neon(pulp::aarch64::Neon),
-    /// Four lanes in plain Rust, which every compiler's baseline maps to registers.
+    /// Four lanes in plain Rust, which the compiler maps to registers on every target.
     Portable(pulp::Scalar128b),
 }
 

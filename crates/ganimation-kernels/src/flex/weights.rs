@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::product::{WIDTH, panels_length};
 
-/// Elements `[filters, channels, taps]` of a weight, or those of its adjoint, where the two are exchanged.
+/// The elements `[filters, channels, taps]` of a weight, or those of its adjoint, where filters and channels are
+/// exchanged.
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     data: &'a [f32],

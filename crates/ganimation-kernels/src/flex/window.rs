@@ -119,7 +119,7 @@ impl Window {
     }
 }
 
-/// Sizes of images are far below the limit.
+/// The sizes of images are far below `isize::MAX`.
 pub(super) fn signed(value: usize) -> isize {
     value as isize
 }

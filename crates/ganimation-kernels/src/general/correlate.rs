@@ -21,10 +21,10 @@ use burn::{
 /// Limits of sums and copies.
 #[derive(Clone, Copy)]
 struct Limits {
-    /// Longest sum of one matrix product. Longer sums are divided. This also uses more of a GPU, because the results
-    /// are small and have few elements to compute in parallel.
+    /// Longest sum of one matrix product. Longer sums are divided. This also makes better use of a GPU, because the
+    /// results have few elements to compute in parallel.
     sum: usize,
-    /// Elements of the copies of columns.
+    /// Maximum number of elements in the copies of columns.
     copy: usize,
 }
 
@@ -211,8 +211,8 @@ fn joined<B: Backend>(mut tensors: Vec<FloatTensor<B>>, axis: usize) -> FloatTen
     }
 }
 
-/// Divides `lines` of `width` elements into equal groups: their number, and the lines of each. A group has at most
-/// `longest` elements, or one line.
+/// Divides `lines` of `width` elements into equal groups. Returns the number of groups and the lines in each. A group
+/// has at most `longest` elements, or one line.
 pub(super) fn groups(lines: usize, width: usize, longest: usize) -> [usize; 2] {
     let most = (longest / width.max(1)).clamp(1, lines.max(1));
     let of_group = (1..=most).rev().find(|of_group| lines.is_multiple_of(*of_group));

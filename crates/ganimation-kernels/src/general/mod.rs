@@ -1,10 +1,9 @@
-//! Compositions of a backend's operations, with gradients of this crate: for GPUs, and for `f64` on the CPU.
+//! Compositions of a backend's operations, with this crate's gradients, for GPUs and for `f64` on the CPU.
 //!
 //! - Convolutions: Burn's forward pass, and this crate's weight gradients. Burn's general weight gradient is a
-//!   convolution whose kernel is the whole gradient of the output. It is slow, and software drivers stop such loops
-//!   before the end; see [`correlate`].
-//!   Gradients of strided convolutions with respect to the image are dense convolutions of a part of the kernel each; see
-//!   [`phases`].
+//!   convolution whose kernel is the whole gradient of the output. It is slow, and software drivers stop such long
+//!   loops early; see [`correlate`]. The gradient of a strided convolution with respect to the image consists of dense
+//!   convolutions, each with a part of the kernel; see [`phases`].
 //! - Instance norms: channels stay last, as in Burn's convolutions; see [`norm`].
 
 mod autodiff;
@@ -27,7 +26,7 @@ use burn::backend::Cube;
 #[cfg(feature = "flex")]
 use burn::backend::Flex;
 
-/// Operations with gradients of this crate.
+/// Operations with this crate's gradients.
 ///
 /// Shapes are those of the public functions that call these operations. These functions have checked the shapes.
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "gpu"), Autodiff)]

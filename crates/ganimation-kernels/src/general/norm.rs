@@ -1,7 +1,8 @@
 //! Instance normalisation with channels last, like the inputs and outputs of convolutions on GPUs.
 //!
 //! All tensors here have the shape `[batch, height, width, channels]`, so that results are contiguous in this order.
-//! Burn's batch normalisation, which computes the same, copies images to channels first, and each convolution back.
+//! Burn's batch normalisation computes the same, but copies images to channels first, and each convolution copies them
+//! back.
 
 use burn::{
     backend::{Backend, TensorMetadata, tensor::FloatTensor},
@@ -10,7 +11,7 @@ use burn::{
 
 use super::correlate::groups;
 
-/// Longest sum of one thread of a GPU. Sums over images are divided, because there are few channels.
+/// Longest sum in one thread of a GPU. Sums over images are divided, because there are few channels.
 const LONGEST_SUM: usize = 256;
 
 /// The mean and the inverse deviation of every plane, `[batch, 1, 1, channels]`.

@@ -1,11 +1,12 @@
 //! Gradients of strided convolutions with respect to the image, phase by phase.
 //!
 //! ```text
-//! gradient[b, i, y, x] = sum over o, u, v of weight[o, i, u, v] grid[b, o, (y + padding - u) / stride, (x + padding - v) / stride]
+//! gradient[b, i, y, x] = sum over o, u, v of
+//!     weight[o, i, u, v] grid[b, o, (y + padding - u) / stride, (x + padding - v) / stride]
 //! ```
 //!
-//! Only divisible positions count. For the rows `y` of one phase, `y mod stride`, these are the kernel's rows
-//! `u mod stride = (y + padding) mod stride`, so the gradient of a phase is a dense convolution with a part of the
+//! Only positions with integer indices count. For the rows `y` of one phase, `y mod stride`, these are the kernel's
+//! rows `u mod stride = (y + padding) mod stride`, so the gradient of a phase is a dense convolution with a part of the
 //! kernel. A convolution with zeros between the grid's values would multiply `stride²` times as much.
 
 use burn::{

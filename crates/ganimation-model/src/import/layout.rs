@@ -14,7 +14,7 @@ pub enum Layout {
     Released,
     /// The replication `ganimation_replicate`: norms without parameters, and biases before them.
     Replicate,
-    /// vipermu's `ganimation`: other names of the heads, and layers that are listed twice.
+    /// vipermu's `ganimation`: other names for the heads, and some layers under two names.
     Vipermu,
 }
 
@@ -168,8 +168,8 @@ impl Place {
         format!(".{}", self.prefix).contains(&format!(".{key}."))
     }
 
-    /// The use of the tensor with this name. Unknown tensors are taken too, so that the network reports their names as
-    /// an error.
+    /// How the tensor with this name is used. Unknown tensors are taken too, so that loading the network fails and
+    /// names them.
     pub(super) fn fate(&self, name: &str) -> Fate {
         const STATISTICS: [&str; 3] = [".running_mean", ".running_var", ".num_batches_tracked"];
         let Some(name) = name.strip_prefix(&self.prefix) else {

@@ -3,7 +3,8 @@
 //! A file is a dictionary from names to tensors, as `torch.save(network.state_dict())` writes it, or a checkpoint with
 //! such dictionaries under keys. Zip archives and the older stream format are supported, with f32, f16, bf16 and f64.
 //! Safetensors files are also supported. The names determine the layout. Unused tensors are listed with the reason, and
-//! files with an unknown layout are refused. No code in a pickle is run. The file's size limits the memory.
+//! files with an unknown layout are refused. No code in a pickle is run. The size of the file limits the memory that is
+//! used.
 
 mod archive;
 mod layout;
@@ -57,10 +58,11 @@ pub struct Imported {
 /// Reads every network in a file.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::UnknownFile`], [`Error::Torch`] or [`Error::Weights`] if the file cannot be read or is
-/// damaged, [`Error::Inflated`] if its tensors have more elements than it stores, [`Error::NoTensors`] or
-/// [`Error::UnknownLayout`] with the names if it contains no known network, [`Error::SeveralNetworks`] if it contains
-/// two networks of the same kind, [`Error::Import`] with the reason if a network is incomplete or has wrong shapes.
+/// [`Error::Read`], [`Error::TooLarge`], [`Error::UnknownFile`], [`Error::Torch`] or [`Error::Weights`] if the file
+/// cannot be read, is too large or is damaged, [`Error::Inflated`] if its tensors have more elements than it stores,
+/// [`Error::NoTensors`] or [`Error::UnknownLayout`] with the names if it contains no known network,
+/// [`Error::SeveralNetworks`] if it contains two networks of the same kind, [`Error::Import`] with the reason if a
+/// network is incomplete or has wrong shapes.
 pub fn import(path: &Path, device: &Device) -> Result<Vec<Imported>> {
     import_under(path, None, device)
 }

@@ -22,7 +22,7 @@ enum Entry {
     /// Not yet read from the PyTorch file.
     Stored(ganimation_pickle::Tensor),
     Loaded(TensorData),
-    /// A tensor with an element type that weights do not have. It is not an error if the tensor is not used.
+    /// A tensor with an element type that weights do not have. It is an error only if the tensor is used.
     Other {
         shape: Vec<usize>,
         element: String,
@@ -79,7 +79,7 @@ impl Entries {
         &self.path
     }
 
-    /// All names, in their order.
+    /// All names, sorted.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }

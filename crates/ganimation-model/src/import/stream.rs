@@ -1,7 +1,7 @@
 //! The older container, of PyTorch 0.1.10 to 1.5: several pickles, then the storages.
 //!
 //! ```text
-//! magic number, version, system, the object, names of the storages; then of each storage its length (i64) and its bytes
+//! magic number, version, system, the object, names of the storages; then, for each storage, its length (i64) and its bytes
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +15,7 @@ use super::torch::{Contents, MAX_PICKLES, Span, TorchProblem, read_span};
 pub(super) const SIGNATURE: &[u8] =
     b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
 
-/// The contents of a stream. `front` is its start, up to the largest size of pickles.
+/// The contents of a stream. `front` contains its first [`MAX_PICKLES`] bytes, or all of it.
 pub(super) fn contents(file: &mut File, front: &[u8], size: u64) -> Result<Contents, TorchProblem> {
     let cut = |error: PickleError| match error.problem {
         PickleProblem::Truncated if size > front.len() as u64 => TorchProblem::Limit {

@@ -11,8 +11,8 @@ use ganimation_pickle::{Element, PickleError, Tensor};
 use super::{archive, stream};
 use crate::{Error, Result, files};
 
-/// The largest total size of a file's pickles, in bytes. A checkpoint of both networks and their optimisers needs some
-/// tens of kilobytes. One byte of a pickle can need up to a few hundred bytes of memory.
+/// The largest total size of a file's pickles, in bytes. A checkpoint of both networks and their optimisers needs tens
+/// of kilobytes. One byte of a pickle can need up to a few hundred bytes of memory.
 pub(super) const MAX_PICKLES: u64 = 1 << 19;
 
 /// Why a PyTorch file cannot be read.
@@ -28,7 +28,7 @@ pub enum TorchProblem {
     /// The structure of the file is invalid.
     #[error("damaged: {0}")]
     Damaged(&'static str),
-    /// It contains more than any valid file.
+    /// A count in it exceeds that of any valid file.
     #[error("more than {limit} {what}")]
     Limit {
         /// The counted items.
@@ -156,7 +156,7 @@ impl TorchFile {
         if tensor.shape.contains(&0) {
             return Ok(Vec::new());
         }
-        // From the first needed element to the last.
+        // The span from the first element that is needed to the last.
         let axes = || tensor.shape.iter().zip(&tensor.strides);
         let last = axes().try_fold(0, |last: usize, (length, stride)| {
             last.checked_add((length - 1).checked_mul(*stride)?)
@@ -188,7 +188,7 @@ pub(super) fn read_span(mut file: &File, start: u64, size: usize) -> io::Result<
     Ok(bytes)
 }
 
-/// The elements of a view, contiguous.
+/// The elements of a view, contiguous in row-major order.
 fn gathered(bytes: Vec<u8>, element: usize, shape: &[usize], strides: &[usize]) -> Vec<u8> {
     let mut dense = 1;
     let is_dense = shape.iter().zip(strides).rev().all(|(&length, &stride)| {

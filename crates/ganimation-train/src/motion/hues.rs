@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn gray_faces_have_gray_mouths() {
-        let gray = of_color([0.2; 3]);
-        assert!(error(of_color([-0.5; 3]), gray.clone()) < 1e-9);
-        assert!(error(of_color([-0.4, -0.5, -0.6]), gray) > 0.005);
+        let grey = of_color([0.2; 3]);
+        assert!(error(of_color([-0.5; 3]), grey.clone()) < 1e-9);
+        assert!(error(of_color([-0.4, -0.5, -0.6]), grey) > 0.005);
     }
 
     #[test]

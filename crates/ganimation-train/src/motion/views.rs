@@ -66,8 +66,8 @@ impl View {
             Tensor::<4>::from_data(data, (&device, dtype))
         };
         let brighter = images + each(&self.brightness);
-        let gray = brighter.clone().mean_dim(1);
-        let colored = (brighter - gray.clone()) * each(&self.saturation) + gray;
+        let grey = brighter.clone().mean_dim(1);
+        let colored = (brighter - grey.clone()) * each(&self.saturation) + grey;
         let mean = colored.clone().mean_dims(&[1, 2, 3]);
         (colored - mean.clone()) * each(&self.contrast) + mean
     }
@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn a_view_depends_on_its_stream_and_keeps_gray_faces_gray() {
         let device = Device::flex();
-        let gray = Tensor::<4>::random([2, 1, 8, 6], Distribution::Uniform(-1.0, 1.0), &device);
-        let images = gray.repeat_dim(1, 3);
+        let grey = Tensor::<4>::random([2, 1, 8, 6], Distribution::Uniform(-1.0, 1.0), &device);
+        let images = grey.repeat_dim(1, 3);
         let drawn = |seed| {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
             View::draw(2, &ViewConfig::default(), &mut random).of(images.clone())

@@ -160,8 +160,8 @@ def view(x):
     """Another brightness, saturation and contrast."""
     draw = lambda width: (torch.rand(len(x), 1, 1, 1, device=x.device) * 2 - 1) * width
     x = x + draw(0.2)
-    gray = x.mean(1, keepdim=True)
-    x = gray + (x - gray) * (1 + draw(0.7))
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * (1 + draw(0.7))
     level = x.mean((1, 2, 3), keepdim=True)
     return level + (x - level) * (1 + draw(0.2))
 

@@ -7,7 +7,8 @@ use ganimation_data::ActionUnit;
 use super::{Change, Emotion};
 use crate::{Error, Result};
 
-/// One `--au`: `12=3` is an intensity, `12=+1` a difference, `12=0..4` a movement from one to another.
+/// A value of `--au`: `12=3` is an intensity, `12=+1` is a difference, `12=0..4` is a movement from one intensity to
+/// another.
 ///
 /// The unit is written as a number (`12`), a code (`AU06`) or a name (`lip-corner-puller`).
 ///
@@ -23,7 +24,7 @@ use crate::{Error, Result};
 pub struct AuCommand {
     /// The action unit.
     pub unit: ActionUnit,
-    /// Start of a movement; the photo's intensity if `None`.
+    /// The start of the movement; the photo's intensity if `None`.
     pub from: Option<Change>,
     /// The target, or the end of the movement.
     pub to: Change,
@@ -51,14 +52,15 @@ impl FromStr for AuCommand {
     }
 }
 
-/// One `--emotion`: `happy` at full strength, `happy=0.8` at a part of it, `happy=0..1` increasing.
+/// A value of `--emotion`: `happy` is full strength, `happy=0.8` is a strength of 0.8, `happy=0..1` is a movement from
+/// strength 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EmotionCommand {
     /// The emotion.
     pub emotion: Emotion,
     /// Strength at the start of a movement, 0 to 1; the photo's expression if `None`.
     pub from: Option<f32>,
-    /// Strength, 0 to 1, or the strength at the end of the movement.
+    /// The strength, 0 to 1; in a movement, the strength at its end.
     pub to: f32,
 }
 

@@ -7,10 +7,10 @@ use ganimation_data::ActionUnit;
 
 use crate::{Error, Result};
 
-/// Intensity of each action unit of an emotion at full strength: "severe", the fourth of FACS's five letters.
+/// Intensity of each action unit of an emotion at full strength: "severe", the fourth of the five letters of FACS.
 const FULL: f32 = 4.0;
 
-/// Intensity of the raised lids of surprise, which EMFACS writes as 5B: the second letter.
+/// Intensity of the raised upper lids (AU05) in surprise. EMFACS writes 5B, the second letter.
 const SLIGHT: f32 = 2.0;
 
 /// A prototypical facial expression of an emotion.
@@ -23,17 +23,18 @@ const SLIGHT: f32 = 2.0;
 /// | fear | afraid | 1 2 4 5 7 20 26 |
 /// | anger | angry | 4 5 7 23 |
 /// | disgust | disgusted | 9 15 17 |
-/// | contempt | | 14 |
+/// | contempt | contemptuous | 14 |
 ///
 /// The sets are those of EMFACS, the emotional interpretation of the Facial Action Coding System (Ekman and Friesen,
-/// *Facial Action Coding System*, 1978; Friesen and Ekman, *EMFACS-7*, 1983). Of its variants, this table uses the one
-/// that OpenFace's 17 units can express. The manual's set for disgust is 9 and 15; 17 is added because it usually
-/// occurs with them. Contempt shows on one side of a face; here it shows on both sides. At strength 1 each unit has
-/// intensity 4, but AU05 of surprise has 2 (EMFACS: 5B). For smaller strengths, the intensity is proportional.
+/// *Facial Action Coding System*, 1978; Friesen and Ekman, *EMFACS-7*, 1983). Where EMFACS has variants, the table uses
+/// the one that OpenFace's 17 units can express. The manual's set for disgust is 9 and 15; 17 is added because it
+/// usually occurs with them. Contempt appears on one side of a face; here it appears on both sides. At strength 1, each
+/// unit has intensity 4, except AU05 in surprise, which has 2 (EMFACS: 5B). The intensity is proportional to the
+/// strength.
 ///
-/// A smile does not go with other emotions than happiness and contempt: they set AU06 and AU12 to 0 on photos that smile.
-/// Sadness, anger and disgust also close the lips (AU10, AU25 and AU26 to 0). With two emotions, the larger intensity
-/// counts.
+/// All emotions except happiness and contempt contradict a smile, so they set AU06 and AU12 to 0. Sadness, anger and
+/// disgust also close the lips: they set AU10, AU25 and AU26 to 0. If two emotions are combined, the larger intensity
+/// of each unit is used.
 ///
 /// A facial expression does not prove an emotion, and an emotion does not always cause a facial expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +85,7 @@ impl Emotion {
         }
     }
 
-    /// The action units that show it.
+    /// The action units of the emotion.
     pub const fn units(self) -> &'static [ActionUnit] {
         use ActionUnit as Au;
         match self {
@@ -116,7 +117,7 @@ impl Emotion {
         }
     }
 
-    /// The action units that contradict it.
+    /// The action units that contradict the emotion.
     const fn contradicting_units(self) -> &'static [ActionUnit] {
         use ActionUnit as Au;
         match self {
@@ -132,7 +133,8 @@ impl Emotion {
         }
     }
 
-    /// Its action units and their intensities, 0 to 5, at a strength from 0 to 1, then the units that contradict it, at 0.
+    /// The action units of the emotion and their intensities, 0 to 5, at a strength from 0 to 1. The units that
+    /// contradict the emotion follow, with intensity 0.
     ///
     /// # Errors
     /// [`Error::Strength`] for other strengths.

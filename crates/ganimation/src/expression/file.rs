@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpressionFile {
-    /// Whether action units that are not named are set to 0, instead of keeping the photo's intensities.
+    /// Whether unnamed action units are set to 0 instead of keeping the photo's intensities.
     #[serde(default)]
     absolute: bool,
     #[serde(default)]
@@ -78,7 +78,7 @@ impl Expression {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Data`] if the file cannot be read, [`Error::Toml`] if it is not valid TOML or has other content,
+    /// [`Error::Data`] if the file cannot be read, [`Error::Toml`] if it is not valid TOML or has unknown contents,
     /// [`Error::InFile`] with the error of an action unit or an emotion.
     pub fn load(path: &Path) -> Result<Self> {
         let file: ExpressionFile = read_toml(path)?;
@@ -93,7 +93,7 @@ impl Expression {
         Ok(write_whole(path, self.to_toml().as_bytes())?)
     }
 
-    /// The text of a file. An interpolated expression is written with the nearest intensities.
+    /// The contents of the file. For an interpolated expression, they are an approximation.
     fn to_toml(self) -> String {
         let mut text = String::from(
             "# An expression for `ganimation edit --from`: intensities are 0 to 5, \"+1\" is one more than the photo shows.\n\

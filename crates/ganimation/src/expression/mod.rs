@@ -18,12 +18,12 @@ pub(crate) use file::{ExpressionFile, read_toml};
 
 /// The target of one action unit.
 ///
-/// Text form: `3` for the first, `+1` or `-0.5` for the second.
+/// In text, `3` is [`Change::To`], and `+1` and `-0.5` are [`Change::By`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Change {
-    /// Set this intensity, 0 to 5, independent of the photo.
+    /// Set this intensity, 0 to 5, regardless of the photo.
     To(f32),
-    /// Add this to the photo's intensity, -5 to 5. The result is limited to 0 to 5.
+    /// Add this difference, -5 to 5, to the photo's intensity. The result is limited to 0 to 5.
     By(f32),
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Change {
 impl FromStr for Change {
     type Err = std::num::ParseFloatError;
 
-    /// Parses `3` and `+1`. With a sign, it is a difference.
+    /// Parses `3` and `+1`. A number with a sign is a difference.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let number = text.parse()?;
@@ -91,8 +91,8 @@ impl FromStr for Change {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expression {
-    // A target is `keep * shown + add`. Interpolations between two expressions also have this form; a list of changes
-    // would not allow them.
+    // A target is `keep * shown + add`. Interpolations between two expressions also have this form. A list of changes
+    // could not represent them.
     keep: [f32; AU_COUNT],
     add: [f32; AU_COUNT],
 }
@@ -106,7 +106,7 @@ impl Expression {
         }
     }
 
-    /// A neutral face: every action unit is 0, independent of the photo.
+    /// A neutral face: every action unit is 0, regardless of the photo.
     pub const fn neutral() -> Self {
         Self {
             keep: [0.0; AU_COUNT],
@@ -117,7 +117,7 @@ impl Expression {
     /// Sets the target of `unit`, replacing an earlier target.
     ///
     /// # Errors
-    /// [`Error::Intensity`] unless an intensity is from 0 to 5 and a difference from -5 to 5. NaN is an error.
+    /// [`Error::Intensity`] for an intensity outside 0 to 5, a difference outside -5 to 5, and NaN.
     pub fn with(mut self, unit: ActionUnit, change: impl Into<Change>) -> Result<Self> {
         let (keep, add) = match change.into().checked(unit)? {
             Change::To(intensity) => (0.0, intensity),
@@ -184,7 +184,7 @@ impl Default for Expression {
     }
 }
 
-/// Exactly these intensities, independent of the photo.
+/// Exactly these intensities, regardless of the photo.
 impl From<Intensities> for Expression {
     fn from(intensities: Intensities) -> Self {
         Self {

@@ -58,8 +58,8 @@ impl Film<'_> {
         self.expressions.is_empty()
     }
 
-    /// Writes a film that repeats without end. The extension determines the format: gif, png or apng, or with FFmpeg mp4,
-    /// mov, mkv or webm. A path without an extension is a new folder of numbered pictures.
+    /// Writes the film. GIFs and animated PNGs repeat endlessly. The extension determines the format: gif, png or apng,
+    /// or, with FFmpeg, mp4, mov, mkv or webm. A path without an extension becomes a new folder of numbered pictures.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) for other extensions, for a video without FFmpeg, and if the file cannot be

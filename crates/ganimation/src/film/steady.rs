@@ -1,4 +1,5 @@
-//! Stabilised boxes. The detector's box of a still head changes by some pixels from frame to frame, and the edit would shake.
+//! Stabilises boxes. The detector's box around a still head changes by a few pixels from frame to frame, which would
+//! make the edit shake.
 
 use ganimation_data::FaceBox;
 
@@ -66,7 +67,7 @@ fn smooth(values: &[f64], frames: f64) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// A value that does not change until the input is further away than `slack`, and then follows it at that distance.
+/// A value that stays constant until the input is further away than `slack`, and then follows it at that distance.
 fn rest(values: &[f64], slack: &[f64]) -> Vec<f64> {
     let mut held = values.first().copied().unwrap_or_default();
     let held = values.iter().zip(slack).map(|(value, slack)| {

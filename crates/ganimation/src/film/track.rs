@@ -11,7 +11,7 @@ use crate::{Animator, Result};
 
 /// Minimum intersection over union of the boxes of one face in consecutive frames.
 const SAME: f64 = 0.3;
-/// Maximum gap in seconds in which a face is not detected, for example in a blurred frame, and keeps its position.
+/// Maximum gap, in seconds, without a detection (for example in blurred frames) after which a face is still tracked.
 const GAP: f64 = 0.2;
 /// Interval in seconds at which whole frames are searched for new faces.
 const LOOK: f64 = 0.5;
@@ -21,7 +21,8 @@ const SIDE: u32 = 1_280;
 const AROUND: f64 = 2.0;
 /// Side of the reduced search area, in pixels. The face is about 100 pixels wide in it.
 const NEAR: u32 = 200;
-/// Minimum score of a new face. A film has many more frames with possible false detections than a photo.
+/// Minimum score of a new face. It is higher than for photos, because the many frames of a film give more false
+/// detections.
 const NEW: f32 = 6.0;
 /// Minimum mean difference of two consecutive frames at a cut, in levels.
 const CUT: f64 = 40.0;
@@ -59,7 +60,7 @@ pub struct FaceTracker<'a> {
     done: Vec<Track>,
 }
 
-/// A frame, and the box and intensities of a face in it.
+/// A frame number, and the box and the intensities of a face in this frame.
 type Sight = (usize, FaceBox, Intensities);
 
 /// A face from its first detection until it is lost.
@@ -157,7 +158,7 @@ impl<'a> FaceTracker<'a> {
         kept
     }
 
-    /// Searches a face near its last position.
+    /// Searches for a face near its last position.
     fn near(&self, frame: &RgbImage, before: FaceBox) -> Option<FaceBox> {
         let side = f64::from(before.size) * AROUND;
         let (width, height) = frame.dimensions();
@@ -250,7 +251,7 @@ impl Track {
         self.seen.len()
     }
 
-    /// Its total area over all frames.
+    /// The sum of the areas of its detections, in pixels.
     pub(super) fn room(&self) -> f64 {
         let area = |(_, face, _): &Sight| f64::from(face.size).powi(2);
         self.seen.iter().map(area).sum()

@@ -1,4 +1,4 @@
-//! The measured intensities of a driver, from tables: one face, with increasing times.
+//! Reads the measured intensities of a driver from a table: one face, with increasing times.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,9 +19,9 @@ const ROUNDING: f64 = 0.001;
 /// Options for reading a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DriverOptions {
-    /// The face to use, by its `face_id`; by default the face with most rows.
+    /// The face to use, by its `face_id`; by default the face with the most tracked rows.
     pub face: Option<u64>,
-    /// Whether action units that the table does not have are 0. Otherwise, they are an error.
+    /// Whether action units that are missing in the table are 0. Otherwise, they are an error.
     pub fill_absent: bool,
 }
 
@@ -30,7 +30,7 @@ pub struct DriverOptions {
 pub struct Driver {
     /// Increasing times in seconds from the first row with the face, and the intensities.
     pub measured: Vec<(f32, Intensities)>,
-    /// The table's frame rate, limited to 1 to 60 frames per second.
+    /// The table's frame rate, 1 to 60 frames per second. A higher rate is halved until it fits.
     pub rate: FrameRate,
     /// Remarks about the table.
     pub remarks: Vec<DriverRemark>,
@@ -44,19 +44,19 @@ pub enum DriverRemark {
     Followed {
         /// The face.
         face: u64,
-        /// Number of rows of this face.
+        /// Number of tracked rows of this face.
         rows: usize,
         /// Number of other faces.
         others: usize,
     },
-    /// Rows with a NaN were skipped.
+    /// Rows with a NaN or an infinite value were skipped.
     Broken {
         /// The count.
         rows: usize,
         /// Line of the first, counted from 1.
         line: u64,
     },
-    /// Values slightly outside 0 to 5 were clamped.
+    /// Values are slightly outside 0 to 5. Frames show the nearest intensity in this range.
     OffScale {
         /// The count.
         values: usize,
@@ -131,11 +131,12 @@ impl fmt::Display for DriverRemark {
 impl Driver {
     /// Reads a table of OpenFace's `FeatureExtraction` or `FaceLandmarkVidMulti`.
     ///
-    /// Rows without the face and rows with a NaN are skipped.
+    /// Rows without the face, and rows with a NaN or an infinite value, are skipped.
     ///
     /// # Errors
     /// [`Error::Data`] if the table cannot be read, [`Error::NoDriver`] if it does not contain the requested face,
-    /// [`Error::EmptySequence`] if it contains no tracked face.
+    /// [`Error::EmptySequence`] if it contains no tracked face, [`Error::LongDriver`] if it covers more than four
+    /// hours.
     pub fn load(path: &Path, options: &DriverOptions) -> Result<Self> {
         let table = if options.fill_absent {
             read_filled(path)?
@@ -185,7 +186,7 @@ impl Driver {
     }
 }
 
-/// The rows of the requested face, or of the face with most rows.
+/// The rows of the requested face, or of the face with the most tracked rows.
 fn one_face<'a>(
     rows: &'a [MeasuredRow],
     asked: Option<u64>,
@@ -206,7 +207,7 @@ fn one_face<'a>(
                 found: tracked.into_keys().collect(),
             });
         }
-        // For equal numbers of rows, the first face: ids increase as faces appear.
+        // For equal numbers of rows, the face that appeared first. It has the lowest id.
         None => tracked
             .iter()
             .rev()
@@ -279,7 +280,7 @@ fn times(rows: &[&MeasuredRow], remarks: &mut Vec<DriverRemark>) -> (Vec<f64>, F
     }
 }
 
-/// The range of the timestamps, in any order.
+/// The difference between the largest and the smallest time.
 fn span(times: &[f64]) -> f64 {
     let (low, high) = times.iter().fold((f64::MAX, f64::MIN), |(low, high), &time| {
         (low.min(time), high.max(time))
@@ -311,7 +312,7 @@ fn frames_per_second(stamps: Option<&[f64]>, frames: Option<&[f64]>) -> f64 {
     count / steps.iter().sum::<f64>()
 }
 
-/// The rate of a film with every row, or with every other row if the rate is too high.
+/// The rate of a film that shows every row. A rate that is too high is halved, which skips every other row.
 fn rate_near(mut fps: f64, seconds: f64) -> FrameRate {
     while fps > 60.5 {
         fps /= 2.0;
@@ -320,7 +321,7 @@ fn rate_near(mut fps: f64, seconds: f64) -> FrameRate {
     FrameRate::near(fps.clamp(1.0, 60.0), tolerance).unwrap_or_default()
 }
 
-/// Times that continue where the timestamps restart, and the number of tables.
+/// Increasing times, continued where the timestamps restart, and the number of tables.
 fn joined(local: &[f64], step: f64) -> (Vec<f64>, usize) {
     let (mut times, mut tables) = (Vec::with_capacity(local.len()), 1);
     let (mut offset, mut before) = (0.0, f64::NEG_INFINITY);

@@ -52,7 +52,7 @@ impl Ease {
         }
     }
 
-    /// The curve for the way back, if the film runs backwards there.
+    /// The curve of the same movement played backwards: `in` and `out` are exchanged.
     #[must_use]
     pub const fn reversed(self) -> Self {
         match self {

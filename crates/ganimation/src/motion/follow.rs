@@ -21,7 +21,7 @@ pub enum Neutral {
     Calm,
     /// The first measurement.
     First,
-    /// The measurement at this time, in seconds from the first one.
+    /// The measurement nearest to this time, in seconds from the first measurement.
     At(f32),
 }
 
@@ -46,9 +46,9 @@ impl FromStr for Neutral {
 impl Timeline {
     /// A timeline that follows measured intensities, `(seconds, intensities)`, after smoothing.
     ///
-    /// With `neutral`, the changes since the driver's neutral frame are added to the photo's intensities. So a driver whose
-    /// brows are always low does not lower the brows of the photo. Without `neutral`, the targets are the measured
-    /// intensities.
+    /// With `neutral`, the differences from the driver's neutral intensities are added to the photo's intensities. So a
+    /// driver whose brows are always low does not lower the brows in the photo. Without `neutral`, the targets are the
+    /// measured intensities.
     ///
     /// # Errors
     /// See [`Timeline::new`].

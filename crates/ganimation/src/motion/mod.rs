@@ -28,7 +28,7 @@ pub struct Key {
     pub ease: Ease,
 }
 
-/// Keys over time, with interpolated expressions.
+/// Keys over time. Expressions between keys are interpolated.
 ///
 /// ```
 /// use ganimation::{ActionUnit, Ease, Expression, Timeline};
@@ -36,7 +36,7 @@ pub struct Key {
 /// let smile = Expression::new().with(ActionUnit::LipCornerPuller, 4.0)?;
 /// let film = Timeline::there_and_back(Expression::new(), smile, 2.0, Ease::InOut);
 /// assert_eq!(film.at(1.0), smile);
-/// assert_eq!(film.frames(12.0).len(), 24); // it repeats: the last key is not repeated
+/// assert_eq!(film.frames(12.0).len(), 24); // it repeats, so the last key is not included
 /// # Ok::<(), ganimation::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl Timeline {
         Ok(Self { keys })
     }
 
-    /// From one expression to another in `seconds`.
+    /// A movement from one expression to another in `seconds`.
     ///
     /// # Panics
     /// If `seconds` is not positive.
@@ -84,7 +84,7 @@ impl Timeline {
         }
     }
 
-    /// From one expression to another and back, in `seconds` in total.
+    /// A movement from one expression to another and back, in `seconds` in total.
     ///
     /// # Panics
     /// If `seconds` is not positive.
@@ -103,7 +103,8 @@ impl Timeline {
         self.keys.last().map_or(0.0, |key| key.time)
     }
 
-    /// The expression at `time` seconds. Before the first key it is the first key's, after the last key the last key's.
+    /// The expression at `time` seconds. Before the first key, it is that of the first key; after the last key, that of
+    /// the last key.
     pub fn at(&self, time: f32) -> Expression {
         let next = self.keys.partition_point(|key| key.time < time);
         match (next.checked_sub(1), self.keys.get(next)) {
@@ -119,7 +120,8 @@ impl Timeline {
 
     /// The expressions of the frames of a film.
     ///
-    /// If the last key has the expression of the first key, the film repeats, and the last key is not included.
+    /// If there are at least three keys, and the last has the expression of the first, the film repeats: the last key
+    /// is not included.
     ///
     /// # Panics
     /// If `fps` is not positive.

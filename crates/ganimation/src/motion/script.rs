@@ -21,7 +21,7 @@ struct Written {
     time: f32,
     #[serde(default)]
     ease: Ease,
-    /// Same form as in a file of an expression. Without it, the photo's expression.
+    /// The form is that of an expression file. By default, the photo's expression.
     #[serde(default)]
     expression: ExpressionFile,
 }

@@ -1,7 +1,7 @@
 //! The weight gradient of a tiled convolution: its exact adjoint.
 //!
 //! With `U = G g G^T`, `V = B^T d B` and `Y = A^T [U * V] A`: `dU = V * (A dY A^T)`, summed over tiles, which is one
-//! matrix product for each element, and `dg = G^T dU G`.
+//! matrix product for each element of a tile, and `dg = G^T dU G`.
 
 use std::marker::PhantomData;
 

@@ -1,9 +1,9 @@
 //! Convolutions in tiles of 4 x 4 outputs with fewer multiplications (Lavin & Gray, 2015).
 //!
 //! With `d` a tile of inputs, `g` a kernel and `A`, `B`, `G` the matrices of [`algorithm`], the outputs are
-//! `A^T [(G g G^T) * (B^T d B)] A`, where `*` is the elementwise product. Summed over channels, it becomes one matrix
-//! product for each element. F(4x4, 3x3) needs 36 multiplications instead of 144, and F(4x4, 2x2) needs 25 instead of
-//! 64.
+//! `A^T [(G g G^T) * (B^T d B)] A`, where `*` is the elementwise product. Summed over channels, the elementwise product
+//! becomes one matrix product for each element of a tile. F(4x4, 3x3) needs 36 multiplications instead of 144, and
+//! F(4x4, 2x2) needs 25 instead of 64.
 //!
 //! - A 3x3 convolution of stride 1 uses F(4x4, 3x3).
 //! - A 4x4 convolution of stride 2 and padding 1 is a 2x2 convolution of stride 1 over the four phases of its input.
@@ -11,7 +11,7 @@
 //!   output.
 //!
 //! F(6x6, 3x3) saves a fifth more, but its weights no longer fit the caches and its rounding errors are ten times as
-//! large. Transformed weights may be kept between calls, see [`super::prepared`].
+//! large. Transformed weights can be kept between calls; see [`super::prepared`].
 
 #![allow(
     clippy::needless_range_loop,
