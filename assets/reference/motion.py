@@ -257,7 +257,7 @@ def hue_error(color, x, mask):
     hue, brightness = color - brightness, brightness.detach()
     a, b, c = torch.tensor([[0.942, -0.136, -0.539], [1.198, -0.342, -0.761], [0.835, -0.045, -0.445]]).T[..., None, None]
     off = (hue - (a + b * brightness + c * brightness ** 2) * of_face).pow(2) * mask
-    return off.mean() / (mask.mean() + 1e-3)
+    return (off.mean((1, 2, 3)) / (mask.mean((1, 2, 3)) + 1e-3)).mean()
 
 
 def judged(critic, b, edited, w=MATCHED):

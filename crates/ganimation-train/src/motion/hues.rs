@@ -16,11 +16,11 @@ const SHARES: [[f64; 3]; 3] = [
     [0.835, -0.045, -0.445],
 ];
 
-/// Added to the mean of the mask, which may be 0.
+/// Added to the mean of a face's mask, which may be 0.
 const SMALLEST_SHARE: f64 = 1e-3;
 
-/// Mean squared difference of painted hues from those of mouths, in the lower half of the picture where `mask` is 1.
-/// `[1]`.
+/// Mean over the faces of the mean squared difference of painted hues from those of mouths, in the lower half of the
+/// picture where `mask` is 1. `[1]`.
 ///
 /// The hue is each channel minus the brightness, their mean; the face's hue is that of the middle quarter of `faces`. The
 /// gradient changes hues alone, not the brightness.
@@ -46,7 +46,9 @@ pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mask: Tensor<4>) -> 
     };
     let shares = brightness.clone() * factor(1) + brightness.square() * factor(2) + factor(0);
     let off = (hue - (shares * of_face).autodiff()).square() * mask.clone().autodiff();
-    off.mean() / (mask.mean() + SMALLEST_SHARE).autodiff()
+    // Of each face: a mean over faces is the same if devices share a batch.
+    let [off, mask] = [off, mask.autodiff()].map(|of_pixels| of_pixels.mean_dims(&[1, 2, 3]));
+    (off / (mask + SMALLEST_SHARE)).mean()
 }
 
 #[cfg(test)]
@@ -90,6 +92,29 @@ mod tests {
             };
             assert!(tinted(0.4).min(tinted(-0.8)) > 0.05);
         }
+    }
+
+    #[test]
+    fn faces_count_equally_whatever_their_masks_are() {
+        let device = Device::flex();
+        let colors = [of_color([0.3, 0.0, 0.4]), of_color([-0.2, 0.4, 0.0])];
+        let face = of_color([0.5, 0.1, -0.1]);
+        let masks = [1.0, 0.2].map(|share| Tensor::<4>::full([1, 1, 8, 8], share, &device));
+        let alone = |at: usize| -> f32 {
+            let color = colors[at].clone().autodiff();
+            hue_error(color, face.clone(), masks[at].clone())
+                .inner()
+                .into_scalar()
+        };
+        let both = |parts: &[Tensor<4>; 2]| Tensor::cat(parts.to_vec(), 0);
+        let faces = Tensor::cat(vec![face.clone(), face.clone()], 0);
+        let together: f32 = hue_error(both(&colors).autodiff(), faces, both(&masks))
+            .inner()
+            .into_scalar();
+        assert!(
+            (together - (alone(0) + alone(1)) / 2.0).abs() < 1e-6,
+            "{together}"
+        );
     }
 
     #[test]
