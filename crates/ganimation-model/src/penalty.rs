@@ -35,7 +35,6 @@ pub fn gradient_penalty(
 mod tests {
     use std::collections::BTreeMap;
 
-    use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{DType, Device, TensorData, Tolerance};
 
     use super::*;
@@ -54,13 +53,7 @@ mod tests {
     }
 
     fn in_f64(discriminator: Discriminator) -> Discriminator {
-        struct ToF64;
-        impl ModuleMapper for ToF64 {
-            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-                param.map(|tensor| tensor.inner().cast(DType::F64).autodiff().require_grad())
-            }
-        }
-        discriminator.map(&mut ToF64)
+        map_parameters(discriminator, |_, values| values.cast(DType::F64))
     }
 
     fn faces(seed: u64, device: &Device) -> Tensor<4> {

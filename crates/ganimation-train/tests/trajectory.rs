@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use ganimation_data::AU_COUNT;
-use ganimation_model::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use ganimation_model::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, map_parameters};
 use ganimation_train::{AdamConfig, FaceBatch, TrainConfig, Trainer};
 
 const STEPS: u64 = 100;
@@ -18,13 +18,9 @@ const SMALL: f64 = 1e-3;
 /// Largest difference of the trained generator's edit, relative to the change during training.
 const EDIT: f64 = 1e-4;
 
-/// Converts weights to `f64`, which has no kernels.
-struct Wide;
-
-impl ModuleMapper for Wide {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|tensor| tensor.inner().cast(DType::F64).autodiff().require_grad())
-    }
+/// `network` in `f64`, which has no kernels.
+fn wide<M: Module>(network: M) -> M {
+    map_parameters(network, |_, values| values.cast(DType::F64))
 }
 
 /// Losses at every step, and the generator's final edits.
@@ -105,8 +101,8 @@ fn a_hundred_steps_of_the_kernels_stay_beside_those_of_burns_operations() {
         .edit(faces.images.clone(), faces.targets.clone());
     let before: Vec<f64> = before.image.into_data().iter::<f64>().collect();
     let wide = train(
-        generator.clone().map(&mut Wide),
-        discriminator.clone().map(&mut Wide),
+        wide(generator.clone()),
+        wide(discriminator.clone()),
         &faces,
         DType::F64,
     );

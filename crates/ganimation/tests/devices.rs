@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ganimation::device::{self, Backend};
 use ganimation_model::{
     AU_COUNT, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, LossWeights,
-    discriminator_loss, generator_loss, gradient_penalty, load_state_dict, state_dict, take_gradients,
+    discriminator_loss, generator_loss, gradient_penalty, load_state_dict, map_parameters, state_dict,
+    take_gradients,
 };
 
 /// Largest relative distance from the CPU's numbers. CUDA multiplies in TF32 by default.
@@ -99,11 +100,11 @@ fn every_device_finds_the_gradients_of_whole_faces() {
     for batch in 1..=8 {
         on_every_device_within_rounding(|device, dtype| {
             let device = device.clone().autodiff();
-            let mut of_type = OfType(dtype);
             let config = GeneratorConfig::new().with_channels(4).with_blocks(1);
-            let generator = waved(config.init(&device)).map(&mut of_type);
+            let generator = map_parameters(waved(config.init(&device)), |_, values| values.cast(dtype));
             let discriminator = DiscriminatorConfig::new(128).with_channels(2);
-            let discriminator = waved(discriminator.init(&device)).map(&mut of_type);
+            let discriminator = waved(discriminator.init(&device));
+            let discriminator = map_parameters(discriminator, |_, values| values.cast(dtype));
             let weights = LossWeights::default();
             let pixels = wave(batch * 3 * 128 * 128, 0.0, 1.0);
             let pixels = TensorData::new(pixels, [batch, 3, 128, 128]);
@@ -186,19 +187,6 @@ fn compare(exact: &Numbers, rounded: &Numbers, compute: impl Fn(&Device) -> Numb
 /// The reference device.
 fn cpu() -> Device {
     device::resolve("flex".parse().unwrap()).unwrap()
-}
-
-/// Casts parameters.
-struct OfType(DType);
-
-impl ModuleMapper for OfType {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let trained = param.is_require_grad();
-        param.map(|tensor| {
-            let tensor = tensor.inner().cast(self.0).autodiff();
-            tensor.set_require_grad(trained)
-        })
-    }
 }
 
 fn distance(expected: &[f32], found: &[f32]) -> f32 {

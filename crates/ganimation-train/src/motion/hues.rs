@@ -6,6 +6,8 @@
 
 use burn::tensor::Tensor;
 
+use super::losses::{brightness_and_hue, mean_of_masked};
+
 /// For each channel, the factors of 1, brightness and its square in: hue inside a mouth / hue of the face.
 ///
 /// Least squares over 5,500 training faces whose lips are at least 5 of 128 pixels apart, 60 pixels inside the inner lips
@@ -15,9 +17,6 @@ const SHARES: [[f64; 3]; 3] = [
     [1.198, -0.342, -0.761],
     [0.835, -0.045, -0.445],
 ];
-
-/// Added to the mean of a face's mask, which may be 0.
-const SMALLEST_SHARE: f64 = 1e-3;
 
 /// Mean over the faces of the mean squared difference of painted hues from those of mouths, in the lower half of the
 /// picture where `mask` is 1. `[1]`.
@@ -34,11 +33,10 @@ pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mask: Tensor<4>) -> 
         .narrow(2, height / 4, height / 2)
         .narrow(3, width / 4, width / 2)
         .mean_dims(&[2, 3]);
-    let of_face = middle.clone() - middle.mean_dim(1);
+    let [_, of_face] = brightness_and_hue(middle);
     let lower = |picture: Tensor<4>| picture.narrow(2, height / 2, height - height / 2);
     let (color, mask) = (lower(color), lower(mask));
-    let brightness = color.clone().mean_dim(1);
-    let hue = color - brightness.clone();
+    let [brightness, hue] = brightness_and_hue(color);
     let brightness = brightness.inner();
     let factor = |power: usize| {
         let factors = SHARES.map(|of_channel| of_channel[power]);
@@ -46,9 +44,7 @@ pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mask: Tensor<4>) -> 
     };
     let shares = brightness.clone() * factor(1) + brightness.square() * factor(2) + factor(0);
     let off = (hue - (shares * of_face).autodiff()).square() * mask.clone().autodiff();
-    // Of each face: a mean over faces is the same if devices share a batch.
-    let [off, mask] = [off, mask.autodiff()].map(|of_pixels| of_pixels.mean_dims(&[1, 2, 3]));
-    (off / (mask + SMALLEST_SHARE)).mean()
+    mean_of_masked(off, mask)
 }
 
 #[cfg(test)]
@@ -69,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn gray_faces_have_gray_mouths() {
+    fn grey_faces_have_grey_mouths() {
         let grey = of_color([0.2; 3]);
         assert!(error(of_color([-0.5; 3]), grey.clone()) < 1e-9);
         assert!(error(of_color([-0.4, -0.5, -0.6]), grey) > 0.005);

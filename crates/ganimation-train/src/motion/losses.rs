@@ -11,6 +11,12 @@ pub(super) fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     relu(x.clone()) + x.abs().neg().exp().add_scalar(1.0).log()
 }
 
+/// The brightness of colours, the mean of their channels, and their hue, each channel minus the brightness.
+pub(super) fn brightness_and_hue(colors: Tensor<4>) -> [Tensor<4>; 2] {
+    let brightness = colors.clone().mean_dim(1);
+    [brightness.clone(), colors - brightness]
+}
+
 /// Weight of the squared difference of hues in [`difference`].
 const HUE: f64 = 4.0;
 
@@ -23,9 +29,7 @@ const HUE: f64 = 4.0;
 /// # Shapes
 /// - all: `[batch, 3, height, width]`, in [-1, 1]
 pub(super) fn difference(found: Tensor<4>, real: Tensor<4>) -> Tensor<4> {
-    let off = found - real;
-    let brightness = off.clone().mean_dim(1);
-    let hue = off - brightness.clone();
+    let [brightness, hue] = brightness_and_hue(found - real);
     brightness.abs() + hue.square() * HUE
 }
 
@@ -51,6 +55,20 @@ pub(super) fn motion_error(motion: Tensor<4>, field: Tensor<4>) -> Tensor<4> {
 /// - `mask`: `[batch, 1, height, width]`, in [0, 1]
 pub(super) fn weighted_mean(difference: Tensor<4>, mask: Tensor<4>, inside: f64) -> Tensor<1> {
     (difference * (mask * inside + 1.0)).mean()
+}
+
+/// Added to the mean of a face's mask, which may be 0.
+const EMPTY: f64 = 1e-3;
+
+/// Mean over the faces of each face's mean of `difference` / its mean of `mask`. It is the same if devices share a batch: a
+/// mean over the masks of all faces would not be.
+///
+/// # Shapes
+/// - `difference`, with autodiff: `[batch, channels, height, width]`, 0 where `mask` is
+/// - `mask`: `[batch, 1, height, width]`, in [0, 1]
+pub(super) fn mean_of_masked(difference: Tensor<4>, mask: Tensor<4>) -> Tensor<1> {
+    let share = mask.mean_dims(&[1, 2, 3]) + EMPTY;
+    (difference.mean_dims(&[1, 2, 3]) / share.autodiff()).mean()
 }
 
 /// Cross-entropy of `painted` and `mask`. Pixels inside `mask` have the weight `inside`.

@@ -291,7 +291,8 @@ impl Judgement {
     }
 }
 
-/// The same colours, of which the brightness alone learns, from the fraction `share` of its gradient: hues come from pairs.
+/// The same colours, of which the brightness alone learns, from the fraction `share` of its gradient: hues come from
+/// pairs and [`hue_error`].
 ///
 /// A discriminator of small patches likes hues that no mouth has, another one every few hundred steps.
 fn of_brightness(color: Tensor<4>, share: f64) -> Tensor<4> {

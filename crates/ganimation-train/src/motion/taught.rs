@@ -7,16 +7,13 @@ use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, enlarg
 use super::MotionTrainer;
 use super::batch::{Lesson, LessonBatch, PairBatch};
 use super::config::{MotionConfig, TaughtConfig};
-use super::losses::{cross_entropy, motion_error, weighted_mean};
+use super::losses::{cross_entropy, mean_of_masked, motion_error, weighted_mean};
 use super::report::MotionReport;
 use super::views::View;
 use crate::optimizer::Gradients;
 use crate::random::view_stream;
 use crate::team::replica;
 use crate::trainer::{DiscriminatorReport, GeneratorReport};
-
-/// Added to the mean visibility of a face's paint, which may be 0.
-const SMALLEST_SHARE: f64 = 1e-3;
 
 /// The generator's unweighted terms, each `[1]`, and its outputs.
 pub(super) struct TaughtLoss {
@@ -108,12 +105,9 @@ impl TaughtLoss {
 fn repainted(edit: &Edit, before: Edit, mask: Tensor<4>) -> Tensor<1> {
     let [now, then] = [edit.attention.clone().inner(), before.attention.clone()].map(|kept| kept.neg() + 1.0);
     let visible = now.max_pair(then).max_pair(mask);
-    let share = visible.clone().mean_dims(&[1, 2, 3]) + SMALLEST_SHARE;
-    let colors = (edit.color.clone() - before.color.autodiff()).abs() * visible.autodiff();
+    let colors = (edit.color.clone() - before.color.autodiff()).abs() * visible.clone().autodiff();
     let masks = (edit.attention.clone() - before.attention.autodiff()).abs();
-    let [colors, masks] = [colors, masks].map(|off| off.mean_dims(&[1, 2, 3]));
-    // Of each face: a mean over faces is the same if devices share a batch.
-    ((colors + masks) / share.autodiff()).mean()
+    mean_of_masked(colors, visible.clone()) + mean_of_masked(masks, visible)
 }
 
 /// Field and paintable pixels of the faces, then of the pairs.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ganimation_model::{
     Generator, GeneratorConfig, ProjectionDiscriminator, ProjectionDiscriminatorConfig, load_state_dict,
-    take_gradients, tensors_from_bytes,
+    map_parameters, take_gradients, tensors_from_bytes,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -23,17 +23,9 @@ const STORED: &[u8] = include_bytes!("../../../../assets/reference/motion.safete
 /// Share of a tensor's norm by which ours may differ.
 const TOLERANCE: f64 = 1e-9;
 
-/// Casts the parameters to f64.
-struct Wide;
-
-impl ModuleMapper for Wide {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let trained = param.is_require_grad();
-        param.map(|tensor| {
-            let tensor = tensor.inner().cast(DType::F64).autodiff();
-            tensor.set_require_grad(trained)
-        })
-    }
+/// `network` in f64.
+fn wide<M: Module>(network: M) -> M {
+    map_parameters(network, |_, values| values.cast(DType::F64))
 }
 
 struct Reference(BTreeMap<String, TensorData>);
@@ -58,7 +50,7 @@ impl Reference {
     }
 
     fn filled<M: Module>(&self, fresh: M, network: &str) -> M {
-        load_state_dict(fresh.map(&mut Wide), self.under(network)).unwrap()
+        load_state_dict(wide(fresh), self.under(network)).unwrap()
     }
 
     fn generator(&self) -> Generator {
@@ -192,12 +184,8 @@ fn distillation_counts_how_far_paint_is_from_that_of_the_start() {
     let value = |term: Tensor<1>| term.into_data().iter::<f64>().sum::<f64>();
     let from_itself = taught(&generator);
     assert_eq!(value(from_itself.start.clone().unwrap()), 0.0);
-    let other = taught(
-        &GeneratorConfig::motion(2)
-            .with_blocks(1)
-            .init(&Device::flex().autodiff())
-            .map(&mut Wide),
-    );
+    let fresh = GeneratorConfig::motion(2).with_blocks(1);
+    let other = taught(&wide(fresh.init(&Device::flex().autodiff())));
     assert!(value(other.start.clone().unwrap()) > 0.01);
     let heavier = TaughtConfig {
         start: 2.0,

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_view_depends_on_its_stream_and_keeps_gray_faces_gray() {
+    fn a_view_depends_on_its_stream_and_keeps_grey_faces_grey() {
         let device = Device::flex();
         let grey = Tensor::<4>::random([2, 1, 8, 6], Distribution::Uniform(-1.0, 1.0), &device);
         let images = grey.repeat_dim(1, 3);

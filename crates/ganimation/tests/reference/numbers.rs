@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use ganimation_model::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_state_dict};
+use ganimation_model::{
+    Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_state_dict, map_parameters,
+};
 use ganimation_train::FaceBatch;
 use safetensors::{Dtype, SafeTensors};
 
@@ -112,17 +114,7 @@ impl Inputs {
 
 /// `fresh` with stored weights, in `dtype`.
 pub(crate) fn filled<M: Module>(fresh: M, weights: Numbers, dtype: DType) -> M {
-    struct Cast(DType);
-    impl ModuleMapper for Cast {
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let trained = param.is_require_grad();
-            param.map(|tensor| {
-                let tensor = tensor.inner().cast(self.0).autodiff();
-                tensor.set_require_grad(trained)
-            })
-        }
-    }
-    load_state_dict(fresh.map(&mut Cast(dtype)), weights).unwrap()
+    load_state_dict(map_parameters(fresh, |_, values| values.cast(dtype)), weights).unwrap()
 }
 
 /// Checks that every tensor of `found` differs from the reference by at most `tolerance` times the reference's norm.
