@@ -3,6 +3,8 @@
 
 Written from this project's own description of the network and its losses. Usage: python3 motion.py [FOLDER]
 """
+import ast
+import re
 import sys
 from pathlib import Path
 
@@ -197,7 +199,7 @@ TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, aus_falling=0.5, r1=0.5,
                r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
-               mask_inside=4.0, hues=30.0, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
+               mask_inside=4.0, hues=30.0, mouths=0.5, lids=1.0, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
                pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
@@ -209,7 +211,9 @@ def led(b):
     """The pairs' real faces, led back by the teacher; what is left of teeth between closed lips is covered."""
     moved = warp(b["pairs/images"], full(b["pairs/lead"]))
     line = (full(F.avg_pool2d(moved, 8)) + 1) * 0.6 - 1
-    return moved + (line - moved) * full(b["pairs/lead_seam"])
+    seam = full(b["pairs/lead_seam"])
+    seam[:, :, :SIZE // 2] = 0  # closing eyes
+    return moved + (line - moved) * seam
 
 
 def variation(x):
@@ -248,16 +252,79 @@ def difference(found, real):
     return brightness.abs() + 4 * (off - brightness).pow(2)
 
 
-def hue_error(color, x, mask):
-    """Of paint in the lower half, from the hues that mouths have at its brightness, as shares of the face's hue."""
-    middle = x[:, :, SIZE // 4:SIZE * 3 // 4, SIZE // 4:SIZE * 3 // 4].mean((2, 3), keepdim=True)
-    of_face = middle - middle.mean(1, keepdim=True)
-    color, mask = color[:, :, SIZE // 2:], mask[:, :, SIZE // 2:]
+# What mouths and lids look like; appearance.py fits it.
+REGIONS = {}
+for name in ("mouths", "lids"):
+    text = (Path(__file__).parents[2] / f"crates/ganimation-train/src/motion/{name}.in").read_text()
+    region = ast.literal_eval(re.sub(r"(\w+):", r'"\1":', text.removeprefix("Region ")))
+    REGIONS[name] = {key: torch.tensor(values) for key, values in region.items()}
+
+
+def sides(x):
+    """Left halves, then right ones."""
+    return torch.cat(x.chunk(2, 3))
+
+
+def at_mouths(color, x, mask):
+    return color[:, :, SIZE // 2:], middle(x), mask[:, :, SIZE // 2:]
+
+
+def at_lids(color, x, mask):
+    return sides(color[:, :, :SIZE // 2]), sides(middle(x)), sides(mask[:, :, :SIZE // 2])
+
+
+def middle(x):
+    return x[:, :, SIZE // 4:SIZE * 3 // 4, SIZE // 4:SIZE * 3 // 4]
+
+
+def hue_error(painted, region):
+    """Of paint, from the hues that the region has at its brightness, as shares of the face's hue."""
+    color, face, mask = painted
+    of_face = face.mean((2, 3), keepdim=True)
+    of_face = of_face - of_face.mean(1, keepdim=True)
     brightness = color.mean(1, keepdim=True)
     hue, brightness = color - brightness, brightness.detach()
-    a, b, c = torch.tensor([[0.942, -0.136, -0.539], [1.198, -0.342, -0.761], [0.835, -0.045, -0.445]]).T[..., None, None]
+    a, b, c = region["hues"].T[..., None, None]
     off = (hue - (a + b * brightness + c * brightness ** 2) * of_face).pow(2) * mask
     return (off.mean((1, 2, 3)) / (mask.mean((1, 2, 3)) + 1e-3)).mean()
+
+
+def detail(brightness, mask):
+    """Mean absolute difference of horizontal neighbours, and of vertical ones."""
+    found = []
+    for axis in (3, 2):
+        change, here = brightness.diff(dim=axis).abs(), mask.narrow(axis, 0, mask.shape[axis] - 1)
+        here = here * mask.narrow(axis, 1, mask.shape[axis] - 1)
+        found.append((change * here).sum((1, 2, 3)) / here.sum((1, 2, 3)).clamp(min=1e-3))
+    return torch.stack(found, 1)
+
+
+def statistics(brightness, mask, rows, columns):
+    """Mean of each cell; standard deviation; detail in the middle."""
+    column = mask.sum(2, keepdim=True)
+    down = (mask.cumsum(2) - mask / 2) / column.clamp(min=1e-3)
+    area = column.sum(3, keepdim=True).clamp(min=1e-3)
+    across = (column.cumsum(3) - column / 2) / area
+    hat = lambda at, step, count: (1 - (at * (count - 1) - step).abs()).clamp(min=0)
+    cells = [hat(down, row, rows) * hat(across, side, columns) for row in range(rows) for side in range(columns)]
+    cells = torch.cat(cells, 1) * mask
+    means = (brightness * cells).sum((2, 3)) / cells.sum((2, 3)).clamp(min=1e-3)
+    mean = (brightness * mask).sum((2, 3), keepdim=True) / area
+    variance = ((brightness - mean).pow(2) * mask).sum((2, 3)) / area.flatten(1)
+    inner = mask * (1 - (2 * across - 1).abs())
+    return torch.cat([means, (variance + 1e-3).sqrt(), detail(brightness, inner)], 1)
+
+
+def brightness_error(painted, region, rows, columns, least_area, aus=None):
+    """Of paint, from the statistics that the region has."""
+    color, face, mask = painted
+    face, area = face.mean(1, keepdim=True), mask.sum((1, 2, 3))[:, None]
+    brightness = face.mean((2, 3))
+    inputs = [torch.ones_like(brightness), brightness, detail(face, torch.ones_like(face)), area / 1000]
+    expected = torch.cat(inputs + ([] if aus is None else [aus]), 1) @ region["factors"]
+    found = statistics(color.mean(1, keepdim=True), mask, rows, columns)
+    off = ((found - expected) / region["errors"]).pow(2) * (area / least_area - 1).clamp(0, 1)
+    return off[:, :rows * columns].mean() + off[:, rows * columns:].mean()
 
 
 def judged(critic, b, edited, w=MATCHED):
@@ -290,6 +357,7 @@ def pleased(generator, critic, b, w=MATCHED):
     of_aus = counts * ((read - shown - (targets - aus)).pow(2) + (read - targets).pow(2))
     free = full(torch.maximum(b["mask"], b["seam"]))
     price = 1 - (1 - w["paint_inside"]) * free
+    covered = edit["color"], x, full(b["seam"])
     nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
     back = generator(edit["image"].detach(), aus - targets)
     # In the cycle, painting is allowed where the teacher allows it, and errors there have a higher weight.
@@ -304,7 +372,9 @@ def pleased(generator, critic, b, w=MATCHED):
         motion=moved_error(edit["motion"], b["field"]).mean(),
         paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
-        hues=hue_error(edit["color"], x, free),
+        hues=hue_error(at_mouths(edit["color"], x, free), REGIONS["mouths"]) + hue_error(at_lids(*covered), REGIONS["lids"]),
+        mouths=brightness_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"], 4, 5, 40, targets),
+        lids=brightness_error(at_lids(*covered), REGIONS["lids"], 3, 3, 12),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),
         shading_tv=variation(edit["shading"]),

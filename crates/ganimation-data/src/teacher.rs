@@ -87,7 +87,7 @@ pub struct Lesson {
     pub field: Vec<f32>,
     /// Where motion uncovers areas that the picture does not show, in mouth or eyes: `[mask_side, mask_side]`, 0 to 1.
     pub mask: Vec<f32>,
-    /// Where a mouth closes and the lips must cover the area between them: like `mask`.
+    /// Where a mouth closes and the lips must cover the area between them, and where upper lids come down: like `mask`.
     pub seam: Vec<f32>,
     /// The moved landmarks.
     pub moved: Landmarks,

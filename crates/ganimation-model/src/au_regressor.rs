@@ -9,6 +9,7 @@ use crate::AU_COUNT;
 use crate::convolution::{Conv2d, ConvShape};
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{Layer, ResidualBlock, run};
+use crate::parameters::draw_parameters;
 use crate::resample::mean_over_positions;
 
 /// Side of an AU regressor's input faces, in pixels.
@@ -32,6 +33,13 @@ impl AuRegressorConfig {
     /// Creates the network on `device` with random initial weights (convolutions from N(0, 0.02), norms with scale 1
     /// and shift 0, bias 0).
     pub fn init(&self, device: &Device) -> AuRegressor {
+        let regressor = self.undrawn(device);
+        draw_parameters(&regressor);
+        regressor
+    }
+
+    /// The network without values, to load them.
+    pub(crate) fn undrawn(&self, device: &Device) -> AuRegressor {
         let c = self.channels;
         let down = |input, output| {
             [

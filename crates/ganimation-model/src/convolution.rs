@@ -1,6 +1,6 @@
 //! Convolution layers that store weights and call the project's own operations.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Distribution, Tensor};
 use ganimation_kernels::PreparedWeights;
 
@@ -88,7 +88,7 @@ impl Conv2d {
 
     /// Adds a bias with the initial value `value`.
     pub(crate) fn with_bias_of(mut self, value: f64, device: &Device) -> Self {
-        let [output, ..] = self.weight.dims();
+        let [output, ..] = self.weight.lazy_shape().dims::<4>();
         self.bias = Some(Param::from_tensor(Tensor::full([output], value, device)));
         self
     }
@@ -96,7 +96,7 @@ impl Conv2d {
     /// Draws new weights with the standard deviation that preserves the magnitude of activations, for a layer before a
     /// LeakyReLU with `slope` (He et al. 2015).
     pub(crate) fn with_kaiming_weights(mut self, slope: f64, device: &Device) -> Self {
-        let shape = self.weight.dims();
+        let shape = self.weight.lazy_shape().dims::<4>();
         let [_, input, height, width] = shape;
         let std = (2.0 / ((1.0 + slope * slope) * (input * height * width) as f64)).sqrt();
         self.weight = drawn(shape, std, device);
@@ -105,22 +105,22 @@ impl Conv2d {
 
     /// Draws new weights from N(0, `std`).
     pub(crate) fn with_weights_of(mut self, std: f64, device: &Device) -> Self {
-        self.weight = drawn(self.weight.dims(), std, device);
+        self.weight = drawn(self.weight.lazy_shape().dims::<4>(), std, device);
         self
     }
 
     /// Gives the same weights to the `scale²` outputs that become the sub-pixels of one position (ICNR, Aitken et al.
     /// 2017). Initially, the layer then enlarges by repetition and gives no checkerboard pattern.
     pub(crate) fn with_equal_subpixels(mut self, scale: usize) -> Self {
-        let [output, input, height, width] = self.weight.dims();
+        let [output, input, height, width] = self.weight.lazy_shape().dims::<4>();
         let count = scale * scale;
-        let equal = (self.weight.val())
-            .reshape([output / count, count, input, height, width])
-            .narrow(1, 0, 1)
-            .repeat_dim(1, count)
-            .reshape([output, input, height, width]);
-        // A new parameter, because a parameter that is computed from another gets no gradient.
-        self.weight = Param::from_tensor(equal.detach());
+        self.weight = self.weight.init_mapper(move |weight| {
+            weight
+                .reshape([output / count, count, input, height, width])
+                .narrow(1, 0, 1)
+                .repeat_dim(1, count)
+                .reshape([output, input, height, width])
+        });
         self
     }
 
@@ -223,8 +223,12 @@ fn normal(shape: [usize; 4], device: &Device) -> Param<Tensor<4>> {
     drawn(shape, INIT_STD, device)
 }
 
-fn drawn(shape: [usize; 4], std: f64, device: &Device) -> Param<Tensor<4>> {
-    Param::from_tensor(Tensor::random(shape, Distribution::Normal(0.0, std), device))
+/// A parameter whose values are drawn from N(0, `std`) at their first use: loading draws nothing.
+pub(crate) fn drawn<const D: usize>(shape: [usize; D], std: f64, device: &Device) -> Param<Tensor<D>> {
+    let draw = move |device: &Device, learns: bool| {
+        Tensor::random(shape, Distribution::Normal(0.0, std), device).set_require_grad(learns)
+    };
+    Param::uninitialized(ParamId::new(), draw, device.clone(), true, shape.into())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::convolution::{Conv2d, ConvShape};
 use crate::layer::{self, Layer, run};
+use crate::parameters::draw_parameters;
 use crate::resample::mean_over_positions;
 use crate::{AU_COUNT, Error, Result};
 
@@ -51,6 +52,13 @@ impl DiscriminatorConfig {
     /// # Panics
     /// If the image size is not a positive multiple of 64; [`Self::check`] reports this as an error.
     pub fn init(&self, device: &Device) -> Discriminator {
+        let discriminator = self.undrawn(device);
+        draw_parameters(&discriminator);
+        discriminator
+    }
+
+    /// The network without values, to load them.
+    pub(crate) fn undrawn(&self, device: &Device) -> Discriminator {
         let side = self.image_size / SIZE_STEP;
         assert!(
             side * SIZE_STEP == self.image_size && side > 0,

@@ -16,6 +16,7 @@ use crate::convolution::{Conv2d, ConvShape, ConvTranspose2d, EnlargingConv2d};
 use crate::edit::Edit;
 use crate::instance_norm::InstanceNorm;
 use crate::layer::{self, Layer, ResidualBlock, run_ordered};
+use crate::parameters::draw_parameters;
 use crate::resample::{average, depth_to_space, smooth, space_to_depth};
 
 /// Largest motion of a pixel, as a fraction of the picture's side.
@@ -134,6 +135,16 @@ impl GeneratorConfig {
     /// and shift 0. Sub-pixel heads start with equal sub-pixels. In a network with motion, the attention mask starts at
     /// about 0.95. The shading head starts at 0.
     pub fn init(&self, device: &Device) -> Generator {
+        let generator = self.undrawn(device);
+        // This order keeps the weights of a seed as they have always been.
+        draw_parameters(&generator.main);
+        draw_parameters(&generator.attetion_reg);
+        draw_parameters(&generator);
+        generator
+    }
+
+    /// The network without values, to load them.
+    pub(crate) fn undrawn(&self, device: &Device) -> Generator {
         let c = self.channels;
         let conv = |shape| Layer::Conv(Conv2d::new(shape, device));
         let up = |input, output| match self.enlarging {

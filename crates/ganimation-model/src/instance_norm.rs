@@ -1,7 +1,9 @@
 //! Instance normalisation with PyTorch's parameter names. Orders can set its scale and shift.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor};
+
+use crate::convolution::drawn;
 
 /// Added to the variance, as in PyTorch.
 const EPSILON: f64 = 1e-5;
@@ -48,9 +50,8 @@ impl InstanceNorm {
     /// Makes scale and shift depend on orders of `aus` action units. The initial weights are drawn from N(0, 0.02).
     pub(crate) fn with_orders(mut self, aus: usize, device: &Device) -> Self {
         let [channels] = self.weight.dims();
-        let weight = Tensor::random([2 * channels, aus], Distribution::Normal(0.0, ORDER_STD), device);
         self.orders = Some(OrderMap {
-            weight: Param::from_tensor(weight),
+            weight: drawn([2 * channels, aus], ORDER_STD, device),
         });
         self
     }

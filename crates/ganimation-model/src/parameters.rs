@@ -35,6 +35,9 @@ pub fn state_dict<M: Module>(module: &M) -> Vec<(String, TensorData)> {
 
 /// `module` with every parameter replaced by the tensor of the same name, cast to the parameter's element type.
 ///
+/// Parameters that have no values yet (Burn draws them at their first use) draw none: loading does not change the state
+/// of Burn's global random generator.
+///
 /// # Errors
 /// [`Error::MissingTensor`], [`Error::Shape`] or [`Error::ExtraTensors`]. A partly loaded module is never returned.
 pub fn load_state_dict<M: Module>(module: M, mut tensors: BTreeMap<String, TensorData>) -> Result<M> {
@@ -70,13 +73,17 @@ pub fn load_state_dict<M: Module>(module: M, mut tensors: BTreeMap<String, Tenso
             self.path.exit();
         }
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            match self.take(param.dims().to_vec()) {
-                None => param,
-                Some(data) => param.map(|old| {
-                    let new = Tensor::from_data(data, (&old.device(), old.dtype()));
-                    new.set_require_grad(old.is_require_grad())
-                }),
-            }
+            let Some(data) = self.take(param.lazy_shape().to_vec()) else {
+                return param;
+            };
+            let device = param.lazy_device();
+            let dtype = if param.is_initialized() {
+                param.val().dtype()
+            } else {
+                Tensor::<1>::empty([1], &device).dtype()
+            };
+            let id = param.id;
+            param.transform_for_load(Tensor::from_data(data, (&device, dtype)), id)
         }
     }
     let mut load = Load {
@@ -92,6 +99,17 @@ pub fn load_state_dict<M: Module>(module: M, mut tensors: BTreeMap<String, Tenso
         }),
         None => Ok(module),
     }
+}
+
+/// Draws the values of all parameters that have none yet, in the order of the fields. Burn draws each at its first use.
+pub(crate) fn draw_parameters<M: Module>(module: &M) {
+    struct Draw;
+    impl ModuleVisitor for Draw {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            param.val();
+        }
+    }
+    module.visit(&mut Draw);
 }
 
 /// `module` with every parameter replaced by `update(name, values)`.

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::convolution::{Conv2d, ConvShape};
 use crate::discriminator::SIZE_STEP;
 use crate::layer::{self, Layer, run};
+use crate::parameters::draw_parameters;
 use crate::resample::{average, mean_over_positions, repeat};
 use crate::{AU_COUNT, Error, Result};
 
@@ -84,6 +85,13 @@ impl ProjectionDiscriminatorConfig {
     /// If the image size is not a positive multiple of 64 ([`Self::check`] reports this as an error), or if the number
     /// of means is not the number of action units.
     pub fn init(&self, mean_aus: &[f32], device: &Device) -> ProjectionDiscriminator {
+        let discriminator = self.undrawn(mean_aus, device);
+        draw_parameters(&discriminator);
+        discriminator
+    }
+
+    /// The network without drawn values.
+    fn undrawn(&self, mean_aus: &[f32], device: &Device) -> ProjectionDiscriminator {
         assert!(self.check().is_ok(), "an image size of {}", self.image_size);
         let means = mean_aus.len();
         assert_eq!(means, self.aus, "{means} means for {} action units", self.aus);

@@ -134,7 +134,7 @@ pub fn generator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Generator,
     let config = config
         .with_orders(metadata.orders)
         .with_fine_shading(metadata.fine_shading);
-    Ok((load_state_dict(config.init(device), tensors)?, metadata))
+    Ok((load_state_dict(config.undrawn(device), tensors)?, metadata))
 }
 
 /// Reads a discriminator from a file.
@@ -162,7 +162,7 @@ pub fn discriminator_from_bytes(bytes: &[u8], device: &Device) -> Result<(Discri
         }
         None => derived_metadata(Some(config.image_size), config.channels, 0, config.aus)?,
     };
-    Ok((load_state_dict(config.init(device), tensors)?, metadata))
+    Ok((load_state_dict(config.undrawn(device), tensors)?, metadata))
 }
 
 /// Writes an AU regressor's weights as one file.
@@ -225,7 +225,7 @@ pub fn au_estimator_from_bytes(bytes: &[u8], device: &Device) -> Result<(AuEstim
     let shapes = shapes_of(&tensors);
     expect_shape(&shapes, "main.0.weight", &[c, 3, 4, 4])?;
     expect_shape(&shapes, "head.weight", &[config.aus, 8 * c, 8, 8])?;
-    let regressor = load_state_dict(config.init(device), tensors)?;
+    let regressor = load_state_dict(config.undrawn(device), tensors)?;
     Ok((AuEstimator::Regressor(regressor), metadata))
 }
 

@@ -13,7 +13,7 @@ use ganimation_model::{AU_REGRESSOR_SIZE, AuEstimator, AuRegressor, AuRegressorC
 
 use crate::config::{AdamConfig, variances};
 use crate::optimizer::Adam;
-use crate::random::jitter_stream;
+use crate::random::{drawn, jitter_stream};
 use crate::{Error, Result};
 use jitter::jitter;
 
@@ -128,10 +128,11 @@ pub fn train_au_regressor(
     let steps = training.epochs * loader.batches_per_epoch();
     let inverse_variance = tensor_from_aus(variances(faces).map(f32::recip).to_vec(), device).autodiff();
     let autodiff = device.clone().autodiff();
-    autodiff.seed(training.seed);
-    let mut regressor = AuRegressorConfig::new()
-        .with_channels(training.channels)
-        .init(&autodiff);
+    let mut regressor = drawn(training.seed, &autodiff, || {
+        AuRegressorConfig::new()
+            .with_channels(training.channels)
+            .init(&autodiff)
+    });
     let mut adam = Adam::new(AdamConfig {
         learning_rate: training.learning_rate,
         beta_1: 0.9,

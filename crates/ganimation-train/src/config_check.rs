@@ -193,6 +193,8 @@ impl TrainConfig {
                 matched.mask_coverage_inside,
             ),
             ("motion.matched.hues", matched.hues),
+            ("motion.matched.mouths", matched.mouths),
+            ("motion.matched.lids", matched.lids),
             ("motion.matched.mask_tv", matched.mask_tv),
             ("motion.matched.motion", matched.motion),
             ("motion.matched.shading", matched.shading),

@@ -1,6 +1,9 @@
 //! Random numbers that depend only on the seed and the step. A resumed run draws the same numbers as an uninterrupted
 //! run.
 
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::Device;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -32,6 +35,16 @@ pub(crate) fn view_stream(seed: u64, step: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed ^ VIEW);
     generator.set_stream(step);
     generator
+}
+
+/// A module with initial weights that depend only on `seed`.
+///
+/// Burn's random generator is global: no other thread that draws in this way can draw meanwhile. Loading draws nothing.
+pub(crate) fn drawn<M>(seed: u64, device: &Device, init: impl FnOnce() -> M) -> M {
+    static DRAWING: Mutex<()> = Mutex::new(());
+    let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    init()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The networks during training, and one step of each.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -14,7 +13,7 @@ use ganimation_model::{
 
 use crate::config::TrainConfig;
 use crate::optimizer::Adam;
-use crate::random::penalty_alphas;
+use crate::random::{drawn, penalty_alphas};
 use crate::team::{Measurements, Replica, Team, replica, split};
 
 /// A batch of faces on a device.
@@ -150,13 +149,10 @@ impl<D: Module> Trainer<D> {
         device: &Device,
         discriminator: impl FnOnce(&TrainConfig, &Device) -> D,
     ) -> Self {
-        // Burn's random generator is global: no other thread may draw between the seeding and the last weight.
-        static DRAWING: Mutex<()> = Mutex::new(());
-        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         let device = device.clone().autodiff();
-        device.seed(config.seed);
-        let generator = config.generator().init(&device);
-        let discriminator = discriminator(&config, &device);
+        let (generator, discriminator) = drawn(config.seed, &device, || {
+            (config.generator().init(&device), discriminator(&config, &device))
+        });
         Self::from_networks(config, generator, discriminator)
     }
 

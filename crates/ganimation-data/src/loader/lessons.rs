@@ -25,7 +25,7 @@ pub struct Lessons {
     pub field: Vec<f32>,
     /// Where this motion uncovers areas that the picture does not show: `[batch, 1, size / 2, size / 2]`, 0 to 1.
     pub mask: Vec<f32>,
-    /// Where a mouth closes and the lips must cover the area between them: like `mask`.
+    /// Where a mouth closes and the lips must cover the area between them, and where upper lids come down: like `mask`.
     pub seam: Vec<f32>,
     /// Reverse pairs, in steps that have them.
     pub pairs: Option<Pairs>,
@@ -47,14 +47,14 @@ pub struct Pairs {
     pub reduced_aus: Vec<f32>,
     /// The motion to the weaker expression: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub lead: Vec<f32>,
-    /// Where the motion to the weaker expression closes the mouth, and teeth would stay visible between the lips:
-    /// `[count, 1, size / 2, size / 2]`, 0 to 1.
+    /// Where the motion to the weaker expression closes mouth or eyes: `[count, 1, size / 2, size / 2]`, 0 to 1. Teeth would
+    /// stay visible between the lips.
     pub lead_seam: Vec<f32>,
     /// The teacher's motion from there for `aus - reduced_aus`: `[count, 2, 32, 32]`, like [`Lessons::field`].
     pub field: Vec<f32>,
     /// Where this motion uncovers areas that the input does not show: `[count, 1, size / 2, size / 2]`, 0 to 1.
     pub mask: Vec<f32>,
-    /// Where this motion closes a mouth: like [`Lessons::seam`].
+    /// Where this motion closes mouth or eyes: like [`Lessons::seam`].
     pub seam: Vec<f32>,
 }
 

@@ -80,19 +80,42 @@ const LIPS: [(usize, usize); 8] = [
 /// How far a seam extends into the lips, as a fraction of their height.
 const INTO_LIPS: f32 = 0.3;
 
-/// The mask of a closing mouth, where the lips must cover the teeth: the inner parts of the lips and the area between.
+/// Points of the upper lids, from corner to corner.
+const UPPER_LIDS: [[usize; 4]; 2] = [[36, 37, 38, 39], [42, 43, 44, 45]];
+
+/// Closing of an eye as a fraction of its gap: up to the first value, the lid's visible skin is stretched. From the second
+/// value, all skin over the eye is new.
+const UNFOLDED: [f32; 2] = [0.4, 0.8];
+
+/// The part of a closed lid that its lashes cover.
+const LASHES: f32 = 0.2;
+
+/// The mask of closing openings: where lips must cover the teeth, their inner parts and the area between; where upper lids
+/// come down, the skin that unfolds over the open eye.
 ///
 /// # Shapes
 /// - returns `[side, side]`, 0 to 1
 pub(super) fn covered(before: &Landmarks, after: &Landmarks, side: usize) -> Vec<f32> {
     let mut mask = vec![0.0; side * side];
-    let [mouth, ..] = &OPENINGS;
+    let [mouth, eyes @ ..] = &OPENINGS;
     if mouth.gap(before).max(0.0) - mouth.gap(after) > STILL {
         let points = after.points();
         let outline = LIPS.map(|(inner, outer)| {
             [0, 1].map(|axis| points[inner][axis] + INTO_LIPS * (points[outer][axis] - points[inner][axis]))
         });
         draw(&outline, 1.0, side, &mut mask);
+    }
+    for (eye, lid) in eyes.iter().zip(UPPER_LIDS) {
+        let open = eye.gap(before);
+        let closed = (open - eye.gap(after)) / open.max(NARROW);
+        let [from, to] = UNFOLDED;
+        let new = ((closed - from) / (to - from)).clamp(0.0, 1.0);
+        let above = lid.map(|point| before.points()[point]);
+        let below = [3, 2, 1, 0].map(|at| {
+            let (edge, above) = (after.points()[lid[at]], above[at]);
+            [0, 1].map(|axis| edge[axis] + LASHES * (above[axis] - edge[axis]))
+        });
+        draw(&[above, below].concat(), new, side, &mut mask);
     }
     mask
 }

@@ -126,6 +126,24 @@ fn a_seam_is_where_a_mouth_closes_and_nowhere_else() {
 }
 
 #[test]
+fn lids_unfold_new_skin_when_eyes_close_and_none_when_they_narrow() {
+    let (teacher, reference) = reference();
+    let open = Landmarks::new(points(&reference.mean));
+    let covered = |unit: crate::ActionUnit, value: f32| -> f32 {
+        let mut target = [0.0; AU_COUNT];
+        target[unit.index()] = value;
+        let lesson = teacher.lesson(&open, &[0.0; AU_COUNT], &target, 64);
+        assert!(lesson.mask.iter().all(|&value| value == 0.0));
+        let (above, below) = lesson.seam.split_at(64 * 32);
+        assert!(below.iter().all(|&value| value == 0.0));
+        above.iter().sum()
+    };
+    assert_eq!(covered(crate::ActionUnit::LidTightener, 0.4), 0.0);
+    let closed = covered(crate::ActionUnit::Blink, 1.0);
+    assert!(closed > 10.0 && closed < 200.0, "{closed} of 4,096");
+}
+
+#[test]
 fn lips_that_no_unit_parts_any_more_are_shut_and_half_parted_ones_are_half_open() {
     let (teacher, reference) = reference();
     let mut parted = Landmarks::new(points(&reference.mean));

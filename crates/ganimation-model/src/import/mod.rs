@@ -151,12 +151,12 @@ impl Config {
         Ok(match self {
             Self::Generator(config) => {
                 let metadata = derived_metadata(None, config.channels, config.blocks, config.aus)?;
-                let generator = load_state_dict(config.init(device), tensors)?;
+                let generator = load_state_dict(config.undrawn(device), tensors)?;
                 (Network::Generator(generator), metadata)
             }
             Self::Discriminator(config) => {
                 let metadata = derived_metadata(Some(config.image_size), config.channels, 0, config.aus)?;
-                let discriminator = load_state_dict(config.init(device), tensors)?;
+                let discriminator = load_state_dict(config.undrawn(device), tensors)?;
                 (Network::Discriminator(Box::new(discriminator)), metadata)
             }
         })

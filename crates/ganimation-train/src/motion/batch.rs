@@ -36,7 +36,7 @@ pub(super) struct Lesson {
     pub(super) field: Tensor<4>,
     /// Areas that the motion uncovers, `[batch, 1, size / 2, size / 2]`, in [0, 1].
     pub(super) mask: Tensor<4>,
-    /// Areas where lips close over teeth, which are painted too: like `mask`.
+    /// Areas where lips close over teeth and lids over eyes, which are painted too: like `mask`.
     pub(super) seam: Tensor<4>,
 }
 
@@ -115,8 +115,15 @@ pub(super) fn of_the_next(rows: Tensor<2>) -> Tensor<2> {
     rows.select(0, order)
 }
 
+/// The same masks, 0 in the upper half.
+fn lower_half(masks: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, _] = masks.dims();
+    let lower = masks.clone().narrow(2, height / 2, height - height / 2);
+    Tensor::cat(vec![masks.narrow(2, 0, height / 2) * 0.0, lower], 2)
+}
+
 impl Lesson {
-    /// What is to be painted: what motion uncovers, and lips that close over teeth.
+    /// What is to be painted: what motion uncovers, lips that close over teeth, and lids that close over eyes.
     pub(super) fn paintable(&self) -> Tensor<4> {
         self.mask.clone().max_pair(self.seam.clone())
     }
@@ -199,7 +206,8 @@ impl PairBatch {
         let moved = ganimation_kernels::warp(self.images.clone(), enlarge(self.lead.clone(), full));
         let around = enlarge(average(moved.clone(), SURROUNDINGS), full);
         let line = (around + 1.0) * BETWEEN_LIPS - 1.0;
-        moved.clone() + (line - moved) * enlarge(self.lead_seam.clone(), full)
+        let at_the_mouth = lower_half(enlarge(self.lead_seam.clone(), full));
+        moved.clone() + (line - moved) * at_the_mouth
     }
 
     /// The orders from the weaker expression to the real faces, `[pairs, 17]`.

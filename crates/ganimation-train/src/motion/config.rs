@@ -123,8 +123,13 @@ pub struct MatchedConfig {
     pub mask: f64,
     /// How much more a place counts in it that the teacher marks.
     pub mask_inside: f64,
-    /// Squared difference of the paint's hues in the teacher's mask at the mouth from those of mouths.
+    /// Squared difference of the paint's hues in the teacher's mask from those of mouths and lids.
     pub hues: f64,
+    /// Squared difference of the paint's brightness inside mouths from that of mouths with the target action units, in 4 x 5
+    /// cells, and of its deviation and its detail. Real mouths are off by about 2.
+    pub mouths: f64,
+    /// The same for upper lids that come down.
+    pub lids: f64,
     /// Total variation of the mask: mean absolute difference of neighbours.
     pub mask_tv: f64,
     /// Mean absolute difference of the motion from the teacher's, in shares of the picture's side; places that move count
@@ -174,6 +179,8 @@ impl Default for MatchedConfig {
             mask: 6.0,
             mask_inside: 4.0,
             hues: 30.0,
+            mouths: 0.5,
+            lids: 1.0,
             mask_tv: 1.0,
             motion: 400.0,
             shading: 6.0,

@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, blend, enlarge, take_gradients};
 
 use super::MotionTrainer;
+use super::appearance::{hue_error, lid_error, mouth_error};
 use super::batch::{LessonBatch, PairBatch};
 use super::config::{MatchedConfig, MotionConfig};
-use super::hues::hue_error;
 use super::losses::{cross_entropy, difference, motion_error, softplus, variation, weighted_mean};
 use super::report::MotionReport;
 use super::views::Views;
@@ -356,6 +356,8 @@ pub(super) struct RegularizationTerms {
     pub(super) outside: Tensor<1>,
     pub(super) mask: Tensor<1>,
     pub(super) hues: Tensor<1>,
+    pub(super) mouths: Tensor<1>,
+    pub(super) lids: Tensor<1>,
     pub(super) variation: Tensor<1>,
     pub(super) shading: Tensor<1>,
     pub(super) stains: Tensor<1>,
@@ -370,7 +372,9 @@ impl RegularizationTerms {
             panic!("a network without motion or shading is not taught any")
         };
         let free = batch.lesson.paintable();
-        let whole = enlarge(free.clone(), [height, width]);
+        let [whole, uncovered, covered] =
+            [free.clone(), batch.lesson.mask.clone(), batch.lesson.seam.clone()]
+                .map(|mask| enlarge(mask, [height, width]));
         let price = whole.clone().autodiff();
         let painted = edit.attention.clone().neg() + 1.0;
         let price = price * (weights.mask_coverage_inside - 1.0) + 1.0;
@@ -386,7 +390,14 @@ impl RegularizationTerms {
             motion: motion_error(motion, batch.lesson.field.clone()).mean(),
             outside: (painted.clone() * price).mean(),
             mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
-            hues: hue_error(edit.color.clone(), batch.images.clone(), whole),
+            hues: hue_error(edit.color.clone(), batch.images.clone(), whole, covered.clone()),
+            mouths: mouth_error(
+                edit.color.clone(),
+                batch.images.clone(),
+                batch.targets.clone(),
+                uncovered,
+            ),
+            lids: lid_error(edit.color.clone(), batch.images.clone(), covered),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),
             stains: average(shading.clone(), (shading.dims()[2] / STAINS).max(1))
@@ -402,6 +413,8 @@ impl RegularizationTerms {
             + self.outside.clone() * weights.mask_coverage
             + self.mask.clone() * weights.mask
             + self.hues.clone() * weights.hues
+            + self.mouths.clone() * weights.mouths
+            + self.lids.clone() * weights.lids
             + self.variation.clone() * weights.mask_tv
             + self.shading.clone() * weights.shading
             + self.stains.clone() * weights.stains

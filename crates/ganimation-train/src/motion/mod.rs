@@ -8,9 +8,9 @@
 //! The data has no paired pictures. A *pair* is a real face with an expression, and the teacher's version of it with a weaker
 //! expression. The generator must reconstruct the real face from the weaker expression.
 
+mod appearance;
 mod batch;
 mod config;
-mod hues;
 mod losses;
 mod matched;
 mod report;

@@ -263,6 +263,8 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
         ("paint", &regularization.outside),
         ("mask", &regularization.mask),
         ("hues", &regularization.hues),
+        ("mouths", &regularization.mouths),
+        ("lids", &regularization.lids),
         ("mask_tv", &regularization.variation),
         ("shading", &regularization.shading),
         ("stains", &regularization.stains),
