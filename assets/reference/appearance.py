@@ -1,8 +1,8 @@
-"""Fits what `appearance.rs` in `crates/ganimation-train/src/motion` knows: hues and brightness of mouths and lids.
+"""Fits what `appearance.rs` in `crates/ganimation-train/src/motion` knows: hues and brightness of mouths, lips and lids.
 
     python assets/reference/appearance.py faces
 
-`faces` is a dataset with `landmarks.csv`. Needs numpy and Pillow. Writes `mouths.in` and `lids.in` beside `appearance.rs`.
+`faces` is a dataset with `landmarks.csv`. Needs numpy and Pillow. Writes `mouths.in`, `lips.in` and `lids.in` beside `appearance.rs`.
 """
 
 import csv
@@ -17,12 +17,18 @@ OUTPUT = Path(__file__).parents[2] / "crates/ganimation-train/src/motion"
 SIZE = 128
 # Distance of the inner lips, in pixels, from which a mouth is open.
 OPEN = 4
+# Distance of the inner lips, in pixels, up to which a mouth is closed.
+SHUT = 1.5
+# Points of the inner lips, each with its neighbour on the outer lips, and how far a seam extends into the lips.
+LIPS = ((60, 48), (61, 50), (62, 51), (63, 52), (64, 54), (65, 56), (66, 57), (67, 58))
+INTO_LIPS = 0.3
 # Height of a closed eye as a fraction of its width.
 CLOSED = 0.15
 # Points of the upper and the lower lid, from corner to corner.
 EYES = (((36, 37, 38, 39), (41, 40)), ((42, 43, 44, 45), (47, 46)))
-# Cells of a mouth and of a lid, in rows and columns, and the pixels from which they count.
+# Cells of an open mouth, of closed lips and of a lid, in rows and columns, and the pixels from which they count.
 MOUTH = dict(rows=4, columns=5, area=40)
+SEAM = dict(rows=3, columns=5, area=30)
 LID = dict(rows=3, columns=3, area=12)
 
 
@@ -54,6 +60,14 @@ def mouths(faces):
     for picture, points, aus in faces:
         if (points[65:68, 1] - points[[63, 62, 61], 1]).mean() >= OPEN:
             yield picture[SIZE // 2 :], drawn(points[60:68])[SIZE // 2 :], middle(picture), aus
+
+
+def lips(faces):
+    """Of each closed mouth: like `mouths`, with the mask of the seam."""
+    for picture, points, aus in faces:
+        if (points[65:68, 1] - points[[63, 62, 61], 1]).mean() <= SHUT:
+            outline = [points[inner] + INTO_LIPS * (points[outer] - points[inner]) for inner, outer in LIPS]
+            yield picture[SIZE // 2 :], drawn(outline)[SIZE // 2 :], middle(picture), aus
 
 
 def lids(faces):
@@ -122,6 +136,7 @@ def fit(name, found, rows, columns, area):
 def main():
     faces = list(examples(Path(sys.argv[1])))
     fit("mouths", mouths(faces), **MOUTH)
+    fit("lips", lips(faces), **SEAM)
     fit("lids", lids(faces), **LID)
 
 

@@ -199,7 +199,7 @@ TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, aus_falling=0.5, r1=0.5,
                r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
-               mask_inside=4.0, hues=30.0, mouths=0.5, lids=1.0, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
+               mask_inside=4.0, hues=30.0, mouths=0.5, lips=0.5, lids=0.5, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
                pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
@@ -252,9 +252,9 @@ def difference(found, real):
     return brightness.abs() + 4 * (off - brightness).pow(2)
 
 
-# What mouths and lids look like; appearance.py fits it.
+# What mouths, closed lips and lids look like; appearance.py fits it.
 REGIONS = {}
-for name in ("mouths", "lids"):
+for name in ("mouths", "lips", "lids"):
     text = (Path(__file__).parents[2] / f"crates/ganimation-train/src/motion/{name}.in").read_text()
     region = ast.literal_eval(re.sub(r"(\w+):", r'"\1":', text.removeprefix("Region ")))
     REGIONS[name] = {key: torch.tensor(values) for key, values in region.items()}
@@ -372,8 +372,10 @@ def pleased(generator, critic, b, w=MATCHED):
         motion=moved_error(edit["motion"], b["field"]).mean(),
         paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
-        hues=hue_error(at_mouths(edit["color"], x, free), REGIONS["mouths"]) + hue_error(at_lids(*covered), REGIONS["lids"]),
+        hues=(hue_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"])
+              + hue_error(at_mouths(*covered), REGIONS["lips"]) + hue_error(at_lids(*covered), REGIONS["lids"])),
         mouths=brightness_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"], 4, 5, 40, targets),
+        lips=brightness_error(at_mouths(*covered), REGIONS["lips"], 3, 5, 30, targets),
         lids=brightness_error(at_lids(*covered), REGIONS["lids"], 3, 3, 12),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),

@@ -17,14 +17,14 @@ pub const FIELD_SIDE: usize = 32;
 /// Factors of each unit's landmark motion, relative to the prior, in label order.
 ///
 /// The intensities for learning the prior are noisy, mainly for rare units. This makes the regression's slopes too
-/// small. In tests, larger gains for AU12 gave caricatures.
+/// small.
 ///
 /// A unit that changes alone has its full gain. When several units change together, as in most expressions, their slopes
 /// complement each other, and full gains gave caricatures too. So the part of a gain above 1 is multiplied by the
 /// concentration of the changes: the largest divided by their sum. The units of the brows count apart from all others,
 /// because they move other landmarks.
 pub const GAINS: [f32; AU_COUNT] = [
-    2.0, 1.1, 1.5, 3.0, 2.2, 2.2, 1.4, 1.4, 1.45, 1.9, 1.4, 1.7, 2.0, 2.2, 1.5, 1.2, 1.4,
+    2.3, 1.5, 2.0, 3.0, 2.2, 2.2, 1.7, 1.7, 1.9, 1.9, 2.0, 1.7, 2.0, 2.2, 2.1, 1.3, 1.4,
 ];
 
 /// The limit of a change, in intensity: a change counts as `change / sqrt(1 + (change / LIMIT)^2)`. Skin has limits, and

@@ -194,6 +194,7 @@ impl TrainConfig {
             ),
             ("motion.matched.hues", matched.hues),
             ("motion.matched.mouths", matched.mouths),
+            ("motion.matched.lips", matched.lips),
             ("motion.matched.lids", matched.lids),
             ("motion.matched.mask_tv", matched.mask_tv),
             ("motion.matched.motion", matched.motion),

@@ -64,6 +64,15 @@ const RARE_ABOVE: f32 = 0.2;
 /// The same for reverse pairs.
 const EXPRESSIVE_ABOVE: f32 = 0.25;
 
+/// The units of surprise.
+const SURPRISE: [ActionUnit; 5] = [
+    ActionUnit::InnerBrowRaiser,
+    ActionUnit::OuterBrowRaiser,
+    ActionUnit::UpperLidRaiser,
+    ActionUnit::LipsPart,
+    ActionUnit::JawDrop,
+];
+
 /// Number of faces to try for one position of a batch.
 const ATTEMPTS: u64 = 100;
 
@@ -280,8 +289,8 @@ impl LessonPlan {
         drawn(known, flip, aus)
     }
 
-    /// The target of a face: 10 % of the faces keep their action units, 16 % close their eyes, 34 % change up to 4 units,
-    /// 15 % get half of another face's units, and the rest get all of another face's units.
+    /// The target of a face: 10 % of the faces keep their action units, 16 % close their eyes, 10 % are surprised, 30 % change
+    /// up to 4 units, 12 % get half of another face's units, and the rest get all of another face's units.
     fn target(
         &self,
         own: &[f32; AU_COUNT],
@@ -291,9 +300,14 @@ impl LessonPlan {
         let mut target = *own;
         match random.random::<f32>() {
             0.0..0.1 => {}
-            // Few photos show closed eyes, so few targets of the other kinds do.
+            // Few photos show closed eyes or surprise, so few targets of the other kinds do.
             0.1..0.26 => target[ActionUnit::Blink.index()] = random.random_range(0.6..1.0),
-            0.26..0.6 => {
+            0.26..0.36 => {
+                for unit in SURPRISE {
+                    target[unit.index()] = random.random_range(0.3..0.8);
+                }
+            }
+            0.36..0.66 => {
                 for _ in 0..random.random_range(1..=4) {
                     let unit = random.random_range(0..AU_COUNT as u64);
                     let unit = usize::try_from(unit).unwrap_or_default();
@@ -302,7 +316,7 @@ impl LessonPlan {
                     target[unit] = if off { 0.0 } else { value };
                 }
             }
-            0.6..0.75 => {
+            0.66..0.78 => {
                 for (target, other) in target.iter_mut().zip(other) {
                     *target = if random.random() { *other } else { *target };
                 }

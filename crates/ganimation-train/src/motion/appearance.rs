@@ -1,13 +1,13 @@
-//! What mouths and closed lids look like: hues and brightness of what motion uncovers.
+//! What mouths, closed lips and closed lids look like: hues and brightness of what is painted.
 //!
 //! A discriminator of small patches accepts hues that no mouth has, and pairs show lips that motion closed, which a network
 //! can tell from lips that are closed. Neither keeps the paint of closed mouths from drifting to yellow or blue, or opens a
 //! dark mouth in surprise. But the hue inside a mouth follows from its brightness and from the hue of the skin, and most of
-//! its brightness from the action units: smiles show teeth, a dropped jaw shows a dark cavity. The same holds for the skin of
-//! upper lids, which open eyes hide.
+//! its brightness from the action units: smiles show teeth, a dropped jaw shows a dark cavity. The same holds for lips
+//! that meet, and for the skin of upper lids, which open eyes hide.
 //!
 //! `assets/reference/appearance.py` fits all numbers to training faces: 5,817 mouths whose lips are at least 4 of 128 pixels
-//! apart, and 668 closed eyes.
+//! apart, 5,460 closed mouths and 668 closed eyes.
 
 use burn::tensor::Tensor;
 use ganimation_data::AU_COUNT;
@@ -35,6 +35,16 @@ const MOUTH: Region<{ AU_COUNT + 5 }, 23> = include!("mouths.in");
 
 /// Pixels from which a mouth counts; twice as many count in full.
 const MOUTH_AREA: f64 = 40.0;
+
+/// Rows and columns of cells of closed lips.
+const SEAM_CELLS: [usize; 2] = [3, 5];
+
+/// Closed lips, from 30 % of the upper one to 30 % of the lower one. The brightness of a cell varies by 0.26 and is off by
+/// 0.18; hues by 0.272 and 0.080.
+const SEAM: Region<{ AU_COUNT + 5 }, 18> = include!("lips.in");
+
+/// Pixels from which closed lips count; twice as many count in full.
+const SEAM_AREA: f64 = 30.0;
 
 /// Rows and columns of cells of an upper lid.
 const LID_CELLS: [usize; 2] = [3, 3];
@@ -148,15 +158,16 @@ fn sides(pictures: Tensor<4>) -> Tensor<4> {
     Tensor::cat(vec![side(0), side(1)], 0)
 }
 
-/// How far the hues of paint are from those of mouths where `mouths` is 1 in the lower half of the picture, and from those of
-/// upper lids where `lids` is 1 in the upper half: see [`Painted::hue_error`]. `[1]`.
+/// How far the hues of paint are from those of mouths where `mask` is 1 in the lower half of the picture, and from those of
+/// closed lips and upper lids where `seam` is 1 in the lower and in the upper half: see [`Painted::hue_error`]. `[1]`.
 ///
 /// # Shapes
 /// - `color`, with autodiff, and `faces`: `[batch, 3, height, width]`, in [-1, 1]
-/// - `mouths`, `lids`: `[batch, 1, height, width]`, in [0, 1]
-pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mouths: Tensor<4>, lids: Tensor<4>) -> Tensor<1> {
-    let of_mouths = Painted::mouths(color.clone(), faces.clone(), mouths).hue_error(&MOUTH);
-    of_mouths + Painted::lids(color, faces, lids).hue_error(&LID)
+/// - `mask`, `seam`: `[batch, 1, height, width]`, in [0, 1]
+pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mask: Tensor<4>, seam: Tensor<4>) -> Tensor<1> {
+    let at_mouth = |mask| Painted::mouths(color.clone(), faces.clone(), mask);
+    let of_lids = Painted::lids(color.clone(), faces.clone(), seam.clone()).hue_error(&LID);
+    at_mouth(mask).hue_error(&MOUTH) + at_mouth(seam).hue_error(&SEAM) + of_lids
 }
 
 /// How far the brightness of paint is from that of mouths with the action units `aus`, in the lower half of the picture where
@@ -167,6 +178,15 @@ pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mouths: Tensor<4>, l
 /// - `aus`: `[batch, 17]`, intensity / 5
 pub(super) fn mouth_error(color: Tensor<4>, faces: Tensor<4>, aus: Tensor<2>, mask: Tensor<4>) -> Tensor<1> {
     Painted::mouths(color, faces, mask).brightness_error(&MOUTH, MOUTH_CELLS, Some(aus), MOUTH_AREA)
+}
+
+/// How far the brightness of paint is from that of closed lips with the action units `aus`, in the lower half of the picture
+/// where `seam` is 1: see [`Painted::brightness_error`]. `[1]`.
+///
+/// # Shapes
+/// See [`mouth_error`].
+pub(super) fn seam_error(color: Tensor<4>, faces: Tensor<4>, aus: Tensor<2>, seam: Tensor<4>) -> Tensor<1> {
+    Painted::mouths(color, faces, seam).brightness_error(&SEAM, SEAM_CELLS, Some(aus), SEAM_AREA)
 }
 
 /// How far the brightness of paint is from that of upper lids, in the upper half of the picture where `mask` is 1: see
@@ -250,7 +270,7 @@ mod tests {
             .expand([1, 3, 8, 8])
     }
 
-    /// Masks without lids.
+    /// Seams of nothing.
     fn none(count: usize) -> Tensor<4> {
         Tensor::zeros([count, 1, 8, 8], &Device::flex())
     }

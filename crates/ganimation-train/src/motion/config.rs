@@ -123,12 +123,14 @@ pub struct MatchedConfig {
     pub mask: f64,
     /// How much more a place counts in it that the teacher marks.
     pub mask_inside: f64,
-    /// Squared difference of the paint's hues in the teacher's mask from those of mouths and lids.
+    /// Squared difference of the paint's hues in the teacher's mask from those of mouths, closed lips and lids.
     pub hues: f64,
     /// Squared difference of the paint's brightness inside mouths from that of mouths with the target action units, in 4 x 5
     /// cells, and of its deviation and its detail. Real mouths are off by about 2.
     pub mouths: f64,
-    /// The same for upper lids that come down.
+    /// The same for lips that meet, in 3 x 5 cells.
+    pub lips: f64,
+    /// The same for upper lids that come down, in 3 x 3 cells.
     pub lids: f64,
     /// Total variation of the mask: mean absolute difference of neighbours.
     pub mask_tv: f64,
@@ -180,7 +182,8 @@ impl Default for MatchedConfig {
             mask_inside: 4.0,
             hues: 30.0,
             mouths: 0.5,
-            lids: 1.0,
+            lips: 0.5,
+            lids: 0.5,
             mask_tv: 1.0,
             motion: 400.0,
             shading: 6.0,

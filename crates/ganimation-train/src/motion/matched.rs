@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use ganimation_model::{Edit, Generator, ProjectionDiscriminator, average, blend, enlarge, take_gradients};
 
 use super::MotionTrainer;
-use super::appearance::{hue_error, lid_error, mouth_error};
+use super::appearance::{hue_error, lid_error, mouth_error, seam_error};
 use super::batch::{LessonBatch, PairBatch};
 use super::config::{MatchedConfig, MotionConfig};
 use super::losses::{cross_entropy, difference, motion_error, softplus, variation, weighted_mean};
@@ -357,6 +357,7 @@ pub(super) struct RegularizationTerms {
     pub(super) mask: Tensor<1>,
     pub(super) hues: Tensor<1>,
     pub(super) mouths: Tensor<1>,
+    pub(super) lips: Tensor<1>,
     pub(super) lids: Tensor<1>,
     pub(super) variation: Tensor<1>,
     pub(super) shading: Tensor<1>,
@@ -375,7 +376,9 @@ impl RegularizationTerms {
         let [whole, uncovered, covered] =
             [free.clone(), batch.lesson.mask.clone(), batch.lesson.seam.clone()]
                 .map(|mask| enlarge(mask, [height, width]));
-        let price = whole.clone().autodiff();
+        let color = || edit.color.clone();
+        let (faces, targets) = (|| batch.images.clone(), || batch.targets.clone());
+        let price = whole.autodiff();
         let painted = edit.attention.clone().neg() + 1.0;
         let price = price * (weights.mask_coverage_inside - 1.0) + 1.0;
         let change = (edit.image.clone() - batch.images.clone().autodiff()).abs();
@@ -390,14 +393,10 @@ impl RegularizationTerms {
             motion: motion_error(motion, batch.lesson.field.clone()).mean(),
             outside: (painted.clone() * price).mean(),
             mask: cross_entropy(average(painted, 2), free.autodiff(), weights.mask_inside),
-            hues: hue_error(edit.color.clone(), batch.images.clone(), whole, covered.clone()),
-            mouths: mouth_error(
-                edit.color.clone(),
-                batch.images.clone(),
-                batch.targets.clone(),
-                uncovered,
-            ),
-            lids: lid_error(edit.color.clone(), batch.images.clone(), covered),
+            hues: hue_error(color(), faces(), uncovered.clone(), covered.clone()),
+            mouths: mouth_error(color(), faces(), targets(), uncovered),
+            lips: seam_error(color(), faces(), targets(), covered.clone()),
+            lids: lid_error(color(), faces(), covered),
             variation: variation(edit.attention.clone()),
             shading: shading.clone().abs().mean(),
             stains: average(shading.clone(), (shading.dims()[2] / STAINS).max(1))
@@ -414,6 +413,7 @@ impl RegularizationTerms {
             + self.mask.clone() * weights.mask
             + self.hues.clone() * weights.hues
             + self.mouths.clone() * weights.mouths
+            + self.lips.clone() * weights.lips
             + self.lids.clone() * weights.lids
             + self.variation.clone() * weights.mask_tv
             + self.shading.clone() * weights.shading

@@ -264,6 +264,7 @@ fn the_matched_stages_generator_loss_and_gradients_are_the_references() {
         ("mask", &regularization.mask),
         ("hues", &regularization.hues),
         ("mouths", &regularization.mouths),
+        ("lips", &regularization.lips),
         ("lids", &regularization.lids),
         ("mask_tv", &regularization.variation),
         ("shading", &regularization.shading),

@@ -227,7 +227,15 @@ fn plan(count: usize, intensities: impl Fn(usize) -> [f32; AU_COUNT]) -> LessonP
 fn targets_come_in_the_shares_asked_for() {
     // Every face has its own intensity, so that a target identifies its source. Edits are zero or above.
     let plan = plan(50, |at| [0.01 + 0.02 * at as f32; AU_COUNT]);
-    let (mut same, mut closed, mut edited, mut mixed, mut others, mut off) = (0, 0, 0, 0, 0, 0);
+    let [
+        mut same,
+        mut closed,
+        mut surprised,
+        mut edited,
+        mut mixed,
+        mut others,
+        mut off,
+    ] = [0; 7];
     let total = 8_000;
     for step in 0..total {
         let drawn = plan.forward(step, 0, 0);
@@ -240,6 +248,7 @@ fn targets_come_in_the_shares_asked_for() {
         match (changed.len(), from_another) {
             (0, _) => same += 1,
             (1, false) if changed == [ActionUnit::Blink.index()] && first >= 0.6 => closed += 1,
+            (5, false) if changed == SURPRISE.map(ActionUnit::index) => surprised += 1,
             (1..=4, false) => {
                 edited += 1;
                 off += usize::from(first == 0.0);
@@ -252,11 +261,12 @@ fn targets_come_in_the_shares_asked_for() {
     let share = |count: usize| count as f64 / total as f64;
     // One of fifty other faces can be the same, and half of one face can be almost nothing or everything.
     for (what, count, expected) in [
-        ("same", same, 0.1 + 0.4 * 0.02),
+        ("same", same, 0.1 + 0.34 * 0.02),
         ("closed eyes", closed, 0.16),
-        ("edited", edited, 0.34),
-        ("mixed", mixed, 0.15 * 0.98),
-        ("another's", others, 0.25 * 0.98),
+        ("surprised", surprised, 0.1),
+        ("edited", edited, 0.3),
+        ("mixed", mixed, 0.12 * 0.98),
+        ("another's", others, 0.22 * 0.98),
     ] {
         assert!(
             (share(count) - expected).abs() < 0.02,
