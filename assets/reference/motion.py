@@ -199,7 +199,7 @@ TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, aus_falling=0.5, r1=0.5,
                r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
-               mask_inside=4.0, hues=30.0, mouths=0.5, lips=0.5, lids=0.5, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
+               mask_inside=4.0, hues=30.0, mouths=1.5, lips=0.5, lids=0.5, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
                pixels=10.0, pixels_inside=4.0, features=4.0)
 
 

@@ -181,7 +181,7 @@ impl Default for MatchedConfig {
             mask: 6.0,
             mask_inside: 4.0,
             hues: 30.0,
-            mouths: 0.5,
+            mouths: 1.5,
             lips: 0.5,
             lids: 0.5,
             mask_tv: 1.0,
