@@ -5,6 +5,11 @@
 //!     cargo bench --bench ours -- face me.jpg               # x, y and size of the box around the face
 //!     cargo bench --bench ours -- profile train-b4 cuda     # one step of both networks; `benches/gpu.sh` reads the log
 //!     cargo bench --bench ours -- reference cuda            # the checks of `tests/reference`
+//!     cargo bench --bench ours -- devices
+//!     cargo bench --bench ours -- train FACES RUN DEVICE SECONDS BATCH STEPS GENERATOR DISCRIMINATOR
+//!                                 # the motion network's second stage, from weights of 24 channels
+//!
+//! So one program is all that a machine with a GPU needs.
 
 #[path = "../tests/reference/main.rs"]
 mod reference;
@@ -13,12 +18,14 @@ mod work;
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use ganimation::device;
-use ganimation_data::FaceDetector;
 use ganimation_data::picture::decode_photo;
+use ganimation_data::{Dataset, FaceDetector, Split};
+use ganimation_train::{Limits, Observer, Progress, Run, TrainConfig};
 
 /// Minimum time of a round, so that fast cases are measured more than once.
 const TURN: Duration = Duration::from_millis(400);
@@ -37,6 +44,34 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["face", photo, ..] => face(photo),
         ["profile", case, device, ..] => profile(case, device),
         ["reference", device, ..] => check(device),
+        ["devices", ..] => devices(),
+        [
+            "train",
+            faces,
+            run,
+            device,
+            seconds,
+            batch,
+            steps,
+            generator,
+            discriminator,
+        ] => {
+            let config = TrainConfig {
+                generator_channels: 24,
+                batch_size: batch.parse()?,
+                steps: Some(steps.parse()?),
+                from: Some(generator.into()),
+                discriminator_from: Some(discriminator.into()),
+                log_every: 10,
+                ..TrainConfig::motion(faces)
+            };
+            train(
+                config,
+                Path::new(run),
+                device,
+                Duration::from_secs(seconds.parse()?),
+            )
+        }
         [case, rest @ ..] if !case.starts_with('-') => match prepare(case, rest)? {
             Some(turn) => serve(turn),
             None => say("skip this precision is not supported"),
@@ -164,6 +199,47 @@ fn check(device: &str) -> Result<(), Box<dyn Error>> {
         0 => Ok(()),
         _ => Err(format!("{failed} checks failed").into()),
     }
+}
+
+fn devices() -> Result<(), Box<dyn Error>> {
+    for device in device::devices() {
+        let emulated = if device.software {
+            ", emulated on the CPU"
+        } else {
+            ""
+        };
+        say(&format!("{device}{emulated}"))?;
+    }
+    Ok(())
+}
+
+/// Tells what was measured in each line of metrics.
+struct Told;
+
+impl Observer for Told {
+    fn measured(&mut self, progress: &Progress) {
+        let told = say(&format!(
+            "step {}, {:.1} faces/s",
+            progress.step, progress.faces_per_second
+        ));
+        if let Err(error) = told {
+            panic!("{error}");
+        }
+    }
+}
+
+fn train(mut config: TrainConfig, run: &Path, device: &str, time: Duration) -> Result<(), Box<dyn Error>> {
+    config.motion.taught_steps = 0;
+    let dataset = Dataset::open(&config.data)?;
+    let config = config.with_mean_aus(dataset.split(Split::Train));
+    config.check()?;
+    let limits = Limits {
+        time: Some(time),
+        ..Limits::default()
+    };
+    let mut run = Run::start(run, config, &device::resolve(device.parse()?)?)?;
+    let outcome = run.train(&dataset, limits, &mut Told, &AtomicBool::new(false))?;
+    say(&format!("{outcome:?} after {} steps", run.step()))
 }
 
 fn timed(work: impl FnOnce()) -> f64 {
