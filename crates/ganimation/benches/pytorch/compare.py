@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each side (default: all)")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda, which builds the feature (default: %(default)s)")
     parser.add_argument("--our-device", help="of our side alone, as wgpu (default: flex for cpu, else --device)")
-    parser.add_argument("--programs", type=Path, metavar="DIR", help="use `ganimation` and `ours` in DIR, build nothing")
+    parser.add_argument("--programs", type=Path, metavar="DIR", help="use `ours` (and `ganimation` for the photo) in DIR, build nothing")
     parser.add_argument("--time", type=float, metavar="SECONDS", help="begin no further case after this time")
     parser.add_argument("--features", nargs="+", help="cargo features of our side (default: cuda-nvrtc for cuda)")
     parser.add_argument("--faces", type=Path, default=ROOT / "assets/sample_dataset", help="dataset for the loader")
