@@ -130,7 +130,7 @@ def fit(name, found, rows, columns, area):
     line = lambda values: "[" + ", ".join(f"{value:.3f}" for value in values) + "]"
     table = lambda values: "[\n" + "".join(f"        {line(row)},\n" for row in values) + "    ]"
     OUTPUT.joinpath(f"{name}.in").write_text(
-        f"Region {{\n    hues: {table(shares)},\n    factors: {table(factors)},\n    errors: {line(errors)},\n}}\n")
+        f"Region {{\n    cells: [{rows}, {columns}],\n    area: {area}.0,\n    hues: {table(shares)},\n    factors: {table(factors)},\n    errors: {line(errors)},\n}}\n")
 
 
 def main():

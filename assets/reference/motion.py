@@ -299,7 +299,7 @@ def detail(brightness, mask):
     return torch.stack(found, 1)
 
 
-def statistics(brightness, mask, rows, columns):
+def statistics(brightness, mask, rows, columns, scale):
     """Mean of each cell; standard deviation; detail in the middle."""
     column = mask.sum(2, keepdim=True)
     down = (mask.cumsum(2) - mask / 2) / column.clamp(min=1e-3)
@@ -312,18 +312,19 @@ def statistics(brightness, mask, rows, columns):
     mean = (brightness * mask).sum((2, 3), keepdim=True) / area
     variance = ((brightness - mean).pow(2) * mask).sum((2, 3)) / area.flatten(1)
     inner = mask * (1 - (2 * across - 1).abs())
-    return torch.cat([means, (variance + 1e-3).sqrt(), detail(brightness, inner)], 1)
+    return torch.cat([means, (variance + 1e-3).sqrt(), scale * detail(brightness, inner)], 1)
 
 
-def brightness_error(painted, region, rows, columns, least_area, aus=None):
+def brightness_error(painted, region, aus=None):
     """Of paint, from the statistics that the region has."""
     color, face, mask = painted
-    face, area = face.mean(1, keepdim=True), mask.sum((1, 2, 3))[:, None]
+    scale, (rows, columns) = SIZE / 128, region["cells"].long().tolist()
+    face, area = face.mean(1, keepdim=True), mask.sum((1, 2, 3))[:, None] / scale ** 2
     brightness = face.mean((2, 3))
-    inputs = [torch.ones_like(brightness), brightness, detail(face, torch.ones_like(face)), area / 1000]
+    inputs = [torch.ones_like(brightness), brightness, scale * detail(face, torch.ones_like(face)), area / 1000]
     expected = torch.cat(inputs + ([] if aus is None else [aus]), 1) @ region["factors"]
-    found = statistics(color.mean(1, keepdim=True), mask, rows, columns)
-    off = ((found - expected) / region["errors"]).pow(2) * (area / least_area - 1).clamp(0, 1)
+    found = statistics(color.mean(1, keepdim=True), mask, rows, columns, scale)
+    off = ((found - expected) / region["errors"]).pow(2) * (area / region["area"] - 1).clamp(0, 1)
     return off[:, :rows * columns].mean() + off[:, rows * columns:].mean()
 
 
@@ -374,9 +375,9 @@ def pleased(generator, critic, b, w=MATCHED):
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
         hues=(hue_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"])
               + hue_error(at_mouths(*covered), REGIONS["lips"]) + hue_error(at_lids(*covered), REGIONS["lids"])),
-        mouths=brightness_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"], 4, 5, 40, targets),
-        lips=brightness_error(at_mouths(*covered), REGIONS["lips"], 3, 5, 30, targets),
-        lids=brightness_error(at_lids(*covered), REGIONS["lids"], 3, 3, 12),
+        mouths=brightness_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"], targets),
+        lips=brightness_error(at_mouths(*covered), REGIONS["lips"], targets),
+        lids=brightness_error(at_lids(*covered), REGIONS["lids"]),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),
         stains=F.avg_pool2d(edit["shading"], edit["shading"].shape[2] // 8).abs().mean(),
         shading_tv=variation(edit["shading"]),

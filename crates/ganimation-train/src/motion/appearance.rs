@@ -18,7 +18,13 @@ use super::losses::{brightness_and_hue, mean_of_masked};
 ///
 /// `INPUTS` are 1, the face's brightness, its [`detail`], the region's area in 1,000 pixels, and perhaps action units / 5, in
 /// label order. `OUTPUTS` are the [`statistics`].
+///
+/// The pictures of the fit have 128 pixels; areas and details of others are scaled.
 struct Region<const INPUTS: usize, const OUTPUTS: usize> {
+    /// Rows and columns of cells.
+    cells: [usize; 2],
+    /// Pixels from which the region counts; twice as many count in full.
+    area: f64,
     /// For each channel, the factors of 1, brightness and its square in: hue of the region / hue of the face.
     hues: [[f64; 3]; 3],
     /// The factors of each input in each statistic.
@@ -27,33 +33,18 @@ struct Region<const INPUTS: usize, const OUTPUTS: usize> {
     errors: [f64; OUTPUTS],
 }
 
-/// Rows and columns of cells between the lips.
-const MOUTH_CELLS: [usize; 2] = [4, 5];
-
 /// Between open lips. The brightness of a cell varies by 0.31 and is off by 0.22; hues by 0.189 and 0.055.
 const MOUTH: Region<{ AU_COUNT + 5 }, 23> = include!("mouths.in");
-
-/// Pixels from which a mouth counts; twice as many count in full.
-const MOUTH_AREA: f64 = 40.0;
-
-/// Rows and columns of cells of closed lips.
-const SEAM_CELLS: [usize; 2] = [3, 5];
 
 /// Closed lips, from 30 % of the upper one to 30 % of the lower one. The brightness of a cell varies by 0.26 and is off by
 /// 0.18; hues by 0.272 and 0.080.
 const SEAM: Region<{ AU_COUNT + 5 }, 18> = include!("lips.in");
 
-/// Pixels from which closed lips count; twice as many count in full.
-const SEAM_AREA: f64 = 30.0;
-
-/// Rows and columns of cells of an upper lid.
-const LID_CELLS: [usize; 2] = [3, 3];
-
 /// An upper lid. The brightness of a cell varies by 0.29 and is off by 0.23; hues by 0.184 and 0.047.
 const LID: Region<5, 12> = include!("lids.in");
 
-/// Pixels from which a lid counts; twice as many count in full.
-const LID_AREA: f64 = 12.0;
+/// Side of the pictures of the fit.
+const FITTED_SIZE: f64 = 128.0;
 
 /// Keeps quotients of small masks, and the gradient of a root, finite.
 const SMALL: f64 = 1e-3;
@@ -117,30 +108,30 @@ impl Painted {
     fn brightness_error<const I: usize, const O: usize>(
         self,
         region: &Region<I, O>,
-        cells: [usize; 2],
         aus: Option<Tensor<2>>,
-        least_area: f64,
     ) -> Tensor<1> {
-        let [count, ..] = self.mask.dims();
+        let [count, _, height, _] = self.mask.dims();
+        // Regions are half as high as their picture.
+        let scale = 2.0 * height as f64 / FITTED_SIZE;
         let face = self.face.mean_dim(1);
         let place = (&face.device(), face.dtype());
         let brightness = face.clone().mean_dims(&[2, 3]).reshape([count, 1]);
-        let area = self.mask.clone().sum_dims(&[1, 2, 3]).reshape([count, 1]);
+        let area = self.mask.clone().sum_dims(&[1, 2, 3]).reshape([count, 1]) / (scale * scale);
         let mut inputs = vec![
             brightness.ones_like(),
             brightness,
-            detail(face.clone(), face.ones_like()),
+            detail(face.clone(), face.ones_like()) * scale,
             area.clone() / 1_000.0,
         ];
         inputs.extend(aus);
         let expected = Tensor::cat(inputs, 1).matmul(Tensor::<2>::from_data(region.factors, place));
         let errors = Tensor::<1>::from_data(region.errors, place).reshape([1, O]);
-        let counts = (area / least_area - 1.0).clamp(0.0, 1.0);
+        let counts = (area / region.area - 1.0).clamp(0.0, 1.0);
 
-        let found = statistics(self.color.mean_dim(1), self.mask, cells);
+        let found = statistics(self.color.mean_dim(1), self.mask, region.cells, scale);
         let off = (found - expected.autodiff()) / errors.autodiff();
         let off = off.square() * counts.autodiff();
-        let cells = cells[0] * cells[1];
+        let cells = region.cells[0] * region.cells[1];
         off.clone().narrow(1, 0, cells).mean() + off.narrow(1, cells, O - cells).mean()
     }
 }
@@ -177,7 +168,7 @@ pub(super) fn hue_error(color: Tensor<4>, faces: Tensor<4>, mask: Tensor<4>, sea
 /// - `color`, `faces`, `mask`: see [`hue_error`]
 /// - `aus`: `[batch, 17]`, intensity / 5
 pub(super) fn mouth_error(color: Tensor<4>, faces: Tensor<4>, aus: Tensor<2>, mask: Tensor<4>) -> Tensor<1> {
-    Painted::mouths(color, faces, mask).brightness_error(&MOUTH, MOUTH_CELLS, Some(aus), MOUTH_AREA)
+    Painted::mouths(color, faces, mask).brightness_error(&MOUTH, Some(aus))
 }
 
 /// How far the brightness of paint is from that of closed lips with the action units `aus`, in the lower half of the picture
@@ -186,16 +177,16 @@ pub(super) fn mouth_error(color: Tensor<4>, faces: Tensor<4>, aus: Tensor<2>, ma
 /// # Shapes
 /// See [`mouth_error`].
 pub(super) fn seam_error(color: Tensor<4>, faces: Tensor<4>, aus: Tensor<2>, seam: Tensor<4>) -> Tensor<1> {
-    Painted::mouths(color, faces, seam).brightness_error(&SEAM, SEAM_CELLS, Some(aus), SEAM_AREA)
+    Painted::mouths(color, faces, seam).brightness_error(&SEAM, Some(aus))
 }
 
-/// How far the brightness of paint is from that of upper lids, in the upper half of the picture where `mask` is 1: see
+/// How far the brightness of paint is from that of upper lids, in the upper half of the picture where `seam` is 1: see
 /// [`Painted::brightness_error`]. `[1]`.
 ///
 /// # Shapes
 /// See [`hue_error`].
-pub(super) fn lid_error(color: Tensor<4>, faces: Tensor<4>, mask: Tensor<4>) -> Tensor<1> {
-    Painted::lids(color, faces, mask).brightness_error(&LID, LID_CELLS, None, LID_AREA)
+pub(super) fn lid_error(color: Tensor<4>, faces: Tensor<4>, seam: Tensor<4>) -> Tensor<1> {
+    Painted::lids(color, faces, seam).brightness_error(&LID, None)
 }
 
 /// Hat functions of `at` in [0, 1] at `count` equal steps, joined along the channels.
@@ -205,7 +196,7 @@ fn hats(at: Tensor<4>, count: usize) -> Tensor<4> {
     Tensor::cat((0..count).map(hat).collect(), 1)
 }
 
-/// Of `brightness` inside `mask`: the mean of each cell, row by row; the standard deviation; [`detail`] in the middle.
+/// Of `brightness` inside `mask`: the mean of each cell, row by row; the standard deviation; [`detail`] in the middle, times `scale`.
 /// `[batch, rows * columns + 3]`.
 ///
 /// Cells overlap like hat functions. A pixel's place is the fraction of its column of the mask above it, and the fraction of
@@ -213,7 +204,7 @@ fn hats(at: Tensor<4>, count: usize) -> Tensor<4> {
 ///
 /// # Shapes
 /// - `brightness`, with autodiff, and `mask`, without: `[batch, 1, height, width]`
-fn statistics(brightness: Tensor<4>, mask: Tensor<4>, [rows, columns]: [usize; 2]) -> Tensor<2> {
+fn statistics(brightness: Tensor<4>, mask: Tensor<4>, [rows, columns]: [usize; 2], scale: f64) -> Tensor<2> {
     let [batch, _, height, width] = mask.dims();
     let column = mask.clone().sum_dim(2);
     let down = (mask.clone().cumsum(2) - mask.clone() * 0.5) / column.clone().clamp_min(SMALL);
@@ -233,7 +224,7 @@ fn statistics(brightness: Tensor<4>, mask: Tensor<4>, [rows, columns]: [usize; 2
     let variance = ((brightness.clone() - mean).square() * mask).sum_dims(&[2, 3]) / area;
     let deviation = (variance + SMALL).sqrt().reshape([batch, 1]);
     let means = means.reshape([batch, count]);
-    Tensor::cat(vec![means, deviation, detail(brightness, middle)], 1)
+    Tensor::cat(vec![means, deviation, detail(brightness, middle) * scale], 1)
 }
 
 /// The detail of `brightness` inside `mask`: mean absolute difference of horizontal neighbours, and of vertical ones.
@@ -345,28 +336,28 @@ mod tests {
         );
     }
 
-    /// A picture of 32 x 32 with a mouth that is 16 pixels wide, and its mask. `rows` are the mouth's brightness, from the
+    /// A picture of 128 x 128 with a mouth that is 40 pixels wide, and its mask. `rows` are the mouth's brightness, from the
     /// upper to the lower lip.
     fn mouth(rows: [f32; 8]) -> (Tensor<4>, Tensor<4>) {
         let device = Device::flex();
-        let here = [0..1, 0..1, 20..28, 8..24];
+        let here = [0..1, 0..1, 88..96, 44..84];
         let rows = Tensor::<1>::from_floats(rows, &device).reshape([1, 1, 8, 1]);
-        let rows = rows.expand([1, 1, 8, 16]);
-        let blank = || Tensor::<4>::zeros([1, 1, 32, 32], &device);
+        let rows = rows.expand([1, 1, 8, 40]);
+        let blank = || Tensor::<4>::zeros([1, 1, 128, 128], &device);
         let mask = blank().slice_assign(here.clone(), rows.ones_like());
-        (blank().slice_assign(here, rows).expand([1, 3, 32, 32]), mask)
+        (blank().slice_assign(here, rows).expand([1, 3, 128, 128]), mask)
     }
 
     #[test]
     fn statistics_are_of_brightness_at_places() {
         let (picture, mask) = mouth([0.6, 0.6, 0.6, 0.6, -0.6, -0.6, -0.6, -0.6]);
-        let found = statistics(picture.mean_dim(1).autodiff(), mask, MOUTH_CELLS).inner();
+        let found = statistics(picture.mean_dim(1).autodiff(), mask, MOUTH.cells, 1.0).inner();
         let found: Vec<f32> = found.into_data().try_to_vec().unwrap();
         // The second row of cells has 2.375 bright rows and 0.3125 dark ones. One of seven pairs of vertical neighbours
         // differs, by 1.2.
         let rows = [0.6, 0.460_465, -0.460_465, -0.6].map(|brightness| [brightness; 5]);
         let expected = rows.concat().into_iter().chain([0.600_833, 0.0, 0.171_429]);
-        assert_eq!(found.len(), MOUTH_CELLS[0] * MOUTH_CELLS[1] + 3);
+        assert_eq!(found.len(), MOUTH.cells[0] * MOUTH.cells[1] + 3);
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-4, "{found} {expected}");
         }
@@ -408,12 +399,12 @@ mod tests {
     fn lids_look_like_the_skin_of_their_side() {
         let device = Device::flex();
         // The left half of the face is light, the right half is dark.
-        let half = |brightness: f32| Tensor::<4>::full([1, 3, 32, 16], brightness, &device);
+        let half = |brightness: f32| Tensor::<4>::full([1, 3, 128, 64], brightness, &device);
         let faces = Tensor::cat(vec![half(0.4), half(-0.4)], 3);
         let lid = |left: usize| {
-            let lid = Tensor::<4>::ones([1, 1, 5, 10], &device);
-            Tensor::<4>::zeros([1, 1, 32, 32], &device)
-                .slice_assign([0..1, 0..1, 8..13, left..left + 10], lid)
+            let lid = Tensor::<4>::ones([1, 1, 7, 16], &device);
+            Tensor::<4>::zeros([1, 1, 128, 128], &device)
+                .slice_assign([0..1, 0..1, 40..47, left..left + 16], lid)
         };
         let error = |color: &Tensor<4>, mask: Tensor<4>| -> f32 {
             lid_error(color.clone().autodiff(), faces.clone(), mask)
@@ -422,9 +413,9 @@ mod tests {
         };
         let alike = faces.clone() * 0.8 - 0.2;
         let opposite = faces.clone() * -0.8 - 0.2;
-        for left in [3, 19] {
+        for left in [24, 88] {
             assert!(error(&alike, lid(left)) < error(&opposite, lid(left)));
         }
-        assert_eq!(error(&opposite, lid(3) * 0.0), 0.0, "no lids");
+        assert_eq!(error(&opposite, lid(24) * 0.0), 0.0, "no lids");
     }
 }
