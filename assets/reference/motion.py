@@ -199,8 +199,8 @@ TAUGHT = dict(motion=4.0, motion_in_pairs=0.5, mask=6.0, mask_inside=4.0, copy=0
               shading=6.0)
 MATCHED = dict(adversarial=0.5, patches=1.2, mismatched=0.5, aus=30.0, aus_falling=0.5, r1=0.5,
                r1_every=8, cycle=10.0, cycle_inside=8.0, cycle_every=2, paint=40.0, paint_inside=0.05, mask=6.0,
-               mask_inside=4.0, hues=30.0, mouths=1.5, lips=0.5, lids=0.5, mask_tv=1.0, motion=400.0, shading=6.0, stains=300.0, shading_tv=4.0, identity=10.0,
-               pixels=10.0, pixels_inside=4.0, features=4.0)
+               mask_inside=4.0, hues=30.0, mouths=1.5, lips=0.5, lids=0.5, mask_tv=1.0, motion=400.0, shading=6.0,
+               stains=300.0, shading_tv=4.0, identity=10.0, pixels=10.0, pixels_inside=4.0, features=4.0)
 
 
 def full(mask):
@@ -358,7 +358,7 @@ def pleased(generator, critic, b, w=MATCHED):
     of_aus = counts * ((read - shown - (targets - aus)).pow(2) + (read - targets).pow(2))
     free = full(torch.maximum(b["mask"], b["seam"]))
     price = 1 - (1 - w["paint_inside"]) * free
-    covered = edit["color"], x, full(b["seam"])
+    opened, covered = ((edit["color"], x, full(b[name])) for name in ("mask", "seam"))
     nothing = ((targets - aus).abs().sum(1) < 1e-3).double()
     back = generator(edit["image"].detach(), aus - targets)
     # In the cycle, painting is allowed where the teacher allows it, and errors there have a higher weight.
@@ -373,9 +373,9 @@ def pleased(generator, critic, b, w=MATCHED):
         motion=moved_error(edit["motion"], b["field"]).mean(),
         paint=((1 - edit["attention"]) * price).mean(),
         mask=cross_entropy(edit["attention"], torch.maximum(b["mask"], b["seam"]), w),
-        hues=(hue_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"])
+        hues=(hue_error(at_mouths(*opened), REGIONS["mouths"])
               + hue_error(at_mouths(*covered), REGIONS["lips"]) + hue_error(at_lids(*covered), REGIONS["lids"])),
-        mouths=brightness_error(at_mouths(edit["color"], x, full(b["mask"])), REGIONS["mouths"], targets),
+        mouths=brightness_error(at_mouths(*opened), REGIONS["mouths"], targets),
         lips=brightness_error(at_mouths(*covered), REGIONS["lips"], targets),
         lids=brightness_error(at_lids(*covered), REGIONS["lids"]),
         mask_tv=variation(edit["attention"]), shading=edit["shading"].abs().mean(),

@@ -85,13 +85,6 @@ impl ProjectionDiscriminatorConfig {
     /// If the image size is not a positive multiple of 64 ([`Self::check`] reports this as an error), or if the number
     /// of means is not the number of action units.
     pub fn init(&self, mean_aus: &[f32], device: &Device) -> ProjectionDiscriminator {
-        let discriminator = self.undrawn(mean_aus, device);
-        draw_parameters(&discriminator);
-        discriminator
-    }
-
-    /// The network without drawn values.
-    fn undrawn(&self, mean_aus: &[f32], device: &Device) -> ProjectionDiscriminator {
         assert!(self.check().is_ok(), "an image size of {}", self.image_size);
         let means = mean_aus.len();
         assert_eq!(means, self.aus, "{means} means for {} action units", self.aus);
@@ -108,7 +101,7 @@ impl ProjectionDiscriminatorConfig {
                 .with_bias(device)
         };
         let local = || LocalDiscriminator::new(self.local_channels, self.aus, device);
-        ProjectionDiscriminator {
+        let discriminator = ProjectionDiscriminator {
             whole,
             realness: head(1),
             matching: head(self.aus),
@@ -116,7 +109,9 @@ impl ProjectionDiscriminatorConfig {
             mouth: local(),
             eyes: local(),
             mean_aus: Param::from_tensor(Tensor::<1>::from_data(mean_aus, device)).set_require_grad(false),
-        }
+        };
+        draw_parameters(&discriminator);
+        discriminator
     }
 }
 

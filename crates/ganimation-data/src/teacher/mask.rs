@@ -57,8 +57,7 @@ pub(super) fn uncovered(before: &Landmarks, after: &Landmarks, side: usize) -> V
         let (closed, open) = (opening.gap(before).max(0.0), opening.gap(after));
         if open - closed > STILL {
             let grown = (open - closed) / open.max(NARROW);
-            let [from, to] = opening.new;
-            let new = ((grown - from) / (to - from)).clamp(0.0, 1.0);
+            let new = ramp(grown, opening.new);
             draw(&after.points()[opening.outline], new, side, &mut mask);
         }
     }
@@ -100,24 +99,30 @@ pub(super) fn covered(before: &Landmarks, after: &Landmarks, side: usize) -> Vec
     let [mouth, eyes @ ..] = &OPENINGS;
     if mouth.gap(before).max(0.0) - mouth.gap(after) > STILL {
         let points = after.points();
-        let outline = LIPS.map(|(inner, outer)| {
-            [0, 1].map(|axis| points[inner][axis] + INTO_LIPS * (points[outer][axis] - points[inner][axis]))
-        });
+        let outline = LIPS.map(|(inner, outer)| between(points[inner], points[outer], INTO_LIPS));
         draw(&outline, 1.0, side, &mut mask);
     }
     for (eye, lid) in eyes.iter().zip(UPPER_LIDS) {
         let open = eye.gap(before);
         let closed = (open - eye.gap(after)) / open.max(NARROW);
-        let [from, to] = UNFOLDED;
-        let new = ((closed - from) / (to - from)).clamp(0.0, 1.0);
-        let above = lid.map(|point| before.points()[point]);
-        let below = [3, 2, 1, 0].map(|at| {
-            let (edge, above) = (after.points()[lid[at]], above[at]);
-            [0, 1].map(|axis| edge[axis] + LASHES * (above[axis] - edge[axis]))
-        });
-        draw(&[above, below].concat(), new, side, &mut mask);
+        let new = ramp(closed, UNFOLDED);
+        if new > 0.0 {
+            let above = lid.map(|point| before.points()[point]);
+            let below = [3, 2, 1, 0].map(|at| between(after.points()[lid[at]], above[at], LASHES));
+            draw(&[above, below].concat(), new, side, &mut mask);
+        }
     }
     mask
+}
+
+/// 0 up to `from`, 1 from `to` on, even between them.
+fn ramp(value: f32, [from, to]: [f32; 2]) -> f32 {
+    ((value - from) / (to - from)).clamp(0.0, 1.0)
+}
+
+/// The point at the fraction `share` of the way.
+fn between(from: [f32; 2], to: [f32; 2], share: f32) -> [f32; 2] {
+    [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis]))
 }
 
 /// Draws a polygon with points as fractions of the side. Each row has several sample lines, with exact coverage along

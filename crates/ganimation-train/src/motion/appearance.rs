@@ -196,8 +196,8 @@ fn hats(at: Tensor<4>, count: usize) -> Tensor<4> {
     Tensor::cat((0..count).map(hat).collect(), 1)
 }
 
-/// Of `brightness` inside `mask`: the mean of each cell, row by row; the standard deviation; [`detail`] in the middle, times `scale`.
-/// `[batch, rows * columns + 3]`.
+/// Of `brightness` inside `mask`: the mean of each cell, row by row; the standard deviation; [`detail`] in the middle, times
+/// `scale`. `[batch, rows * columns + 3]`.
 ///
 /// Cells overlap like hat functions. A pixel's place is the fraction of its column of the mask above it, and the fraction of
 /// the mask in the columns to its left.
